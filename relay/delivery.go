@@ -1,0 +1,136 @@
+package relay
+
+import (
+	"context"
+	"time"
+)
+
+// State is where a delivery stands. Its moves:
+//
+//	          bound                 taken by a lane           answered
+//	held ───────────────▶ queued ───────────────────▶ sending ─────────▶ sent
+//	  │                     │  ▲                         │
+//	  │                     │  └────── try again ────────┤
+//	  │                     │  ▲                         └─────────────▶ failed
+//	  │                     │  └─ retry (operator) ── failed, expired
+//	  └── too old ──────────┴──────────────────────────────────────────▶ expired
+//	      (failed, expired) ── operator ──▶ discarded;  queued ── newer update ──▶ superseded
+type State string
+
+// The states of the contract.
+const (
+	Held       State = "held"       // the recipient has no chat yet
+	Queued     State = "queued"     // waits for its lane
+	Sending    State = "sending"    // a request is under way; after a crash it counts as queued
+	Sent       State = "sent"       // Telegram answered with a message
+	Failed     State = "failed"     // gave up; kept for inspection and retry
+	Expired    State = "expired"    // too old before it could be sent
+	Discarded  State = "discarded"  // ended by an operator
+	Superseded State = "superseded" // a newer update of the same live message took its place
+)
+
+// States are all states, in the order of a delivery's life.
+var States = []State{Held, Queued, Sending, Sent, Failed, Expired, Discarded, Superseded}
+
+// Waiting reports whether a delivery in this state is still to be sent.
+func (s State) Waiting() bool { return s == Held || s == Queued || s == Sending }
+
+// Delivery is one message on its way to one chat. A text that is cut into parts is still one delivery.
+type Delivery struct {
+	ID                 ID        `json:"id"`
+	MessageID          ID        `json:"message_id"`
+	Recipient          string    `json:"recipient,omitzero"` // empty for the bot's own answers in a chat
+	ChatID             int64     `json:"chat_id,omitzero"`   // zero while held
+	MessageThreadID    int64     `json:"message_thread_id,omitzero"`
+	Receiver           string    `json:"receiver,omitzero"`
+	State              State     `json:"state"`
+	Priority           Priority  `json:"priority"`
+	Attempts           int       `json:"attempts"`
+	Reason             string    `json:"reason,omitzero"`     // of the last failed attempt: one of a closed set
+	LastError          string    `json:"last_error,omitzero"` // Telegram's description of it
+	TelegramMessageIDs []int64   `json:"telegram_message_ids"`
+	CreatedAt          time.Time `json:"created_at"`
+	SendAt             time.Time `json:"send_at,omitzero"`    // wished for by the caller: until then it stands in nobody's way
+	NotBefore          time.Time `json:"not_before,omitzero"` // back-off after an attempt: what is behind it in its lane waits too
+	ExpiresAt          time.Time `json:"expires_at,omitzero"`
+	SentAt             time.Time `json:"sent_at,omitzero"`
+
+	// Seq is the order of arrival, given by the store.
+	Seq int64 `json:"-"`
+}
+
+// Job is a delivery with what it is to deliver.
+type Job struct {
+	Delivery
+	Content Content
+}
+
+// Outcome is what became of one attempt at a delivery. The store writes all of it in one step.
+type Outcome struct {
+	Delivery           ID
+	State              State // Queued (try again), Sent, Failed or Expired
+	Attempts           int
+	Reason             string
+	LastError          string
+	NotBefore          time.Time // with Queued
+	TelegramMessageIDs []int64   // all parts sent so far, so that a restart goes on with the next
+	At                 time.Time
+
+	// What the answer told about the chat, zero where it told nothing.
+	ChatID    int64
+	ChatState ChatState // Blocked or Left: what else waits for this chat fails with the same reason
+	MigrateTo int64     // the supergroup's ID: bindings and what waits move there
+}
+
+// DeliveryQuery asks for a page of deliveries, newest first.
+type DeliveryQuery struct {
+	State     State  // empty: any
+	Recipient string // empty: any
+	After     string // cursor of the page before; empty: from the newest
+	Limit     int    // 1 to 1000; 0 means 100
+}
+
+// Page is a stretch of a list. Next is the cursor of the page after it, empty at the end.
+type Page[T any] struct {
+	Items []T
+	Next  string
+}
+
+// Backlog is how much waits.
+type Backlog struct {
+	Count  map[State]int64 // deliveries by state, finished ones kept by retention included
+	Oldest time.Time       // creation of the oldest queued or sending delivery; zero when nothing waits
+}
+
+// Outbox keeps messages from being accepted to being delivered. All methods are safe for concurrent use.
+//
+// A method that writes returns after its commit is on disk, and nothing of a failed call is kept. When the storage
+// cannot take a write the error is an *Error with CodeStorageUnavailable.
+type Outbox interface {
+	// Accept stores messages with their deliveries in one transaction and gives each delivery its Seq. The deliveries'
+	// order in the call is their order of sending. Deliveries have State Held or Queued, or Failed where the chat is known not to take them.
+	Accept(ctx context.Context, messages ...*Message) error
+	// Lanes returns the chats that have queued or sending deliveries which are due (SendAt) at now, and the moment of the
+	// next SendAt after now (zero if there is none).
+	Lanes(ctx context.Context, now time.Time) (chats []int64, next time.Time, err error)
+	// Heads returns at most limit queued or sending deliveries of a chat that are due (SendAt) at now, in the order of sending:
+	// by priority, then by arrival. NotBefore is not looked at: that is the lane's business.
+	Heads(ctx context.Context, chatID int64, now time.Time, limit int) ([]Job, error)
+	// Sending notes that a request is under way. It does not wait for the disk and cannot fail: a crash loses nothing by it.
+	Sending(id ID)
+	// Finish writes what became of an attempt. A delivery that was ended meanwhile (discarded) stays as it is.
+	Finish(ctx context.Context, o Outcome) error
+	// Expire ends what waits and is past its ExpiresAt, and returns how many there were.
+	Expire(ctx context.Context, now time.Time) (int64, error)
+	// Prune deletes finished deliveries (and messages left without any) older than before, at most limit rows, and returns how many.
+	Prune(ctx context.Context, before time.Time, limit int) (int64, error)
+
+	// Retry puts a failed or expired delivery back into the queue; Discard ends one. Errors: CodeNotFound, CodeConflict.
+	Retry(ctx context.Context, id ID, now time.Time) (*Delivery, error)
+	Discard(ctx context.Context, id ID, now time.Time) (*Delivery, error)
+
+	// Message returns a message with its deliveries. Error: CodeNotFound.
+	Message(ctx context.Context, id ID) (*Message, error)
+	Deliveries(ctx context.Context, q DeliveryQuery) (Page[Delivery], error)
+	Backlog(ctx context.Context) (Backlog, error)
+}

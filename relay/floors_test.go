@@ -1,0 +1,88 @@
+package relay_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tgrelay/tgrelay/"
+
+// A package imports only from floors below its own; neighbours on a floor do not know each other.
+const drawing = `
+7  cmd/tgrelay
+6  relay/daemon
+5  relay/web        relay/heartbeat
+4  relay/intake     relay/chat
+3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client
+2  relay      relay/telegram       relay/render       relay/config
+1  relay/markup     relay/secret     relay/alertmanager     templates
+`
+
+func floors(t *testing.T) map[string]int {
+	t.Helper()
+	of := map[string]int{}
+	for line := range strings.Lines(strings.TrimSpace(drawing)) {
+		words := strings.Fields(line)
+		n, err := strconv.Atoi(words[0])
+		if err != nil {
+			t.Fatalf("floor of %q: %v", line, err)
+		}
+		for _, pkg := range words[1:] {
+			of[pkg] = n
+		}
+	}
+	return of
+}
+
+// TestFloors reads the files themselves: what `go list` says may come from a cache.
+func TestFloors(t *testing.T) {
+	root, floor, files := "..", floors(t), 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		files++
+		rel, _ := filepath.Rel(root, filepath.Dir(path))
+		own, known := floor[filepath.ToSlash(rel)]
+		if !known {
+			t.Errorf("%s: package %s stands on no floor of the drawing", path, rel)
+			return nil
+		}
+		checkImports(t, path, own, floor)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files == 0 {
+		t.Fatal("found no Go files: is this test still in relay/?")
+	}
+}
+
+func checkImports(t *testing.T, path string, own int, floor map[string]int) {
+	t.Helper()
+	src, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := parser.ParseFile(token.NewFileSet(), path, src, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range f.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value)
+		pkg, ours := strings.CutPrefix(name, module)
+		if !ours {
+			continue
+		}
+		if below, known := floor[pkg]; !known || below >= own {
+			t.Errorf("%s (floor %d) imports %s (floor %d): only floors below its own are open to it", path, own, pkg, below)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package relay
+
+import (
+	"context"
+	"time"
+)
+
+// Target is the kind of chat that a link may bind.
+type Target string
+
+// The targets: a private chat (?start=) or a group (?startgroup=).
+const (
+	TargetPrivate Target = "private"
+	TargetGroup   Target = "group"
+)
+
+// LinkState is whether a link still works.
+type LinkState string
+
+// The states of a link.
+const (
+	LinkOpen    LinkState = "open"
+	LinkUsed    LinkState = "used"
+	LinkExpired LinkState = "expired"
+	LinkRevoked LinkState = "revoked"
+)
+
+// Link is a deep link which, once opened and started, binds a chat to a recipient. Its token is known only
+// to whoever was given it: the storage holds the token's SHA-256.
+type Link struct {
+	ID        ID        `json:"id"`
+	Recipient string    `json:"recipient"`
+	Target    Target    `json:"target"`
+	State     LinkState `json:"state"`
+	Uses      int       `json:"uses"`
+	MaxUses   int       `json:"max_uses"`
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// TokenHash is the SHA-256 of a link's token.
+type TokenHash [32]byte
+
+// Redemption is somebody's opening of a link in a chat.
+type Redemption struct {
+	Token TokenHash
+	Chat  Chat
+	Place Target // what kind of chat it is; a private link works in private chats only
+	At    time.Time
+}
+
+// Redeemed is what a redemption did.
+type Redeemed struct {
+	Link    Link
+	Already bool  // this chat had been bound by this very link: nothing was done again
+	Held    int64 // deliveries that had waited for the recipient and are queued now
+}
+
+// Links keeps deep links. All methods are safe for concurrent use; writes are durable when they return.
+type Links interface {
+	CreateLink(ctx context.Context, l *Link, token TokenHash) error
+	// Redeem binds a chat by a link, in one transaction: it checks the link, counts its use, binds, and releases what was held.
+	// Errors: CodeLinkNotOpen for a token that is unknown, used, expired or revoked, all alike; CodeWrongPlace when an open
+	// link is for the other kind of chat. A chat that this link has bound before gets Already, whatever the link's state, while it is still bound.
+	Redeem(ctx context.Context, r Redemption) (*Redeemed, error)
+	// Link returns a link with its state at now. Error: CodeNotFound.
+	Link(ctx context.Context, id ID, now time.Time) (*Link, error)
+	// Links returns a recipient's links (all links for an empty recipient), newest first.
+	Links(ctx context.Context, recipient string, now time.Time) ([]Link, error)
+	// Revoke ends an open link. Error: CodeNotFound.
+	Revoke(ctx context.Context, id ID, now time.Time) error
+}

@@ -1,0 +1,67 @@
+package relay
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay/markup"
+)
+
+// Message is what a caller handed in: content and options, and its deliveries to chats.
+type Message struct {
+	ID         ID
+	CreatedAt  time.Time
+	Receiver   string    // the inlet that it came by; empty for the API and for the bot's own answers
+	Owner      string    // name of the token that brought it; empty without tokens
+	Priority   Priority  // order under a rate limit
+	SendAt     time.Time // not before then; zero: at once
+	ExpiresAt  time.Time // a delivery that has not been sent by then expires; never zero once accepted
+	Content    Content
+	Deliveries []Delivery
+}
+
+// Content is what is shown in the chat. It is stored as JSON.
+type Content struct {
+	// Text may be of any length: delivery cuts it to Telegram's 4096 UTF-16 units a message.
+	Text markup.Text `json:"text"`
+	// The rest are sendMessage's parameters of the same names; the raw ones are passed on as they are.
+	DisableNotification bool            `json:"disable_notification,omitzero"`
+	ProtectContent      bool            `json:"protect_content,omitzero"`
+	LinkPreviewOptions  json.RawMessage `json:"link_preview_options,omitempty"`
+	ReplyMarkup         json.RawMessage `json:"reply_markup,omitempty"`
+}
+
+// Priority orders what waits for the same limit: high before normal before low.
+type Priority int8
+
+// The priorities.
+const (
+	Low    Priority = -1
+	Normal Priority = 0
+	High   Priority = 1
+)
+
+func (p Priority) String() string {
+	switch {
+	case p > Normal:
+		return "high"
+	case p < Normal:
+		return "low"
+	}
+	return "normal"
+}
+
+// MarshalText writes high, normal or low.
+func (p Priority) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads high, normal or low.
+func (p *Priority) UnmarshalText(b []byte) error {
+	for _, known := range []Priority{High, Normal, Low} {
+		if known.String() == string(b) {
+			*p = known
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown priority %q; one of high, normal, low", b)
+}

@@ -1,0 +1,93 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"time"
+)
+
+// Recipient is whom a caller wants to reach, by an ID of the caller's own choosing.
+type Recipient struct {
+	ID        string    `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+	Paused    bool      `json:"paused"`
+	Locale    string    `json:"locale,omitzero"`
+	TimeZone  string    `json:"time_zone,omitzero"`
+	Note      string    `json:"note,omitzero"`
+	Chats     []Binding `json:"chats"`
+}
+
+var recipientID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$`)
+
+// CheckRecipientID returns an *Error with CodeInvalidField if id cannot name a recipient.
+func CheckRecipientID(id string) error {
+	if recipientID.MatchString(id) {
+		return nil
+	}
+	return &Error{
+		Code:   CodeInvalidField,
+		Detail: fmt.Sprintf("%.140q cannot name a recipient: use 1 to 128 letters, digits and . _ : @ + -, beginning with a letter or digit", id),
+	}
+}
+
+// Chat is where Telegram delivers: a chat and, in a forum, a topic of it.
+type Chat struct {
+	ChatID          int64     `json:"chat_id"` // at most 52 significant bits
+	MessageThreadID int64     `json:"message_thread_id,omitzero"`
+	Type            string    `json:"type"` // private, group, supergroup or channel
+	Title           string    `json:"title,omitzero"`
+	Username        string    `json:"username,omitzero"`
+	LanguageCode    string    `json:"-"` // of the person in a private chat
+	State           ChatState `json:"state"`
+}
+
+// ChatState tells whether a chat takes messages.
+type ChatState string
+
+// The states of a chat.
+const (
+	Active  ChatState = "active"
+	Blocked ChatState = "blocked" // the person blocked the bot, or the account is gone
+	Left    ChatState = "left"    // the bot is no longer in the group or channel
+)
+
+// Binding is a recipient's chat.
+type Binding struct {
+	Recipient string `json:"-"`
+	Chat
+	LinkedAt   time.Time `json:"linked_at"`
+	MutedUntil time.Time `json:"muted_until,omitzero"`
+}
+
+// RecipientQuery asks for a page of recipients, by ID.
+type RecipientQuery struct {
+	Prefix string
+	After  string
+	Limit  int // 1 to 1000; 0 means 100
+}
+
+// Directory maps recipients to chats. All methods are safe for concurrent use; writes are durable when they return.
+type Directory interface {
+	// Recipient returns a recipient with its bindings, from the cache where possible. The caller must not change it. Error: CodeUnknownRecipient.
+	Recipient(ctx context.Context, id string) (*Recipient, error)
+	Recipients(ctx context.Context, q RecipientQuery) (Page[Recipient], error)
+	// Bind gives a recipient a chat, making the recipient if it is new; binding again refreshes. It releases what was held for the recipient.
+	Bind(ctx context.Context, recipient string, chat Chat, at time.Time) error
+	// Unbind takes a chat from a recipient; Forget deletes the recipient with its bindings, links, waiting deliveries and messages. Error: CodeNotFound.
+	Unbind(ctx context.Context, recipient string, chatID, threadID int64) error
+	Forget(ctx context.Context, recipient string) error
+	// Bindings returns who is bound to a chat (and topic).
+	Bindings(ctx context.Context, chatID, threadID int64) ([]Binding, error)
+	// UnbindChat takes a chat (and topic) from everyone, ends what waits for it as discarded, and returns whom it was taken from.
+	UnbindChat(ctx context.Context, chatID, threadID int64) ([]string, error)
+	// Mute makes messages to a chat (and topic) silent until then; the zero time ends it.
+	Mute(ctx context.Context, chatID, threadID int64, until time.Time) error
+	// SetChatState writes what became of a known chat, all its topics alike; an unknown chat is no error.
+	SetChatState(ctx context.Context, chatID int64, state ChatState) error
+	// Migrate moves a group's bindings and what waits for it to the supergroup that it became. Doing it twice does no harm.
+	Migrate(ctx context.Context, from, to int64) error
+	// BindingCount returns how many bindings there are by the state of their chat, and RecipientCount how many recipients.
+	BindingCount(ctx context.Context) (map[ChatState]int64, error)
+	RecipientCount(ctx context.Context) (int64, error)
+}
