@@ -1,0 +1,41 @@
+package config
+
+import (
+	"math"
+	"time"
+)
+
+// Delivery is the pace and the patience of what goes to Telegram.
+type Delivery struct {
+	GlobalRate  float64       `toml:"global_rate"` // messages per second, whole bot
+	ChatRate    float64       `toml:"chat_rate"`   // messages per second, one chat
+	GroupRate   float64       `toml:"group_rate"`  // messages per minute, one group or channel
+	Concurrency int           `toml:"concurrency"` // requests under way at once
+	MaxAge      time.Duration `toml:"max_age"`     // then a delivery expires
+	Fallback    string        `toml:"fallback"`    // recipient; empty: none
+	OnUnlinked  string        `toml:"on_unlinked" one_of:"hold|reject"`
+	LongText    string        `toml:"long_text" one_of:"split"`
+}
+
+func defaultDelivery() Delivery {
+	// The rates are those of the Bot API's FAQ, "My bot is hitting limits".
+	return Delivery{
+		GlobalRate: 30, ChatRate: 1, GroupRate: 20, Concurrency: 32,
+		MaxAge: 24 * time.Hour, OnUnlinked: "hold", LongText: "split",
+	}
+}
+
+func (k *checker) delivery(d *Delivery) {
+	k.rate("delivery.global_rate", d.GlobalRate)
+	k.rate("delivery.chat_rate", d.ChatRate)
+	k.rate("delivery.group_rate", d.GroupRate)
+	k.require(d.Concurrency >= 1 && d.Concurrency <= 1000, "delivery.concurrency", "%d is out of range; 1 to 1000", d.Concurrency)
+	k.positive("delivery.max_age", d.MaxAge)
+	if d.Fallback != "" {
+		k.recipient("delivery.fallback", d.Fallback)
+	}
+}
+
+func (k *checker) rate(key string, r float64) {
+	k.require(r > 0 && !math.IsInf(r, 1), key, "%v is out of range; more than 0", r)
+}

@@ -1,0 +1,94 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Receiver is a named inlet: it turns one kind of webhook into messages.
+type Receiver struct {
+	Type                string    `toml:"type" one_of:"alertmanager|grafana|json"`
+	To                  []string  `toml:"to"`       // recipient IDs or text/template; empty: the request's path names the recipient
+	Template            string    `toml:"template"` // the name of one
+	ParseMode           string    `toml:"parse_mode" one_of:"MarkdownV2|HTML|Markdown|none"`
+	DisableNotification Condition `toml:"disable_notification"`
+	AllowQueryToken     bool      `toml:"allow_query_token"`
+}
+
+// Condition is a text/template that writes true or false.
+type Condition string
+
+// UnmarshalTOML takes a string or a boolean.
+func (c *Condition) UnmarshalTOML(value any) error {
+	switch v := value.(type) {
+	case string:
+		*c = Condition(cmp.Or(v, "false"))
+	case bool:
+		*c = Condition(fmt.Sprint(v))
+	default:
+		return mismatch(`true, false or a template that writes one of them`, value)
+	}
+	return nil
+}
+
+// silent is disable_notification by type: what is resolved makes no sound.
+var silent = map[string]Condition{
+	"alertmanager": `{{ eq .Status "resolved" }}`,
+	"grafana":      `{{ eq .Status "resolved" }}`,
+	"json":         "false",
+}
+
+// completeReceivers adds the receivers that exist without being configured, and gives each key that is not in the file
+// its default, which depends on the type.
+func (c *Config) completeReceivers() {
+	for typ := range silent {
+		if _, configured := c.Receivers[typ]; !configured {
+			c.Receivers[typ] = Receiver{}
+		}
+	}
+	for name, r := range c.Receivers {
+		given := func(key string) bool { return c.lines[child("receivers", name)+"."+key] > 0 }
+		if _, isType := silent[name]; isType && r.Type == "" {
+			r.Type = name
+		}
+		if !given("template") {
+			r.Template = r.Type + ".message"
+		}
+		if !given("disable_notification") {
+			r.DisableNotification = silent[r.Type]
+		}
+		if !given("parse_mode") {
+			r.ParseMode = "MarkdownV2"
+		}
+		c.Receivers[name] = r
+	}
+}
+
+var (
+	receiverName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+	// recipientID is the rule of relay.CheckRecipientID, which stands on the same floor as this package.
+	recipientID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$`)
+)
+
+func (k *checker) receiver(name string, r Receiver) {
+	key := child("receivers", name)
+	k.require(receiverName.MatchString(name), key, "%.60q cannot name a receiver: use small letters, digits, _ and -, beginning with a letter or digit", name)
+	k.require(name != "heartbeat", key, "the name heartbeat is taken by /hooks/heartbeat/NAME; use another")
+	if r.Type == "" && !k.faulty(key+".type") {
+		k.fault(key+".type", "missing; one of %s", strings.Join(slices.Sorted(maps.Keys(silent)), ", "))
+	}
+	for _, to := range r.To {
+		if !strings.Contains(to, "{{") {
+			k.recipient(key+".to", to)
+		}
+	}
+	k.require(r.Template != "" || k.faulty(key+".template"), key+".template", "empty; want the name of a template, or leave it out for %s.message", r.Type)
+}
+
+func (k *checker) recipient(key, id string) {
+	k.require(recipientID.MatchString(id), key, "%.140q cannot name a recipient: use 1 to 128 letters, digits and . _ : @ + -, beginning with a letter or digit", id)
+}

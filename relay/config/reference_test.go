@@ -1,0 +1,97 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/tgrelay/tgrelay/relay/config"
+	"github.com/tgrelay/tgrelay/relay/secret"
+)
+
+const (
+	reference = "../../relay.toml"
+	token     = "123456:AA-reference"
+)
+
+// commented is a key or a header that is commented out; the other comments are prose.
+var commented = regexp.MustCompile(`(?m)^# ([a-z0-9_]+ = .*|\[[a-z_.]+\])$`)
+
+// load parses the reference beside a token file and gives back what it should be but for tokens: the defaults.
+func load(t *testing.T, text string) (got, want *config.Config) {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "bot-token"), token+"\n")
+	got, err := config.Parse(filepath.Join(dir, "relay.toml"), []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = config.Default()
+	want.File = got.File
+	want.Storage.URL = "sqlite:" + filepath.Join(dir, "relay.db")
+	want.Telegram.Token, want.Telegram.TokenFile = secret.New(token), filepath.Join(dir, "bot-token")
+	return got, want
+}
+
+func readReference(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestReferenceAsItStands(t *testing.T) {
+	got, want := load(t, readReference(t))
+	if diff := cmp.Diff(want, got, equal); diff != "" {
+		t.Errorf("(-defaults +%s):\n%s", reference, diff)
+	}
+}
+
+// TestReferenceTellsTheDefaults takes every key out of its comment: nothing may change but that a token is configured.
+func TestReferenceTellsTheDefaults(t *testing.T) {
+	text := readReference(t)
+	full := commented.ReplaceAllString(text, "$1")
+	if strings.Count(full, "\n# ") == strings.Count(text, "\n# ") {
+		t.Fatal("no key was taken out of its comment")
+	}
+	got, want := load(t, full)
+	want.Auth.Tokens = map[string]config.Token{"alertmanager": {
+		SHA256: strings.Repeat("0", 64), Scopes: []string{"hooks"}, Receivers: []string{"alertmanager"}, Recipients: []string{},
+	}}
+	empty := cmp.FilterValues(func(a, b any) bool { return isEmptyList(a) && isEmptyList(b) }, cmp.Comparer(func(_, _ any) bool { return true }))
+	if diff := cmp.Diff(want, got, equal, empty); diff != "" {
+		t.Errorf("(-defaults +%s):\n%s", reference, diff)
+	}
+	checkAllKeys(t, got, "", reflect.TypeFor[config.Config]())
+}
+
+func isEmptyList(v any) bool {
+	r := reflect.ValueOf(v)
+	return r.Kind() == reflect.Slice && r.Len() == 0
+}
+
+// checkAllKeys looks up each key of the structs in the file; Line of a key that is not there is that of its table.
+func checkAllKeys(t *testing.T, c *config.Config, table string, typ reflect.Type) {
+	t.Helper()
+	for field := range typ.Fields() {
+		name := field.Tag.Get("toml")
+		if name == "" {
+			continue
+		}
+		key, of := strings.TrimPrefix(table+"."+name, "."), field.Type
+		if of.Kind() == reflect.Map {
+			key, of = key+".alertmanager", of.Elem() // the example of that name
+		}
+		if of.Kind() == reflect.Struct && of.PkgPath() == typ.PkgPath() {
+			checkAllKeys(t, c, key, of)
+		} else if c.Line(key) == c.Line(table) {
+			t.Errorf("%s does not show %s", reference, key)
+		}
+	}
+}
