@@ -1,0 +1,34 @@
+package markup
+
+import "strconv"
+
+// ParseError says what is wrong with a markup text, in the words of Telegram's parser.
+type ParseError struct {
+	Message string // as in the Bot API's answer after "Bad Request: can't parse entities: "
+	Offset  int    // bytes from the start of the text, the one in Message; -1 when Message has none
+}
+
+// notUTF8 is the one message that does not come from the parser but from the server in front of it.
+const notUTF8 = "text must be encoded in UTF-8"
+
+func (e *ParseError) Error() string { return e.Message }
+
+// Description is the whole description in the Bot API's answer.
+func (e *ParseError) Description() string {
+	if e.Message == notUTF8 {
+		return "Bad Request: " + e.Message
+	}
+	return "Bad Request: can't parse entities: " + e.Message
+}
+
+func failure(message string) *ParseError { return &ParseError{Message: message, Offset: -1} }
+
+// failureAt is an error whose message ends in the byte offset, or has it before rest.
+func failureAt(message string, offset int, rest string) *ParseError {
+	return &ParseError{Message: message + " at byte offset " + strconv.Itoa(offset) + rest, Offset: offset}
+}
+
+// reserved is MarkdownV2's error for a character that opens and closes nothing.
+func reserved(c byte) *ParseError {
+	return failure("Character '" + string(rune(c)) + `' is reserved and must be escaped with the preceding '\'`)
+}
