@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// Bind implements relay.Directory. A chat without a title is one that Telegram was not asked about: what is known of it stays.
+func (db *DB) Bind(ctx context.Context, recipient string, chat relay.Chat, at time.Time) error {
+	if err := relay.CheckRecipientID(recipient); err != nil {
+		return err
+	}
+	return db.write(ctx, "bind chat", func(t *tx) error {
+		ctx := context.Background()
+		if err := t.bind(ctx, recipient, chat, at); err != nil {
+			return err
+		}
+		_, err := t.release(ctx, recipient, chat)
+		return err
+	})
+}
+
+// bind makes or refreshes a binding. Whoever binds a chat speaks in it, so the chat takes messages.
+func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at time.Time) error {
+	t.stale = append(t.stale, recipient)
+	if err := t.run(ctx, `INSERT INTO recipients (id, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, recipient, millis(at)); err != nil {
+		return err
+	}
+	if chat.Title == "" {
+		known, ok, err := first(ctx, t, scanBinding, `SELECT `+bindingColumns+` FROM bindings b WHERE b.chat_id = $1 ORDER BY b.title = '' LIMIT 1`, chat.ChatID)
+		if err != nil {
+			return err
+		}
+		if ok {
+			chat.Type, chat.Title, chat.Username, chat.LanguageCode = known.Type, known.Title, known.Username, known.LanguageCode
+		}
+	}
+	err := t.run(ctx, `INSERT INTO bindings (recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, 0) ON CONFLICT DO NOTHING`,
+		recipient, chat.ChatID, chat.MessageThreadID, chat.Type, chat.Title, chat.Username, chat.LanguageCode, millis(at))
+	if err != nil {
+		return err
+	}
+	return t.touch(ctx, `UPDATE bindings SET state = 'active', type = $2, title = $3, username = $4, language_code = $5 WHERE chat_id = $1 RETURNING recipient`,
+		chat.ChatID, chat.Type, chat.Title, chat.Username, chat.LanguageCode)
+}
+
+// release queues what was held for a recipient. Its order stays that of arrival.
+func (t *tx) release(ctx context.Context, recipient string, chat relay.Chat) (int64, error) {
+	n, err := t.move(ctx, change{
+		from: []relay.State{relay.Held}, to: relay.Queued, where: `recipient = $1`,
+		set: `, chat_id = $2, message_thread_id = $3`, args: []any{recipient, chat.ChatID, chat.MessageThreadID},
+	})
+	if n > 0 {
+		t.queued = append(t.queued, chat.ChatID)
+	}
+	return n, err
+}
+
+func (t *tx) bindingsOf(ctx context.Context, recipient string) ([]relay.Binding, error) {
+	return list(ctx, t, scanBinding, `SELECT `+bindingColumns+` FROM bindings b WHERE b.recipient = $1 ORDER BY b.linked_at, b.chat_id`, recipient)
+}
+
+// Unbind implements relay.Directory. What waits for the recipient in the chat is discarded, unless the chat is somebody else's too.
+func (db *DB) Unbind(ctx context.Context, recipient string, chatID, threadID int64) error {
+	return db.write(ctx, "unbind chat", func(t *tx) error {
+		ctx := context.Background()
+		n, err := t.exec(ctx, `DELETE FROM bindings WHERE recipient = $1 AND chat_id = $2 AND message_thread_id = $3`, recipient, chatID, threadID)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return &relay.Error{Code: relay.CodeNotFound, Detail: fmt.Sprintf("recipient %q has no chat %d", recipient, chatID)}
+		}
+		t.stale = append(t.stale, recipient)
+		err = t.run(ctx, `DELETE FROM redemptions WHERE recipient = $1 AND chat_id = $2 AND message_thread_id = $3`, recipient, chatID, threadID)
+		if err != nil {
+			return err
+		}
+		_, err = t.move(ctx, change{
+			from: lively, to: relay.Discarded, set: `, finished_at = $4`, args: []any{recipient, chatID, threadID, millis(time.Now())},
+			where: `chat_id = $2 AND message_thread_id = $3 AND recipient = $1
+				AND NOT EXISTS (SELECT 1 FROM bindings WHERE bindings.chat_id = $2 AND bindings.message_thread_id = $3)`,
+		})
+		return err
+	})
+}
+
+// UnbindChat implements relay.Directory.
+func (db *DB) UnbindChat(ctx context.Context, chatID, threadID int64) ([]string, error) {
+	var freed []string
+	err := db.write(ctx, "unbind chat", func(t *tx) (err error) {
+		ctx := context.Background()
+		freed, err = list(ctx, t, value[string], `DELETE FROM bindings WHERE chat_id = $1 AND message_thread_id = $2 RETURNING recipient`, chatID, threadID)
+		if err != nil {
+			return err
+		}
+		t.stale = append(t.stale, freed...)
+		t.rows += int64(len(freed))
+		if err := t.run(ctx, `DELETE FROM redemptions WHERE chat_id = $1 AND message_thread_id = $2`, chatID, threadID); err != nil {
+			return err
+		}
+		_, err = t.move(ctx, change{
+			from: lively, to: relay.Discarded, where: `chat_id = $1 AND message_thread_id = $2`,
+			set: `, finished_at = $3`, args: []any{chatID, threadID, millis(time.Now())},
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return freed, nil
+}
+
+// Migrate implements relay.Directory. Where a recipient has both chats, the supergroup's binding stays.
+func (db *DB) Migrate(ctx context.Context, from, to int64) error {
+	return db.write(ctx, "migrate chat", func(t *tx) error { return t.migrate(context.Background(), from, to) })
+}
+
+func (t *tx) migrate(ctx context.Context, from, to int64) error {
+	if from == to {
+		return nil
+	}
+	bound := t.rows
+	state, known, err := first(ctx, t, value[string], `SELECT state FROM bindings WHERE chat_id = $1 LIMIT 1`, to)
+	if err != nil {
+		return err
+	}
+	for _, table := range []string{"redemptions", "bindings"} {
+		if err := t.migrateTable(ctx, table, from, to); err != nil {
+			return err
+		}
+	}
+	if known { // the supergroup's state holds for all that is bound to it
+		if err := t.setChatState(ctx, to, relay.ChatState(state)); err != nil {
+			return err
+		}
+	}
+	n, err := t.move(ctx, change{from: lively, to: relay.Queued, where: `chat_id = $1`, set: `, chat_id = $2, not_before = 0`, args: []any{from, to}})
+	if n > 0 {
+		t.queued = append(t.queued, to)
+	}
+	if t.rows > bound {
+		t.migrated = append(t.migrated, [2]int64{from, to})
+	}
+	return err
+}
+
+// migrateTable moves rows, those that are there already excepted: these go.
+func (t *tx) migrateTable(ctx context.Context, table string, from, to int64) error {
+	same := ""
+	if table == "redemptions" {
+		same = ` AND twin.link = redemptions.link`
+	}
+	err := t.touch(ctx, `DELETE FROM `+table+` WHERE chat_id = $1 AND EXISTS (SELECT 1 FROM `+table+` AS twin WHERE twin.recipient = `+table+`.recipient
+		AND twin.chat_id = $2 AND twin.message_thread_id = `+table+`.message_thread_id`+same+`) RETURNING recipient`, from, to)
+	if err != nil {
+		return err
+	}
+	set := ``
+	if table == "bindings" {
+		set = `, type = 'supergroup'`
+	}
+	return t.touch(ctx, `UPDATE `+table+` SET chat_id = $2`+set+` WHERE chat_id = $1 RETURNING recipient`, from, to)
+}

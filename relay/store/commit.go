@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+const (
+	maxBatch   = 512  // functions that share a transaction: bounds how long the first of them waits
+	queueSize  = 1024 // calls that wait beside a batch under way; more block in the call, until their ctx ends
+	maxNotes   = 1024 // notes of sending that wait; more are dropped
+	retryAfter = 5 * time.Second
+)
+
+// committer runs the functions of concurrent callers, one after the other, in shared transactions:
+//
+//	wait for a call ─▶ take what else waits ─▶ BEGIN ─▶ each function in its SAVEPOINT ─▶ COMMIT ─▶ answer all
+//	                                             └── the storage failed: ROLLBACK, all of the batch fail, a new connection ──┘
+//
+// A function that fails by itself is rolled back alone. Nobody is answered before COMMIT returned.
+type committer struct {
+	db     *DB
+	log    *slog.Logger
+	writer *writer
+	ill    bool // the last batch failed
+	seqs   seqs
+	links  linkCursor
+
+	mu     sync.RWMutex // held by senders, so that close comes after them
+	closed bool
+	queue  chan *write // owned, and closed, by close
+	wake   chan struct{}
+
+	notesMu sync.Mutex
+	notes   []relay.ID
+
+	beforeCommit func() error // tests make commits fail
+}
+
+func newCommitter(db *DB) *committer {
+	return &committer{
+		db: db, log: db.options.Log, writer: newWriter(db.writers),
+		queue: make(chan *write, queueSize), wake: make(chan struct{}, 1),
+	}
+}
+
+// run ends when the queue is closed and empty.
+func (c *committer) run() {
+	batch := make([]*write, 0, maxBatch)
+	for open := true; open; {
+		batch = batch[:0]
+		select {
+		case w, ok := <-c.queue:
+			batch, open = c.collect(batch, w, ok)
+		case <-c.wake:
+		}
+		if notes := c.takeNotes(); len(batch)+len(notes) > 0 {
+			c.commit(batch, notes)
+		}
+	}
+	c.writer.close()
+}
+
+// collect takes what waits beside w, leaving out those whose callers have gone.
+func (c *committer) collect(batch []*write, w *write, ok bool) ([]*write, bool) {
+	for ok {
+		if w.taken.CompareAndSwap(false, true) {
+			batch = append(batch, w)
+		}
+		if len(batch) == maxBatch {
+			return batch, true
+		}
+		select {
+		case w, ok = <-c.queue:
+		default:
+			return batch, true
+		}
+	}
+	return batch, false
+}
+
+func (c *committer) commit(batch []*write, notes []relay.ID) {
+	t, err := c.transact(batch, notes)
+	if err != nil {
+		c.writer.reset()
+		err = c.unavailable(err)
+	} else {
+		c.recovered()
+	}
+	if t != nil {
+		t.publish(c.db, err == nil)
+	}
+	for _, w := range batch {
+		if err != nil {
+			w.err = err // also for one that failed by itself: it may have seen what is not kept
+		}
+		w.done <- w.err
+	}
+	clear(batch) // it is used again, and would hold on to messages
+}
+
+// transact returns an error if nothing of the batch is kept.
+func (c *committer) transact(batch []*write, notes []relay.ID) (*tx, error) {
+	ctx := context.Background()
+	if err := c.writer.begin(ctx); err != nil {
+		return nil, err
+	}
+	t := &tx{writer: c.writer, seqs: &c.seqs, links: &c.links}
+	if err := t.start(ctx, notes); err != nil {
+		return t, err
+	}
+	alone := len(batch) == 1 && len(notes) == 0
+	for _, w := range batch {
+		if alone {
+			w.err = call(t, w.fn)
+		} else if err := t.guarded(ctx, w); err != nil {
+			return t, err
+		}
+		if broken(w.err) {
+			return t, w.err
+		}
+	}
+	if alone && batch[0].err != nil {
+		t.undo(mark{})
+		return t, c.writer.exec(ctx, "ROLLBACK")
+	}
+	return t, c.end(ctx, t)
+}
+
+func (c *committer) end(ctx context.Context, t *tx) error {
+	if err := t.saveCounts(ctx); err != nil {
+		return err
+	}
+	if c.beforeCommit != nil {
+		if err := c.beforeCommit(); err != nil {
+			return err
+		}
+	}
+	began := time.Now()
+	if err := c.writer.exec(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	c.db.metrics.commit.Observe(time.Since(began).Seconds())
+	c.db.metrics.rows.Observe(float64(t.rows))
+	return nil
+}
+
+// call makes a panic of a caller's function that caller's error: the committer serves everyone.
+func call(t *tx, fn func(*tx) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("write to storage: panic: %v", p)
+		}
+	}()
+	return fn(t)
+}
+
+// unavailable makes the answer for a failed batch, and logs the first failure of a row.
+func (c *committer) unavailable(err error) error {
+	if !c.ill {
+		c.log.Error("the storage takes no writes; it is tried again with each", "reason", reason(err), "file", c.db.path, "error", err)
+	}
+	c.ill = true
+	return &relay.Error{Code: relay.CodeStorageUnavailable, Detail: reason(err), RetryAfter: retryAfter, Err: fmt.Errorf("commit: %w", err)}
+}
+
+func (c *committer) recovered() {
+	if c.ill {
+		c.log.Info("the storage takes writes again", "file", c.db.path)
+	}
+	c.ill = false
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// BeforeCommit has f decide whether commits fail; nil ends that. No write may be under way.
+func (db *DB) BeforeCommit(f func() error) { db.committer.beforeCommit = f }
+
+// Fault has each new connection of the writer begin with a text, the next write on a new one; empty ends that. No write may be under way.
+func (db *DB) Fault(text string) {
+	w := db.committer.writer
+	w.reset()
+	w.settle = func(ctx context.Context, conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, text)
+		return errors.Join(settle(ctx, conn), err)
+	}
+}
+
+// Pragma reads a setting of the writer's connection.
+func (db *DB) Pragma(ctx context.Context, name string) (string, error) {
+	var v string
+	err := db.committer.writer.conn.QueryRowContext(ctx, "PRAGMA "+name).Scan(&v)
+	return v, err
+}
+
+// OnWriter runs a text on the writer's connection, in its transaction if there is one. The committer must be idle or held up.
+func (db *DB) OnWriter(ctx context.Context, text string) error {
+	return db.committer.writer.exec(ctx, text)
+}
+
+// Waiting is how many writes stand before the committer.
+func (db *DB) Waiting() int { return len(db.committer.queue) }
+
+// Texts are the SQL texts that were used, as SQLite sees them.
+func (db *DB) Texts() []string {
+	out := slices.Collect(maps.Keys(db.read.by))
+	if w := db.committer.writer; w.conn != nil {
+		out = slices.AppendSeq(out, maps.Keys(w.stmts.by))
+	}
+	for i := range out {
+		out[i] = numbered(out[i])
+	}
+	return out
+}
+
+// Path is where the file is.
+func (db *DB) Path() string { return db.path }
+
+// MigrateFile brings the file at path to the newest schema of files.
+func MigrateFile(ctx context.Context, path string, files fs.FS) error {
+	steps, err := migrations(files, ".")
+	if err != nil {
+		return err
+	}
+	if _, err := makeFile(path); err != nil {
+		return err
+	}
+	pool, err := openWriter(path, 0)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return migrate(ctx, conn, steps)
+}
+
+// Schema are the embedded steps of SQLite.
+func Schema() (fs.FS, error) { return fs.Sub(schema, "schema/sqlite") }
+
+// Cache is a cache alone.
+type Cache struct{ c *cache }
+
+// NewCache makes one.
+func NewCache(size int) Cache { return Cache{newCache(size, newMetrics(prometheus.NewRegistry()))} }
+
+// Get is what a look-up does.
+func (c Cache) Get(ctx context.Context, id string, look func(context.Context, string) (*relay.Recipient, error)) (*relay.Recipient, error) {
+	return c.c.get(ctx, id, look)
+}
+
+// Forget is what a commit does.
+func (c Cache) Forget(ids ...string) { c.c.forget(ids) }

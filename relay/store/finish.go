@@ -1,0 +1,106 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// Finish implements relay.Outbox. That the delivery is gone meanwhile (its recipient was forgotten) is no error.
+func (db *DB) Finish(ctx context.Context, o relay.Outcome) error {
+	parts := []byte("[]")
+	if len(o.TelegramMessageIDs) > 0 {
+		var err error
+		if parts, err = json.Marshal(o.TelegramMessageIDs); err != nil {
+			return fmt.Errorf("finish delivery: %w", err)
+		}
+	}
+	return db.write(ctx, "finish delivery", func(t *tx) error { return t.finish(context.Background(), o, string(parts)) })
+}
+
+func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string) error {
+	moved, err := t.outcome(ctx, o, parts)
+	if err != nil {
+		return err
+	}
+	switch {
+	case o.ChatID == 0:
+	case o.ChatState != "":
+		err = t.chatBecame(ctx, o)
+	case o.MigrateTo != 0:
+		err = t.migrate(ctx, o.ChatID, o.MigrateTo)
+	}
+	if err == nil && moved > 0 && o.State == relay.Queued {
+		err = t.announce(ctx, o.Delivery)
+	}
+	return err
+}
+
+// outcome writes what became of the delivery itself.
+func (t *tx) outcome(ctx context.Context, o relay.Outcome, parts string) (int64, error) {
+	var notBefore, sentAt, finished int64
+	switch o.State {
+	case relay.Queued:
+		notBefore = millis(o.NotBefore)
+	case relay.Sent:
+		sentAt, finished = millis(o.At), millis(o.At)
+	default:
+		finished = millis(o.At)
+	}
+	return t.move(ctx, change{
+		from: lively, to: o.State, one: true, where: `id = $1`,
+		set:  `, attempts = $2, reason = $3, last_error = $4, telegram_message_ids = $5, not_before = $6, sent_at = $7, finished_at = $8`,
+		args: []any{o.Delivery[:], o.Attempts, o.Reason, o.LastError, parts, notBefore, sentAt, finished},
+	})
+}
+
+// chatBecame marks the chat in all bindings; what waits for one that takes no messages fails for the same reason.
+func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
+	if err := t.setChatState(ctx, o.ChatID, o.ChatState); err != nil || o.ChatState == relay.Active {
+		return err
+	}
+	_, err := t.move(ctx, change{
+		from: lively, to: relay.Failed, where: `chat_id = $1`,
+		set:  `, reason = $2, last_error = $3, finished_at = $4`,
+		args: []any{o.ChatID, o.Reason, o.LastError, millis(o.At)},
+	})
+	return err
+}
+
+// announce notes the chat of a delivery that was queued.
+func (t *tx) announce(ctx context.Context, id relay.ID) error {
+	chats, err := list(ctx, t, value[int64], `SELECT chat_id FROM deliveries WHERE id = $1`, id[:])
+	t.queued = append(t.queued, chats...)
+	return err
+}
+
+// Expire implements relay.Outbox, in steps that let other calls through. A delivery that is being sent is left to its outcome.
+func (db *DB) Expire(ctx context.Context, now time.Time) (int64, error) {
+	const step = 1000
+	var total int64
+	for {
+		var n int64
+		err := db.write(ctx, "expire deliveries", func(t *tx) (err error) {
+			n, err = t.move(context.Background(), change{
+				from: patient, to: relay.Expired, set: `, finished_at = $1`, args: []any{millis(now), step},
+				where: `seq IN (SELECT seq FROM deliveries WHERE state IN (0, 1) AND expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
+			})
+			return err
+		})
+		total += n
+		if err != nil || n == 0 {
+			return total, err
+		}
+	}
+}
+
+// requeue puts back what was being sent when the last process ended.
+func (db *DB) requeue(ctx context.Context) error {
+	return db.write(ctx, "requeue", func(t *tx) error {
+		_, err := t.move(context.Background(), change{from: []relay.State{relay.Sending}, to: relay.Queued, where: `state <> 3`})
+		return err
+	})
+}

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// stepChats is up to how many chats Lanes goes by leaps, which cost about as much as ten steps.
+const stepChats = 2000
+
+// leaps goes from chat to chat over the index, however much waits in each.
+const leaps = `WITH RECURSIVE lane (chat_id, n) AS (
+		SELECT min(chat_id), 1 FROM deliveries WHERE state IN (1, 2)
+		UNION ALL
+		SELECT (SELECT min(chat_id) FROM deliveries WHERE state IN (1, 2) AND chat_id > lane.chat_id), n + 1 FROM lane WHERE chat_id IS NOT NULL AND n < $1
+	)
+	SELECT chat_id, (SELECT min(send_at) FROM deliveries WHERE state IN (1, 2) AND chat_id = lane.chat_id) FROM lane WHERE chat_id IS NOT NULL`
+
+// steps goes over all that waits, which is cheaper where there are many chats.
+const steps = `SELECT chat_id, min(send_at) FROM deliveries WHERE state IN (1, 2) AND chat_id > $1 GROUP BY chat_id HAVING min(send_at) <= $2`
+
+// lane is a chat with the first SendAt of what waits for it, 0 for at once.
+type lane struct{ chat, first int64 }
+
+func scanLane(row scanner) (lane, error) {
+	var l lane
+	err := row.Scan(&l.chat, &l.first)
+	return l, err
+}
+
+// Lanes implements relay.Outbox.
+func (db *DB) Lanes(ctx context.Context, now time.Time) (chats []int64, next time.Time, err error) {
+	lanes, err := list(ctx, db.read, scanLane, leaps, stepChats)
+	if err == nil && len(lanes) == stepChats {
+		var more []lane
+		more, err = list(ctx, db.read, scanLane, steps, lanes[len(lanes)-1].chat, millis(now))
+		lanes = append(lanes, more...)
+	}
+	if err != nil {
+		return nil, next, fault("list lanes", err)
+	}
+	chats = make([]int64, 0, len(lanes))
+	for _, l := range lanes {
+		if l.first <= millis(now) {
+			chats = append(chats, l.chat)
+		}
+	}
+	ms, err := list(ctx, db.read, value[int64],
+		`SELECT send_at FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND send_at > $1 ORDER BY send_at LIMIT 1`, millis(now))
+	if len(ms) > 0 {
+		next = moment(ms[0])
+	}
+	return chats, next, fault("list lanes", err)
+}
+
+// heads are the first of what was never scheduled, in the order of the index, and all of what was scheduled and is due.
+const heads = `SELECT ` + deliveryColumns + `, m.content FROM (
+		SELECT seq FROM (SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at = 0 ORDER BY priority DESC, seq LIMIT $3)
+		UNION ALL
+		SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at > 0 AND send_at <= $2
+	) AS head
+	CROSS JOIN deliveries d ON d.seq = head.seq
+	CROSS JOIN messages m ON m.seq = d.message
+	ORDER BY d.priority DESC, d.seq LIMIT $3`
+
+// Heads implements relay.Outbox.
+func (db *DB) Heads(ctx context.Context, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
+	jobs, err := list(ctx, db.read, scanJob, heads, chatID, millis(now), max(limit, 0))
+	return jobs, fault("read lane", err)
+}
+
+func scanJob(row scanner) (relay.Job, error) {
+	var content []byte
+	d, err := scanDelivery(row, &content)
+	job := relay.Job{Delivery: d}
+	if err == nil {
+		err = json.Unmarshal(content, &job.Content)
+	}
+	return job, err
+}

@@ -1,0 +1,167 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+const (
+	defaultLimit = 100
+	largestLimit = 1000
+)
+
+func limited(n int) int {
+	if n <= 0 {
+		return defaultLimit
+	}
+	return min(n, largestLimit)
+}
+
+// snapshot is one state of the storage for several queries.
+type snapshot struct {
+	tx    *sql.Tx
+	stmts *statements
+}
+
+func (s snapshot) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	stmt, err := s.stmts.get(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return s.tx.StmtContext(ctx, stmt).QueryContext(ctx, args...)
+}
+
+const (
+	messageText    = `SELECT id, created_at, receiver, owner, priority, send_at, expires_at, content, seq, first_delivery, deliveries FROM messages WHERE id = $1`
+	deliveriesText = `SELECT ` + deliveryColumns + ` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq >= $1 AND d.seq < $2 AND d.message = $3 ORDER BY d.seq`
+)
+
+// Message implements relay.Outbox.
+func (db *DB) Message(ctx context.Context, id relay.ID) (*relay.Message, error) {
+	// Preparing takes a connection. Done below, by who holds one already, it could wait for itself.
+	for _, text := range []string{messageText, deliveriesText} {
+		if _, err := db.read.get(ctx, text); err != nil {
+			return nil, fault("read message", err)
+		}
+	}
+	tx, err := db.readers.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fault("read message", err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	m, err := readMessage(ctx, snapshot{tx, db.read}, id)
+	return m, fault("read message", err)
+}
+
+func readMessage(ctx context.Context, q querier, id relay.ID) (*relay.Message, error) {
+	var seq, firstDelivery, deliveries int64
+	m, ok, err := first(ctx, q, func(row scanner) (*relay.Message, error) { return scanMessage(row, &seq, &firstDelivery, &deliveries) }, messageText, id[:])
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, notFound("message", id)
+	}
+	m.Deliveries, err = list(ctx, q, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) }, deliveriesText, firstDelivery, firstDelivery+deliveries, seq)
+	return m, err
+}
+
+func scanMessage(row scanner, more ...any) (*relay.Message, error) {
+	var (
+		m                        relay.Message
+		content                  []byte
+		created, sendAt, expires int64
+	)
+	err := row.Scan(append([]any{&m.ID, &created, &m.Receiver, &m.Owner, &m.Priority, &sendAt, &expires, &content}, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	m.CreatedAt, m.SendAt, m.ExpiresAt = moment(created), moment(sendAt), moment(expires)
+	return &m, json.Unmarshal(content, &m.Content)
+}
+
+// Deliveries implements relay.Outbox.
+func (db *DB) Deliveries(ctx context.Context, q relay.DeliveryQuery) (relay.Page[relay.Delivery], error) {
+	var page relay.Page[relay.Delivery]
+	before := int64(math.MaxInt64)
+	if q.After != "" {
+		var err error
+		if before, err = strconv.ParseInt(q.After, 10, 64); err != nil {
+			return page, &relay.Error{Code: relay.CodeInvalidField, Detail: "after is no cursor: use the next of the page before"}
+		}
+	}
+	condition, err := deliveryCondition(q)
+	if err != nil {
+		return page, err
+	}
+	limit := limited(q.Limit)
+	args := []any{before, limit + 1}
+	if q.Recipient != "" {
+		args = append(args, q.Recipient)
+	}
+	text := `SELECT ` + deliveryColumns + ` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq < $1` + condition + ` ORDER BY d.seq DESC LIMIT $2`
+	page.Items, err = list(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) }, text, args...)
+	if len(page.Items) > limit {
+		page.Items = page.Items[:limit]
+		page.Next = strconv.FormatInt(page.Items[limit-1].Seq, 10)
+	}
+	return page, fault("list deliveries", err)
+}
+
+// deliveryCondition chooses the index: the recipient's where one is named, else the state's. Most deliveries are sent and
+// stand in no index by state: they are found among all.
+func deliveryCondition(q relay.DeliveryQuery) (string, error) {
+	condition := ""
+	if q.Recipient != "" {
+		condition = ` AND d.recipient = $3 AND d.recipient <> ''`
+	}
+	if q.State == "" {
+		return condition, nil
+	}
+	if !slices.Contains(relay.States, q.State) {
+		return "", &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("there is no state %.40q; one of %v", q.State, relay.States)}
+	}
+	if q.Recipient != "" {
+		return condition + ` AND +d.state = ` + strconv.Itoa(code(q.State)), nil
+	}
+	if q.State == relay.Sent {
+		return ` AND d.state = 3`, nil
+	}
+	return ` AND d.state = ` + strconv.Itoa(code(q.State)) + ` AND d.state <> 3`, nil
+}
+
+// Backlog implements relay.Outbox. The numbers are kept with each commit, so that nothing is counted here.
+func (db *DB) Backlog(ctx context.Context) (relay.Backlog, error) {
+	b := relay.Backlog{Count: map[relay.State]int64{}}
+	for _, s := range relay.States {
+		b.Count[s] = 0
+	}
+	_, err := list(ctx, db.read, func(row scanner) (struct{}, error) {
+		var name string
+		var n int64
+		err := row.Scan(&name, &n)
+		b.Count[relay.State(name)] = n
+		return struct{}{}, err
+	}, `SELECT substr(name, 12), value FROM numbers WHERE name >= 'deliveries.' AND name < 'deliveries/'`)
+	if err != nil {
+		return b, fault("count deliveries", err)
+	}
+	for _, s := range lively {
+		created, ok, err := first(ctx, db.read, value[int64],
+			`SELECT created_at FROM deliveries WHERE state = `+strconv.Itoa(code(s))+` AND state <> 3 ORDER BY seq LIMIT 1`)
+		if err != nil {
+			return b, fault("find the oldest delivery", err)
+		}
+		if at := moment(created); ok && (b.Oldest.IsZero() || at.Before(b.Oldest)) {
+			b.Oldest = at
+		}
+	}
+	return b, nil
+}

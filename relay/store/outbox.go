@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// Accept implements relay.Outbox. A held delivery whose recipient was given a chat since the caller looked is queued for
+// that chat, or has failed if the chat is gone. Error for a message that is stored already: CodeConflict.
+func (db *DB) Accept(ctx context.Context, messages ...*relay.Message) error {
+	contents := make([][]byte, len(messages))
+	for i, m := range messages {
+		content, err := encode(m)
+		if err != nil {
+			return fmt.Errorf("accept: %w", err)
+		}
+		contents[i] = content
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	return db.write(ctx, "accept", func(t *tx) error {
+		for i, m := range messages {
+			if err := t.accept(context.Background(), m, contents[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// encode checks what no caller may hand in, and returns the content as it is stored.
+func encode(m *relay.Message) ([]byte, error) {
+	for i := range m.Deliveries {
+		d := &m.Deliveries[i]
+		switch {
+		case d.State == relay.Held && d.Recipient != "":
+		case (d.State == relay.Queued || d.State == relay.Failed) && d.ChatID != 0:
+		default:
+			return nil, fmt.Errorf("a delivery to recipient %q and chat %d cannot begin as %q", d.Recipient, d.ChatID, d.State)
+		}
+	}
+	return json.Marshal(m.Content)
+}
+
+func (t *tx) accept(ctx context.Context, m *relay.Message, content []byte) error {
+	t.seqs.message++
+	err := t.run(ctx, `INSERT INTO messages (seq, id, created_at, receiver, owner, priority, send_at, expires_at, first_delivery, deliveries, content)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		t.seqs.message, m.ID[:], millis(m.CreatedAt), m.Receiver, m.Owner, int64(m.Priority), millis(m.SendAt), millis(m.ExpiresAt),
+		t.seqs.delivery+1, len(m.Deliveries), string(content))
+	for i := range m.Deliveries {
+		if err == nil {
+			err = t.acceptDelivery(ctx, m, &m.Deliveries[i])
+		}
+	}
+	if conflicting(err) {
+		return &relay.Error{Code: relay.CodeConflict, Detail: fmt.Sprintf("message %s is stored already", m.ID), Err: err}
+	}
+	return err
+}
+
+func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Delivery) error {
+	if d.State == relay.Held {
+		if err := t.place(ctx, d); err != nil {
+			return err
+		}
+	}
+	t.seqs.delivery++
+	d.Seq, d.MessageID = t.seqs.delivery, m.ID
+	var finished int64
+	if !d.State.Waiting() {
+		finished = millis(d.CreatedAt)
+	}
+	err := t.run(ctx, `INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
+			telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', $13, $14, $15, $16, 0, $17)`,
+		d.Seq, d.ID[:], t.seqs.message, d.Recipient, d.ChatID, d.MessageThreadID, d.Receiver, code(d.State), int64(d.Priority), d.Attempts, d.Reason, d.LastError,
+		millis(d.CreatedAt), millis(d.SendAt), millis(d.NotBefore), millis(d.ExpiresAt), finished)
+	t.count(d.State, 1)
+	if d.State == relay.Queued {
+		t.queued = append(t.queued, d.ChatID)
+	}
+	return err
+}
+
+// place gives a held delivery the recipient's chat if there is one by now: the oldest that takes messages.
+func (t *tx) place(ctx context.Context, d *relay.Delivery) error {
+	bindings, err := t.bindingsOf(ctx, d.Recipient)
+	if err != nil || len(bindings) == 0 {
+		return err
+	}
+	chosen := bindings[0]
+	if i := slices.IndexFunc(bindings, func(b relay.Binding) bool { return b.State == relay.Active }); i >= 0 {
+		chosen = bindings[i]
+	}
+	d.State, d.ChatID, d.MessageThreadID = relay.Queued, chosen.ChatID, chosen.MessageThreadID
+	if chosen.State != relay.Active {
+		d.State, d.Reason = relay.Failed, string(chosen.State)
+	}
+	return nil
+}
+
+// Sending implements relay.Outbox.
+func (db *DB) Sending(id relay.ID) { db.committer.note(id) }

@@ -1,0 +1,148 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+// This file holds what is SQLite's own: the file, the connections, the meaning of errors.
+
+// sqlitePath takes "sqlite:PATH" apart.
+func sqlitePath(address string) (string, error) {
+	path, ok := strings.CutPrefix(address, "sqlite:")
+	if !ok || path == "" || strings.HasPrefix(path, ":memory:") {
+		return "", errors.New(`open storage: storage.url must be "sqlite:PATH", the path of a file`)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("open storage: %w", err)
+	}
+	return abs, nil
+}
+
+// makeFile creates the file if there is none, readable by its owner only. SQLite gives -wal and -shm the same mode.
+func makeFile(path string) (fs.FileInfo, error) {
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, fmt.Errorf("open storage: there is no folder %s: create it, owned by the user that tgrelay runs as, or change storage.url", dir)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		err = f.Close()
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("open storage: %w: check who owns the folder", err)
+	}
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	return info, nil
+}
+
+// dsn names the file for go-sqlite3. The path stands in a URI, in which these three characters have a meaning.
+func dsn(path string, params url.Values) string {
+	return "file:" + strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path) + "?" + params.Encode()
+}
+
+// openWriter opens the pool of which one connection is the writer's. WAL with synchronous=FULL syncs the log at each commit:
+// go-sqlite3's default in WAL, NORMAL, loses commits with the power. secure_delete overwrites what is forgotten.
+func openWriter(path string, busy time.Duration) (*sql.DB, error) {
+	pool, err := sql.Open("sqlite3", dsn(path, url.Values{
+		"mode": {"rw"}, "_mutex": {"no"}, "_auto_vacuum": {"incremental"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_secure_delete": {"true"},
+		"_busy_timeout": {milliseconds(busy)}, "_cache_size": {"-16384"}, // KiB
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	pool.SetMaxOpenConns(1)
+	return pool, nil
+}
+
+// openReaders opens connections that cannot write. In WAL they neither wait for the writer nor hold it up.
+func openReaders(path string, busy time.Duration) (*sql.DB, error) {
+	pool, err := sql.Open("sqlite3", dsn(path, url.Values{
+		"mode": {"ro"}, "_mutex": {"no"}, "_query_only": {"true"}, "_busy_timeout": {milliseconds(busy)}, "_cache_size": {"-4096"},
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	n := max(4, 2*runtime.GOMAXPROCS(0))
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	return pool, nil
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// numbered turns $1, which SQLite counts by first appearance, into ?1, which it takes by its number.
+func numbered(text string) string { return strings.ReplaceAll(text, "$", "?") }
+
+// settle sets what a connection string cannot. 64 MiB is what the log may keep on disk after a long reader let it grow.
+func settle(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864")
+	return err
+}
+
+// conflicting reports whether err says that a row is there already.
+func conflicting(err error) bool {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && e.Code == sqlite3.ErrConstraint
+}
+
+// broken reports whether err came from the database and concerns the whole transaction, not one caller's rows.
+func broken(err error) bool {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
+		return true
+	}
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && e.Code != sqlite3.ErrConstraint
+}
+
+// interrupted reports whether a reader's ctx ended in the midst of a query.
+func interrupted(err error) bool {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && e.Code == sqlite3.ErrInterrupt
+}
+
+// reasons are what a person can do about a fault.
+var reasons = map[sqlite3.ErrNo]string{
+	sqlite3.ErrFull:     "the disk of the storage is full: free some space",
+	sqlite3.ErrBusy:     "another program keeps the storage locked: end it (a sqlite3 shell, a second tgrelay)",
+	sqlite3.ErrLocked:   "another program keeps the storage locked: end it (a sqlite3 shell, a second tgrelay)",
+	sqlite3.ErrReadonly: "the storage cannot be written: check the owner and mode of the file and of its folder, and whether the disk is mounted read-only",
+	sqlite3.ErrPerm:     "the storage may not be used: check the owner and mode of the file and of its folder",
+	sqlite3.ErrCantOpen: "the storage cannot be opened: check that its folder exists and who owns it",
+	sqlite3.ErrIoErr:    "reading or writing the storage failed: check the disk and the system's log",
+	sqlite3.ErrCorrupt:  "the storage is damaged: stop tgrelay and put a backup in its place",
+	sqlite3.ErrNotADB:   "the storage is no SQLite database, or is damaged: put a backup in its place, or change storage.url",
+}
+
+// reason tells a fault in a person's words.
+func reason(err error) string {
+	if e, ok := errors.AsType[sqlite3.Error](err); ok {
+		if words, ok := reasons[e.Code]; ok {
+			return words
+		}
+	}
+	return "the storage failed: see the log"
+}
+
+// shorten gives free pages at the end of the file back, one a row.
+const shorten = `PRAGMA incremental_vacuum(256)`

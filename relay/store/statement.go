@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+)
+
+// statements prepares each text once.
+type statements struct {
+	prepare func(ctx context.Context, text string) (*sql.Stmt, error)
+
+	mu sync.RWMutex
+	by map[string]*sql.Stmt
+}
+
+func newStatements(prepare func(context.Context, string) (*sql.Stmt, error)) *statements {
+	return &statements{prepare: prepare, by: map[string]*sql.Stmt{}}
+}
+
+func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
+	s.mu.RLock()
+	stmt := s.by[text]
+	s.mu.RUnlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stmt := s.by[text]; stmt != nil {
+		return stmt, nil
+	}
+	stmt, err := s.prepare(ctx, numbered(text))
+	if err == nil {
+		s.by[text] = stmt
+	}
+	return stmt, err
+}
+
+func (s *statements) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	stmt, err := s.get(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return stmt.QueryContext(ctx, args...)
+}
+
+func (s *statements) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	for _, stmt := range s.by {
+		err = errors.Join(err, stmt.Close())
+	}
+	clear(s.by)
+	return err
+}
+
+// querier is a reader's connections or the transaction of a write.
+type querier interface {
+	query(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+}
+
+// scanner is a row.
+type scanner interface{ Scan(dest ...any) error }
+
+// list returns all rows of a query.
+func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), text string, args ...any) ([]T, error) {
+	rows, err := q.query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		item, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, item)
+	}
+	return out, rows.Err()
+}
+
+// first returns the first row of a query, and false if there is none.
+func first[T any](ctx context.Context, q querier, scan func(scanner) (T, error), text string, args ...any) (T, bool, error) {
+	items, err := list(ctx, q, scan, text, args...)
+	if err != nil || len(items) == 0 {
+		var none T
+		return none, false, err
+	}
+	return items[0], true, nil
+}
+
+// value scans a row of one column.
+func value[T any](row scanner) (T, error) {
+	var v T
+	err := row.Scan(&v)
+	return v, err
+}

@@ -1,0 +1,150 @@
+// Package store keeps messages, deliveries, recipients, links and what was seen of Telegram's updates: it is the relay's
+// Outbox, Directory, Links and Updates.
+//
+// It promises that what a method has answered without an error survives the loss of power. On disk it keeps one SQLite
+// file with its -wal and -shm beside it, readable by their owner only; tokens of links are kept as hashes.
+//
+// All writes go through one committer: calls that arrive together share one transaction and one fsync. When the disk is
+// full, locked, read-only or gone, exactly the calls that waited for that commit fail, with relay.CodeStorageUnavailable, and
+// nothing of them is kept; the committer goes on by itself as soon as the fault ends. Reads have connections of their own and
+// never wait for a write.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+var (
+	_ relay.Outbox    = (*DB)(nil)
+	_ relay.Directory = (*DB)(nil)
+	_ relay.Links     = (*DB)(nil)
+	_ relay.Updates   = (*DB)(nil)
+)
+
+// Options say where to keep things and whom to tell.
+type Options struct {
+	URL         string                // "sqlite:PATH"; the folder must exist
+	CacheSize   int                   // recipients held in memory; 0: none
+	BusyTimeout time.Duration         // how long a lock held by another program is waited for; 0: 5 s
+	Log         *slog.Logger          // nil: slog.Default
+	Registerer  prometheus.Registerer // nil: nothing is counted; two storages must not share one
+
+	// Queued is called after a commit that queued something, once for each chat, before the writing call returns.
+	// Migrated is called after a commit that moved a group to its supergroup. Both run in the committer: they must
+	// return at once and must not write to the store.
+	Queued   func(chatID int64)
+	Migrated func(from, to int64)
+}
+
+// DB is an open storage. Its methods are safe for concurrent use.
+type DB struct {
+	options   Options
+	path      string
+	file      fs.FileInfo // as it was at the start
+	writers   *sql.DB
+	readers   *sql.DB
+	read      *statements
+	committer *committer
+	cache     *cache // nil: none
+	metrics   *metrics
+	running   sync.WaitGroup
+}
+
+// Open opens a storage, making or migrating it as needed.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	db := &DB{options: o.withDefaults()}
+	if err := db.open(ctx); err != nil {
+		return nil, errors.Join(err, db.closePools())
+	}
+	db.metrics = newMetrics(o.Registerer)
+	db.cache = newCache(o.CacheSize, db.metrics)
+	db.committer = newCommitter(db)
+	db.running.Go(db.committer.run)
+	if err := db.requeue(ctx); relay.ErrorCode(err) == relay.CodeStorageUnavailable {
+		db.options.Log.Warn("what was being sent when tgrelay ended could not be put back; it is sent all the same", "error", err)
+	} else if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.BusyTimeout == 0 {
+		o.BusyTimeout = 5 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Queued == nil {
+		o.Queued = func(int64) {}
+	}
+	if o.Migrated == nil {
+		o.Migrated = func(int64, int64) {}
+	}
+	return o
+}
+
+func (db *DB) open(ctx context.Context) (err error) {
+	if db.path, err = sqlitePath(db.options.URL); err != nil {
+		return err
+	}
+	if db.file, err = makeFile(db.path); err != nil {
+		return err
+	}
+	if db.writers, err = openWriter(db.path, db.options.BusyTimeout); err != nil {
+		return err
+	}
+	if err := db.migrate(ctx); err != nil {
+		return err
+	}
+	if db.readers, err = openReaders(db.path, db.options.BusyTimeout); err != nil {
+		return err
+	}
+	db.read = newStatements(db.readers.PrepareContext)
+	return nil
+}
+
+func (db *DB) migrate(ctx context.Context) error {
+	steps, err := migrations(schema, "schema/sqlite")
+	if err != nil {
+		return err
+	}
+	conn, err := db.writers.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("open storage %s: %s: %w", db.path, reason(err), err)
+	}
+	return errors.Join(migrate(ctx, conn, steps), conn.Close())
+}
+
+// Close ends the storage after everything that was handed in before has been written. Calls after it fail with
+// CodeStorageUnavailable.
+func (db *DB) Close() error {
+	db.committer.close()
+	db.running.Wait()
+	return db.closePools()
+}
+
+// closePools closes the writer last: the last connection empties the log into the file.
+func (db *DB) closePools() error {
+	var err error
+	if db.read != nil {
+		err = db.read.close()
+	}
+	for _, pool := range []*sql.DB{db.readers, db.writers} {
+		if pool != nil {
+			err = errors.Join(err, pool.Close())
+		}
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package store_test
+
+import (
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/store"
+)
+
+// storage is all that the relay asks of a database.
+type storage interface {
+	relay.Outbox
+	relay.Directory
+	relay.Links
+	relay.Updates
+}
+
+// place is a storage that a test of the suite may close and open again.
+type place struct {
+	storage
+	reopen func()
+	told   *told
+}
+
+// told records which chats the storage called Queued for.
+type told struct {
+	mu    sync.Mutex
+	chats []int64
+}
+
+func (l *told) queued(chat int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.chats = append(l.chats, chat)
+}
+
+// take returns the chats that were told of since the last take.
+func (l *told) take() []int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	chats := l.chats
+	l.chats = nil
+	return chats
+}
+
+// suite is what every database must do: one function for each behaviour, written against the interfaces of relay.
+var suite = map[string]map[string]func(*testing.T, *place){
+	"Outbox": outboxSuite, "Directory": directorySuite, "Links": linksSuite, "Updates": updatesSuite,
+}
+
+func TestSQLite(t *testing.T) {
+	for noun, behaviours := range suite {
+		for name, test := range behaviours {
+			t.Run(noun+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				test(t, newSQLite(t))
+			})
+		}
+	}
+}
+
+func newSQLite(t *testing.T) *place {
+	t.Helper()
+	p := &place{told: &told{}}
+	o := store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "relay.db"), CacheSize: 100, Queued: p.told.queued}
+	db := open(t, o)
+	t.Cleanup(func() {
+		checkPlans(t, db)
+		checkInvariants(t, db.Path())
+	})
+	p.storage = db
+	p.reopen = func() {
+		t.Helper()
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		db = open(t, o)
+		p.storage = db
+	}
+	return p
+}
+
+func wantCode(t *testing.T, err error, code relay.Code) {
+	t.Helper()
+	if err == nil || relay.ErrorCode(err) != code {
+		t.Errorf("got error %v, want code %s", err, code)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// accept stores messages.
+func (p *place) accept(t *testing.T, messages ...*relay.Message) {
+	t.Helper()
+	must(t, p.Accept(t.Context(), messages...))
+}
+
+// delivery returns the only delivery of a message as it is stored.
+func (p *place) delivery(t *testing.T, m *relay.Message) relay.Delivery {
+	t.Helper()
+	stored, err := p.Message(t.Context(), m.ID)
+	must(t, err)
+	if len(stored.Deliveries) != 1 {
+		t.Fatalf("the message has %d deliveries, want 1", len(stored.Deliveries))
+	}
+	return stored.Deliveries[0]
+}
+
+func (p *place) wantState(t *testing.T, m *relay.Message, want relay.State) {
+	t.Helper()
+	if d := p.delivery(t, m); d.State != want {
+		t.Errorf("the delivery is %s, want %s", d.State, want)
+	}
+}
+
+// texts returns what waits in a chat at t0, in the order of sending.
+func (p *place) texts(t *testing.T, chat int64) []string {
+	t.Helper()
+	jobs, err := p.Heads(t.Context(), chat, t0, 1000)
+	must(t, err)
+	var out []string
+	for _, j := range jobs {
+		out = append(out, j.Content.Text.Text)
+	}
+	return out
+}
+
+func (p *place) wantTexts(t *testing.T, chat int64, want ...string) {
+	t.Helper()
+	if got := p.texts(t, chat); !slices.Equal(got, want) {
+		t.Errorf("in chat %d waits %q, want %q", chat, got, want)
+	}
+}
+
+// chats returns a recipient's chats by number.
+func (p *place) chats(t *testing.T, recipient string) []int64 {
+	t.Helper()
+	r, err := p.Recipient(t.Context(), recipient)
+	must(t, err)
+	out := []int64{}
+	for _, b := range r.Chats {
+		out = append(out, b.ChatID)
+	}
+	return out
+}
+
+func text(s string, deliveries ...relay.Delivery) *relay.Message {
+	m := message(deliveries...)
+	m.Content.Text.Text = s
+	return m
+}
+
+func person(id int64) relay.Chat {
+	return relay.Chat{ChatID: id, Type: "private", Title: "Alice", Username: "alice", LanguageCode: "en", State: relay.Active}
+}
+
+func group(id int64) relay.Chat {
+	return relay.Chat{ChatID: id, Type: "group", Title: "Ops", State: relay.Active}
+}

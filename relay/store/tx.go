@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// tx is what a write's function works with: the shared transaction, and what is to be told after its commit.
+type tx struct {
+	writer *writer
+	seqs   *seqs
+	links  *linkCursor
+	rows   int64 // written
+	undoable
+}
+
+// undoable is what a function that fails must not leave behind in memory.
+type undoable struct {
+	counts   [len(states)]int64 // by how much the number of deliveries in a state changed
+	queued   []int64            // chats in which something was queued
+	migrated [][2]int64
+	stale    []string // recipients of whom the cache may no longer speak
+}
+
+// mark is where an undoable stood.
+type mark struct {
+	counts                  [len(states)]int64
+	queued, migrated, stale int
+}
+
+func (u *undoable) mark() mark {
+	return mark{u.counts, len(u.queued), len(u.migrated), len(u.stale)}
+}
+
+func (u *undoable) undo(m mark) {
+	u.counts, u.queued, u.migrated, u.stale = m.counts, u.queued[:m.queued], u.migrated[:m.migrated], u.stale[:m.stale]
+}
+
+// seqs are the last numbers given. They never go back while the process runs, also where a transaction does.
+type seqs struct{ message, delivery int64 }
+
+// load comes with each transaction: another program may have written since the last.
+func (s *seqs) load(ctx context.Context, t *tx) error {
+	message, _, err := first(ctx, t, value[int64], `SELECT coalesce(max(seq), 0) FROM messages`)
+	if err != nil {
+		return err
+	}
+	delivery, _, err := first(ctx, t, value[int64], `SELECT coalesce(max(seq), 0) FROM deliveries`)
+	s.message, s.delivery = max(s.message, message), max(s.delivery, delivery)
+	return err
+}
+
+func (t *tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	return t.writer.stmts.query(ctx, text, args...)
+}
+
+// exec returns how many rows were written.
+func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	stmt, err := t.writer.stmts.get(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	result, err := stmt.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := result.RowsAffected()
+	t.rows += n
+	return n, err
+}
+
+// run is exec where the number does not matter.
+func (t *tx) run(ctx context.Context, text string, args ...any) error {
+	_, err := t.exec(ctx, text, args...)
+	return err
+}
+
+// start comes before the callers' functions.
+func (t *tx) start(ctx context.Context, notes []relay.ID) error {
+	if err := t.seqs.load(ctx, t); err != nil {
+		return err
+	}
+	for _, id := range notes {
+		c := change{from: []relay.State{relay.Queued}, to: relay.Sending, one: true, where: `id = $1`, args: []any{id[:]}}
+		if _, err := t.move(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// guarded runs a function so that its failure undoes what it did and nothing else. The error is of the savepoint.
+func (t *tx) guarded(ctx context.Context, w *write) error {
+	if err := t.writer.exec(ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	before := t.mark()
+	if w.err = call(t, w.fn); broken(w.err) {
+		return w.err
+	}
+	if w.err != nil {
+		t.undo(before)
+		if err := t.writer.exec(ctx, "ROLLBACK TO one"); err != nil {
+			return err
+		}
+	}
+	return t.writer.exec(ctx, "RELEASE one")
+}
+
+// publish comes after the commit. After a failed one the cache still lets go: whether it reached the disk is not known.
+func (t *tx) publish(db *DB, kept bool) {
+	db.cache.forget(t.stale)
+	if !kept {
+		return
+	}
+	for _, m := range t.migrated {
+		db.options.Migrated(m[0], m[1])
+	}
+	slices.Sort(t.queued)
+	for _, chat := range slices.Compact(t.queued) {
+		db.options.Queued(chat)
+	}
+}

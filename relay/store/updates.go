@@ -1,0 +1,55 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// updateNotes is how long updates are remembered: Telegram sends one for a day at most.
+const updateNotes = 48 * time.Hour
+
+// Offset implements relay.Updates.
+func (db *DB) Offset(ctx context.Context) (int64, error) {
+	n, _, err := first(ctx, db.read, value[int64], `SELECT value FROM numbers WHERE name = 'offset'`)
+	return n, fault("read offset", err)
+}
+
+// SetOffset implements relay.Updates.
+func (db *DB) SetOffset(ctx context.Context, offset int64) error {
+	return db.write(ctx, "store offset", func(t *tx) error { return t.setNumber(context.Background(), "offset", offset) })
+}
+
+func (t *tx) setNumber(ctx context.Context, name string, n int64) error {
+	return t.run(ctx, `INSERT INTO numbers (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, n)
+}
+
+// SeenUpdate implements relay.Updates.
+func (db *DB) SeenUpdate(ctx context.Context, updateID int64) (bool, error) {
+	_, ok, err := first(ctx, db.read, value[int], `SELECT 1 FROM updates WHERE update_id = $1`, updateID)
+	return ok, fault("look up update", err)
+}
+
+// MarkUpdate implements relay.Updates. It lets go of a few old notes at each, more than come in.
+func (db *DB) MarkUpdate(ctx context.Context, updateID int64, at time.Time) error {
+	return db.write(ctx, "note update", func(t *tx) error {
+		ctx := context.Background()
+		err := t.run(ctx, `DELETE FROM updates WHERE update_id IN (SELECT update_id FROM updates WHERE at < $1 ORDER BY at LIMIT 16)`, millis(at.Add(-updateNotes)))
+		if err != nil {
+			return err
+		}
+		return t.run(ctx, `INSERT INTO updates (update_id, at) VALUES ($1, $2) ON CONFLICT (update_id) DO UPDATE SET at = excluded.at`, updateID, millis(at))
+	})
+}
+
+// Setting implements relay.Updates.
+func (db *DB) Setting(ctx context.Context, name string) (string, error) {
+	v, _, err := first(ctx, db.read, value[string], `SELECT value FROM settings WHERE name = $1`, name)
+	return v, fault("read setting", err)
+}
+
+// SetSetting implements relay.Updates.
+func (db *DB) SetSetting(ctx context.Context, name, value string) error {
+	return db.write(ctx, "store setting", func(t *tx) error {
+		return t.run(context.Background(), `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+	})
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+)
+
+// writer is the one connection that writes. The committer alone uses it. After a fault it is thrown away, with whatever
+// transaction was open on it, and the next begin makes a new one.
+type writer struct {
+	pool   *sql.DB
+	settle func(context.Context, *sql.Conn) error // what a new connection begins with; tests add faults
+	conn   *sql.Conn
+	stmts  *statements
+}
+
+func newWriter(pool *sql.DB) *writer { return &writer{pool: pool, settle: settle} }
+
+// begin starts a transaction with the lock for writing, so that nothing in it can fail for another writer's sake.
+func (w *writer) begin(ctx context.Context) error {
+	if w.conn == nil {
+		if err := w.connect(ctx); err != nil {
+			return err
+		}
+	}
+	return w.exec(ctx, "BEGIN IMMEDIATE")
+}
+
+func (w *writer) connect(ctx context.Context) error {
+	conn, err := w.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	if err := w.settle(ctx, conn); err != nil {
+		_ = conn.Close()
+		return err
+	}
+	w.conn, w.stmts = conn, newStatements(conn.PrepareContext)
+	return nil
+}
+
+// exec runs a text without arguments, unprepared: the commands of transactions.
+func (w *writer) exec(ctx context.Context, text string) error {
+	_, err := w.conn.ExecContext(ctx, text)
+	return err
+}
+
+// reset throws the connection away; SQLite rolls back what was open on it.
+func (w *writer) reset() {
+	if w.conn == nil {
+		return
+	}
+	_ = w.exec(context.Background(), "ROLLBACK") // fails where SQLite has rolled back by itself
+	_ = w.stmts.close()
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = w.conn.Close()
+	w.conn, w.stmts = nil, nil
+}
+
+func (w *writer) close() {
+	if w.conn == nil {
+		return
+	}
+	_ = w.stmts.close()
+	_ = w.conn.Close()
+	w.conn, w.stmts = nil, nil
+}
