@@ -1,0 +1,194 @@
+package receivers
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/prometheus/alertmanager/template"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// Notification is the data of alert templates: Alertmanager's own (template.Data) by the same names, the envelope of its webhook
+// (notify/webhook, version 4), and what Grafana adds.
+type Notification struct {
+	Receiver          string
+	Status            string // firing or resolved
+	Alerts            Alerts
+	GroupLabels       template.KV
+	CommonLabels      template.KV
+	CommonAnnotations template.KV
+	ExternalURL       string
+
+	Version            string
+	GroupKey           string
+	TruncatedAlerts    int64 // left out by max_alerts
+	NotificationReason string
+	RouteLabels        template.KV
+
+	// Grafana's.
+	Title   string
+	Message string
+	State   string // alerting or ok
+	OrgID   int64
+}
+
+// Alert is an alert, as Alertmanager's templates know it, with what Grafana adds.
+type Alert struct {
+	template.Alert
+
+	SilenceURL   string
+	DashboardURL string
+	PanelURL     string
+	ImageURL     string
+	RuleUID      string
+	ValueString  string
+	Values       map[string]json.Number // exact
+}
+
+// Alerts is a list of alerts.
+type Alerts []Alert
+
+// Firing returns those that fire.
+func (as Alerts) Firing() Alerts { return as.with("firing") }
+
+// Resolved returns those that are over.
+func (as Alerts) Resolved() Alerts { return as.with("resolved") }
+
+func (as Alerts) with(status string) Alerts {
+	var some Alerts
+	for _, a := range as {
+		if a.Status == status {
+			some = append(some, a)
+		}
+	}
+	return some
+}
+
+// envelope is the webhook of Alertmanager or Grafana as it comes.
+type envelope struct {
+	Receiver           text            `json:"receiver"`
+	Status             text            `json:"status"`
+	Alerts             []wireAlert     `json:"alerts"`
+	GroupLabels        map[string]text `json:"groupLabels"`
+	CommonLabels       map[string]text `json:"commonLabels"`
+	CommonAnnotations  map[string]text `json:"commonAnnotations"`
+	RouteLabels        map[string]text `json:"routeLabels"`
+	ExternalURL        text            `json:"externalURL"`
+	Version            text            `json:"version"`
+	GroupKey           text            `json:"groupKey"`
+	TruncatedAlerts    count           `json:"truncatedAlerts"`
+	NotificationReason text            `json:"notification_reason"`
+	Title              text            `json:"title"`
+	Message            text            `json:"message"`
+	State              text            `json:"state"`
+	OrgID              count           `json:"orgId"`
+}
+
+type wireAlert struct {
+	Status       text            `json:"status"`
+	Labels       map[string]text `json:"labels"`
+	Annotations  map[string]text `json:"annotations"`
+	StartsAt     moment          `json:"startsAt"`
+	EndsAt       moment          `json:"endsAt"`
+	GeneratorURL text            `json:"generatorURL"`
+	Fingerprint  text            `json:"fingerprint"`
+	SilenceURL   text            `json:"silenceURL"`
+	DashboardURL text            `json:"dashboardURL"`
+	PanelURL     text            `json:"panelURL"`
+	ImageURL     text            `json:"imageURL"`
+	RuleUID      text            `json:"ruleUID"`
+	ValueString  text            `json:"valueString"`
+	Values       map[string]text `json:"values"`
+}
+
+type alertmanager struct{}
+
+func (alertmanager) Decode(r Request) ([]Draft, error) {
+	n, err := decodeNotification(r.Body, "Alertmanager")
+	if err != nil {
+		return nil, err
+	}
+	return []Draft{{Template: "alertmanager.message", Data: n, Plain: n.plain()}}, nil
+}
+
+// decodeNotification reads an alert webhook. What has no list of alerts is none, a custom payload for one.
+func decodeNotification(body []byte, sender string) (*Notification, error) {
+	var e envelope
+	if err := decode(body, &e); err != nil {
+		if relay.ErrorCode(err) == relay.CodeInvalidJSON {
+			return nil, err
+		}
+		return nil, notThis(sender)
+	}
+	if len(e.Alerts) == 0 || e.Status == "" {
+		return nil, notThis(sender)
+	}
+	return e.notification(), nil
+}
+
+func notThis(sender string) error {
+	return &relay.Error{
+		Code:   relay.CodeInvalidField,
+		Detail: fmt.Sprintf("this is no webhook of %s: it has no status with a list of alerts; for other documents use a receiver of type json, such as /hooks/json", sender),
+		Fields: []relay.FieldError{{Pointer: "/alerts", Detail: "a list with at least one alert is wanted"}},
+	}
+}
+
+func (e *envelope) notification() *Notification {
+	n := &Notification{
+		Receiver: string(e.Receiver), Status: string(e.Status), ExternalURL: string(e.ExternalURL),
+		GroupLabels: pairs(e.GroupLabels), CommonLabels: pairs(e.CommonLabels), CommonAnnotations: pairs(e.CommonAnnotations),
+		Version: string(e.Version), GroupKey: string(e.GroupKey), TruncatedAlerts: int64(e.TruncatedAlerts),
+		NotificationReason: string(e.NotificationReason), RouteLabels: pairs(e.RouteLabels),
+		Title: string(e.Title), Message: string(e.Message), State: string(e.State), OrgID: int64(e.OrgID),
+	}
+	for _, a := range e.Alerts {
+		n.Alerts = append(n.Alerts, a.alert())
+	}
+	return n
+}
+
+func (a *wireAlert) alert() Alert {
+	return Alert{
+		Alert: template.Alert{
+			Status: string(a.Status), Labels: pairs(a.Labels), Annotations: pairs(a.Annotations),
+			StartsAt: a.StartsAt.Time, EndsAt: a.EndsAt.Time, GeneratorURL: string(a.GeneratorURL), Fingerprint: string(a.Fingerprint),
+		},
+		SilenceURL: string(a.SilenceURL), DashboardURL: string(a.DashboardURL), PanelURL: string(a.PanelURL),
+		ImageURL: string(a.ImageURL), RuleUID: string(a.RuleUID), ValueString: string(a.ValueString), Values: numbers(a.Values),
+	}
+}
+
+func numbers(m map[string]text) map[string]json.Number {
+	exact := map[string]json.Number{}
+	for ref, value := range m {
+		exact[ref] = json.Number(value)
+	}
+	return exact
+}
+
+func pairs(m map[string]text) template.KV {
+	kv := template.KV{}
+	for name, value := range m {
+		kv[name] = string(value)
+	}
+	return kv
+}
+
+// plain tells the alerts without any template.
+func (n *Notification) plain() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d alerts", strings.ToUpper(n.Status), len(n.Alerts))
+	for _, a := range n.Alerts {
+		fmt.Fprintf(&b, "\n\n%s %s since %s", strings.ToUpper(a.Status), a.Labels["alertname"], a.StartsAt.UTC().Format(time.RFC3339))
+		for _, kv := range []template.KV{a.Labels, a.Annotations} {
+			for _, p := range kv.SortedPairs() {
+				fmt.Fprintf(&b, "\n%s: %s", p.Name, p.Value)
+			}
+		}
+	}
+	return b.String()
+}

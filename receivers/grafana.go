@@ -1,0 +1,13 @@
+package receivers
+
+// grafana reads Grafana's webhook contact point (grafana/alerting: receivers/webhook/v1), which is Alertmanager's
+// with more in it.
+type grafana struct{}
+
+func (grafana) Decode(r Request) ([]Draft, error) {
+	n, err := decodeNotification(r.Body, "Grafana")
+	if err != nil {
+		return nil, err
+	}
+	return []Draft{{Template: "grafana.message", Data: n, Plain: n.plain()}}, nil
+}

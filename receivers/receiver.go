@@ -1,0 +1,56 @@
+// Package receivers turns webhooks into drafts of messages: one file for each type of sender.
+//
+// A type reads a request and says what is in it: the data for a template, the template that shows it by default, and a plain
+// text for when no template works. It addresses nobody, renders nothing and keeps nothing. What it cannot read is refused with
+// a sentence for the sender's operator; what it can is never lost for a field that is not as expected.
+package receivers
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// Request is a webhook as it came in.
+type Request struct {
+	Receiver string
+	Header   http.Header
+	Query    url.Values
+	Body     []byte
+}
+
+// Draft is a message before it is rendered and addressed.
+type Draft struct {
+	To       []string // recipients that the document itself names; usually none
+	Template string   // the type's own
+	Data     any      // the template's dot
+	Plain    string   // the document for people, should every template fail
+}
+
+// Type is a kind of sender.
+type Type interface {
+	// Decode reads a request. Errors: relay.CodeInvalidJSON, relay.CodeInvalidField.
+	Decode(r Request) ([]Draft, error)
+}
+
+var types = map[string]Type{
+	"alertmanager": alertmanager{},
+	"grafana":      grafana{},
+	"json":         document{},
+}
+
+// Get returns the type of a name.
+func Get(name string) (Type, bool) {
+	t, known := types[name]
+	return t, known
+}
+
+// Names are the names of all types, sorted.
+func Names() []string {
+	var names []string
+	for name := range types {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,197 @@
+package receivers_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tgrelay/tgrelay/receivers"
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
+)
+
+var update = flag.Bool("update", false, "write the .want files anew")
+
+// folders are the payloads' folders and the type that reads them.
+var folders = map[string]string{"alertmanager": "alertmanager", "grafana": "grafana", "others": "json"}
+
+// now is when the payloads are looked at.
+var now = time.Date(2026, 11, 23, 17, 30, 0, 0, time.UTC)
+
+func newSet(t testing.TB) *render.Set {
+	t.Helper()
+	set, err := render.New(render.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func payloads(t testing.TB, folder string) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/" + folder + "/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no payloads in %s: %v", folder, err)
+	}
+	return files
+}
+
+func read(t testing.TB, file string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Every real payload becomes what its .want file holds: Telegram's HTML, so that marks can be seen. Whether it is good, look at it.
+func TestPayloads(t *testing.T) {
+	set := newSet(t)
+	for folder, name := range folders {
+		kind, known := receivers.Get(name)
+		if !known {
+			t.Fatalf("no type %s", name)
+		}
+		for _, file := range payloads(t, folder) {
+			t.Run(strings.TrimPrefix(file, "testdata/"), func(t *testing.T) {
+				drafts, err := kind.Decode(receivers.Request{Receiver: name, Body: read(t, file)})
+				if strings.HasSuffix(file, "/custom-payload.json") && name != "json" {
+					var e *relay.Error
+					if !errors.As(err, &e) || e.Code != relay.CodeInvalidField || !strings.Contains(e.Detail, "type json") {
+						t.Errorf("a custom payload: %v; want invalid_field that names type json", err)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, draft := range drafts {
+					checkDraft(t, set, draft, strings.TrimSuffix(file, ".json")+".want")
+				}
+			})
+		}
+	}
+}
+
+func checkDraft(t *testing.T, set *render.Set, draft receivers.Draft, want string) {
+	t.Helper()
+	raw, err := set.Execute(draft.Template, markup.MarkdownV2, draft.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := raw.Normalize()
+	if text.Text == "" || strings.Contains(text.Text, "<no value>") || strings.TrimSpace(draft.Plain) == "" {
+		t.Errorf("text %q, plain %q", text.Text, draft.Plain)
+	}
+	if err := markup.Check(text); err != nil {
+		t.Errorf("Telegram would refuse it: %v", err)
+	}
+	if *update {
+		if err := os.WriteFile(want, []byte(text.HTML()+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(string(read(t, want)), text.HTML()+"\n"); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		kind, body string
+		code       relay.Code
+		says       string
+	}{
+		{"alertmanager", ``, relay.CodeInvalidJSON, "empty"},
+		{"alertmanager", `{"status":`, relay.CodeInvalidJSON, "too early"},
+		{"alertmanager", `{"a":1}}`, relay.CodeInvalidJSON, "more behind"},
+		{"alertmanager", "{\"a\":\"\xff\"}", relay.CodeInvalidJSON, "UTF-8"},
+		{"alertmanager", `{"text":"hello"}`, relay.CodeInvalidField, "type json"},
+		{"alertmanager", `[1,2]`, relay.CodeInvalidField, "type json"},
+		{"alertmanager", `{"status":"firing","alerts":[]}`, relay.CodeInvalidField, "type json"},
+		{"alertmanager", `{"status":"firing","alerts":{"a":1}}`, relay.CodeInvalidField, "type json"},
+		{"grafana", `"text"`, relay.CodeInvalidField, "Grafana"},
+		{"json", ``, relay.CodeInvalidJSON, "empty"},
+		{"json", `{]`, relay.CodeInvalidJSON, "byte 2"},
+	} {
+		kind, _ := receivers.Get(c.kind)
+		_, err := kind.Decode(receivers.Request{Body: []byte(c.body)})
+		if relay.ErrorCode(err) != c.code || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s %q: %v; want %s with %q", c.kind, c.body, err, c.code, c.says)
+		}
+	}
+}
+
+// A field that is not as expected costs nothing but itself.
+func TestTolerance(t *testing.T) {
+	kind, _ := receivers.Get("grafana")
+	drafts, err := kind.Decode(receivers.Request{Body: []byte(`{
+		"status": "firing", "version": 1, "title": {"a": [1, 2]}, "truncatedAlerts": "three", "orgId": 1.5, "new": {},
+		"alerts": [{"status": "firing", "labels": {"alertname": "A", "n": 12345678901234567890, "b": true, "none": null}, "startsAt": "yesterday",
+			"values": {"A": 9007199254740993, "B": "x"}}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, ok := drafts[0].Data.(*receivers.Notification)
+	if !ok {
+		t.Fatalf("data is a %T", drafts[0].Data)
+	}
+	a := n.Alerts[0]
+	got := []string{n.Version, n.Title, a.Labels["n"], a.Labels["b"], a.Labels["none"], a.Values["A"].String()}
+	want := []string{"1", `{"a":[1,2]}`, "12345678901234567890", "true", "", "9007199254740993"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if n.TruncatedAlerts != 0 || !a.StartsAt.IsZero() {
+		t.Errorf("truncated %d, starts %s", n.TruncatedAlerts, a.StartsAt)
+	}
+}
+
+func TestFiringAndResolved(t *testing.T) {
+	kind, _ := receivers.Get("alertmanager")
+	drafts, err := kind.Decode(receivers.Request{Body: read(t, "testdata/alertmanager/mixed-2-one-resolved.json")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := drafts[0].Data.(*receivers.Notification).Alerts
+	if len(alerts.Firing()) != 2 || len(alerts.Resolved()) != 1 {
+		t.Errorf("%d firing, %d resolved; want 2 and 1", len(alerts.Firing()), len(alerts.Resolved()))
+	}
+}
+
+// Whatever comes, the answer is a refusal with a code or a draft that renders into what Telegram takes.
+func FuzzDecode(f *testing.F) {
+	for folder := range folders {
+		for _, file := range payloads(f, folder) {
+			f.Add(read(f, file))
+		}
+	}
+	set := newSet(f)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, name := range receivers.Names() {
+			kind, _ := receivers.Get(name)
+			drafts, err := kind.Decode(receivers.Request{Body: body})
+			if err != nil {
+				if code := relay.ErrorCode(err); code != relay.CodeInvalidJSON && code != relay.CodeInvalidField {
+					t.Fatalf("%s: %v", name, err)
+				}
+				continue
+			}
+			text, err := set.Execute(drafts[0].Template, markup.MarkdownV2, drafts[0].Data)
+			if err != nil {
+				continue // too large, too slow: the door falls back
+			}
+			if err := markup.Check(text.Normalize()); err != nil {
+				t.Fatalf("%s: Telegram would refuse it: %v", name, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,151 @@
+package render
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+
+	amtemplate "github.com/prometheus/alertmanager/template"
+	"github.com/rivo/uniseg"
+
+	"github.com/tgrelay/tgrelay/relay/markup"
+)
+
+// functions are Alertmanager's (https://prometheus.io/docs/alerting/latest/notifications/#functions), so that its users' templates
+// load unchanged, and ours.
+func functions(now func() time.Time) template.FuncMap {
+	f := template.FuncMap{}
+	maps.Copy(f, template.FuncMap(amtemplate.DefaultFuncs))
+	maps.Copy(f, template.FuncMap{
+		valueFunc: value,
+		// In Alertmanager these two say what HTML may hold as it is.
+		"safeHtml": safeHTML,
+		"safeUrl":  func(v any) string { return text(v) },
+		"now":      now,
+		"since":    func(t time.Time) time.Duration { return now().Sub(t) },
+
+		"bold":      wrapper(markup.Bold),
+		"italic":    wrapper(markup.Italic),
+		"underline": wrapper(markup.Underline),
+		"strike":    wrapper(markup.Strikethrough),
+		"spoiler":   wrapper(markup.Spoiler),
+		"code":      wrapper(markup.Code),
+		"quote":     wrapper(markup.Blockquote),
+		"pre":       pre,
+		"link":      link,
+		"mention":   mention,
+		"raw":       func(v any) Markup { return Markup(text(v)) },
+
+		"default":  defaultTo,
+		"humanize": humanize,
+		"json":     toJSON,
+		"truncate": truncate,
+	})
+	return f
+}
+
+func wrapper(t markup.Type) func(any) Markup {
+	return func(v any) Markup { return Markup(markup.Wrap(markup.Entity{Type: t}, content(v))) }
+}
+
+// pre makes a block of code: {{ pre .Log }}, or with its language {{ pre "go" .Log }}.
+func pre(args ...any) (Markup, error) {
+	e := markup.Entity{Type: markup.Pre}
+	switch len(args) {
+	case 2:
+		e.Language = text(args[0])
+	case 1:
+	default:
+		return "", fmt.Errorf("pre wants a text, or a language and a text; it was given %d arguments", len(args))
+	}
+	return Markup(markup.Wrap(e, content(args[len(args)-1]))), nil
+}
+
+// link makes a link: {{ link "Runbook" .Annotations.runbook_url }}. An address that Telegram takes for none is shown as text.
+func link(label, url any) Markup {
+	return Markup(markup.Wrap(markup.Entity{Type: markup.TextLink, URL: text(url)}, content(label)))
+}
+
+// mention names a person by Telegram's user ID: {{ mention "Ada" 12345678 }}.
+func mention(label, user any) (Markup, error) {
+	id, err := strconv.ParseInt(text(user), 10, 64)
+	if err != nil {
+		return "", fmt.Errorf("mention wants Telegram's number of a user, not %.40q", text(user))
+	}
+	return Markup(markup.Wrap(markup.Entity{Type: markup.TextMention, User: &markup.User{ID: id}}, content(label))), nil
+}
+
+// safeHTML takes a value for Telegram's HTML: {{ .Annotations.description | safeHtml }}. What is not closed or not known is text.
+func safeHTML(v any) Markup {
+	return Markup(markup.ParseTemplate(markup.HTML, text(v)).Inline())
+}
+
+// defaultTo is the value, or what stands in for an empty one: {{ .Labels.team | default "nobody" }}.
+func defaultTo(fallback, v any) any {
+	if v == nil || reflect.ValueOf(v).IsZero() {
+		return fallback
+	}
+	return v
+}
+
+// humanize writes a number with a metric prefix, as Prometheus does: 1234567 is 1.235M.
+func humanize(v any) (string, error) {
+	n, err := strconv.ParseFloat(text(v), 64)
+	if err != nil {
+		return "", fmt.Errorf("humanize wants a number, not %.40q", text(v))
+	}
+	if n == 0 || math.IsNaN(n) || math.IsInf(n, 0) {
+		return fmt.Sprintf("%.4g", n), nil
+	}
+	prefix := ""
+	if math.Abs(n) >= 1 {
+		for _, p := range []string{"k", "M", "G", "T", "P", "E", "Z", "Y"} {
+			if math.Abs(n) < 1000 {
+				break
+			}
+			prefix, n = p, n/1000
+		}
+		return fmt.Sprintf("%.4g%s", n, prefix), nil
+	}
+	for _, p := range []string{"m", "u", "n", "p", "f", "a", "z", "y"} {
+		if math.Abs(n) >= 1 {
+			break
+		}
+		prefix, n = p, n*1000
+	}
+	return fmt.Sprintf("%.4g%s", n, prefix), nil
+}
+
+// toJSON writes a value as JSON, indented: {{ pre "json" (json .) }}.
+func toJSON(v any) (string, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// truncate cuts a text to at most n characters as people count them (grapheme clusters), the last one an ellipsis:
+// {{ truncate 100 .Annotations.description }}.
+func truncate(n int, v any) string {
+	s := text(v)
+	if len(s) <= n || uniseg.GraphemeClusterCount(s) <= n {
+		return s
+	}
+	end := 0
+	graphemes := uniseg.NewGraphemes(s)
+	for i := 0; i < n-1 && graphemes.Next(); i++ {
+		_, end = graphemes.Positions()
+	}
+	return strings.TrimRight(s[:end], " \n") + "…"
+}
