@@ -1,0 +1,277 @@
+package simulator
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/tgrelay/tgrelay/relay/markup"
+)
+
+// chat is a private chat, group, supergroup or channel, and all that was said in it.
+type chat struct {
+	id       int64
+	kind     string // private, group, supergroup, channel
+	title    string
+	username string
+	person   *User // of a private chat
+	forum    bool
+
+	bot      string           // the bot's standing: "" before it was ever met, else member, administrator, left, kicked
+	members  map[int64]string // people's
+	topics   map[int64]*topic
+	migrated int64 // the supergroup that a group became
+	last     int64 // message_id, the people's messages included
+	messages []*Message
+}
+
+type topic struct {
+	name   string
+	closed bool
+}
+
+// Message is a message in a chat, as the people in it see it.
+type Message struct {
+	ID          int64           `json:"message_id"`
+	ChatID      int64           `json:"chat_id"`
+	ThreadID    int64           `json:"message_thread_id,omitempty"`
+	From        string          `json:"from"`
+	FromBot     bool            `json:"from_bot"`
+	Text        string          `json:"text"` // or a caption
+	Entities    []markup.Entity `json:"entities,omitempty"`
+	ReplyMarkup json.RawMessage `json:"reply_markup,omitempty"`
+	ReplyTo     int64           `json:"reply_to_message_id,omitempty"`
+	Photo       string          `json:"photo,omitempty"`    // file_id
+	Document    string          `json:"document,omitempty"` // file_id
+	FileName    string          `json:"file_name,omitempty"`
+	Preview     json.RawMessage `json:"link_preview_options,omitempty"`
+	Silent      bool            `json:"silent,omitempty"`
+	Protected   bool            `json:"protected,omitempty"`
+	Edited      bool            `json:"edited,omitempty"`
+	Deleted     bool            `json:"deleted,omitempty"`
+	Date        int64           `json:"date"` // Unix seconds
+
+	sender *User // nil for the bot and for service messages
+}
+
+// Content is the message's text with its entities.
+func (m *Message) Content() markup.Text { return markup.Text{Text: m.Text, Entities: m.Entities} }
+
+func (c *chat) object() map[string]any {
+	o := map[string]any{"id": c.id, "type": c.kind}
+	if c.title != "" {
+		o["title"] = c.title
+	}
+	if c.username != "" {
+		o["username"] = c.username
+	}
+	if c.person != nil {
+		o["first_name"] = c.person.Name
+	}
+	if c.forum {
+		o["is_forum"] = true
+	}
+	return o
+}
+
+// object is the Bot API's Message.
+func (s *Server) object(c *chat, m *Message) map[string]any {
+	o := map[string]any{"message_id": m.ID, "chat": c.object(), "date": m.Date}
+	switch {
+	case m.FromBot && c.kind != "channel":
+		o["from"] = map[string]any{"id": s.botID, "is_bot": true, "first_name": "Relay", "username": s.options.Username}
+	case m.sender != nil:
+		o["from"] = m.sender.object()
+	case c.kind == "channel":
+		o["sender_chat"] = c.object()
+	}
+	text, entities := "text", "entities"
+	if m.Photo != "" || m.Document != "" {
+		text, entities = "caption", "caption_entities"
+	}
+	if m.Text != "" {
+		o[text] = m.Text
+	}
+	if len(m.Entities) > 0 {
+		o[entities] = m.Entities
+	}
+	s.addMedia(o, m)
+	if m.ThreadID != 0 {
+		o["message_thread_id"], o["is_topic_message"] = m.ThreadID, true
+	}
+	if m.ReplyMarkup != nil {
+		o["reply_markup"] = m.ReplyMarkup
+	}
+	if m.Edited {
+		o["edit_date"] = m.Date
+	}
+	return o
+}
+
+// put adds a message and forgets the oldest beyond what is kept.
+func (s *Server) put(c *chat, m *Message) {
+	c.last++
+	m.ID, m.ChatID, m.Date = c.last, c.id, now()
+	c.messages = append(c.messages, m)
+	if n := len(c.messages) - s.options.KeepMessages; n > 0 {
+		c.messages = append([]*Message(nil), c.messages[n:]...)
+	}
+	s.wake()
+}
+
+func (c *chat) message(id int64) *Message {
+	for i := len(c.messages) - 1; i >= 0; i-- {
+		if m := c.messages[i]; m.ID == id && !m.Deleted {
+			return m
+		}
+	}
+	return nil
+}
+
+// find is the chat of the argument chat_id, if the bot has met it.
+func (s *Server) find(a *arguments) (*chat, *answer) {
+	text := strings.TrimSpace(a.text("chat_id"))
+	if text == "" {
+		return nil, failed(400, "Bad Request: chat_id is empty")
+	}
+	if name, ok := strings.CutPrefix(text, "@"); ok {
+		for _, c := range s.chats {
+			if strings.EqualFold(c.username, name) && c.kind != "private" {
+				return c, nil
+			}
+		}
+		return nil, failed(400, "Bad Request: chat not found")
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	c := s.chats[id]
+	if err != nil || c == nil || c.bot == "" {
+		return nil, failed(400, "Bad Request: chat not found")
+	}
+	return c, nil
+}
+
+// writable is the chat of the argument chat_id, if the bot may write there.
+func (s *Server) writable(a *arguments) (*chat, *answer) {
+	c, refusal := s.find(a)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if c.migrated != 0 {
+		upgraded := failed(400, "Bad Request: group chat was upgraded to a supergroup chat")
+		upgraded.migrateTo = c.migrated
+		return nil, upgraded
+	}
+	kind := map[string]string{"group": "group chat", "supergroup": "supergroup chat", "channel": "channel chat"}[c.kind]
+	switch {
+	case c.kind == "private" && c.person.deleted:
+		return nil, failed(403, "Forbidden: user is deactivated")
+	case c.kind == "private" && c.bot == "kicked":
+		return nil, failed(403, "Forbidden: bot was blocked by the user")
+	case c.bot == "kicked":
+		return nil, failed(403, "Forbidden: bot was kicked from the %s", kind)
+	case c.bot == "left":
+		return nil, failed(403, "Forbidden: bot is not a member of the %s", kind)
+	case c.kind == "channel" && c.bot != "administrator":
+		return nil, failed(400, "Bad Request: need administrator rights in the channel chat")
+	case c.bot == "restricted":
+		return nil, failed(400, "Bad Request: not enough rights to send text messages to the chat")
+	}
+	return c, nil
+}
+
+// thread checks message_thread_id: only a forum has topics, and the general one is not named.
+func (c *chat) thread(a *arguments) (int64, *answer) {
+	id := a.id("message_thread_id")
+	if id == 0 || !c.forum {
+		return 0, nil
+	}
+	t := c.topics[id]
+	switch {
+	case t == nil:
+		return 0, failed(400, "Bad Request: message thread not found")
+	case t.closed && c.bot != "administrator":
+		return 0, failed(400, "Bad Request: TOPIC_CLOSED")
+	}
+	return id, nil
+}
+
+func (s *Server) getChat(a *arguments) *answer {
+	c, refusal := s.find(a)
+	if refusal != nil {
+		return refusal
+	}
+	return done(c.object())
+}
+
+func (s *Server) getChatMember(a *arguments) *answer {
+	c, refusal := s.find(a)
+	if refusal != nil {
+		return refusal
+	}
+	id := a.id("user_id")
+	if id == s.botID {
+		return done(map[string]any{"status": c.bot, "user": map[string]any{"id": s.botID, "is_bot": true, "first_name": "Relay"}})
+	}
+	u := s.users[id]
+	if u == nil {
+		return failed(400, "Bad Request: user not found")
+	}
+	status := c.members[id]
+	if status == "" {
+		status = "left"
+	}
+	return done(map[string]any{"status": status, "user": u.object()})
+}
+
+func (s *Server) leaveChat(a *arguments) *answer {
+	c, refusal := s.find(a)
+	if refusal != nil {
+		return refusal
+	}
+	c.bot = "left"
+	return done(true)
+}
+
+func (s *Server) sendChatAction(a *arguments) *answer {
+	if _, refusal := s.writable(a); refusal != nil {
+		return refusal
+	}
+	switch a.text("action") {
+	case "typing", "upload_photo", "upload_document", "upload_video", "record_video", "find_location":
+		return done(true)
+	}
+	return failed(400, "Bad Request: wrong parameter action in request")
+}
+
+func (s *Server) createForumTopic(a *arguments) *answer {
+	c, refusal := s.writable(a)
+	switch {
+	case refusal != nil:
+		return refusal
+	case !c.forum:
+		return failed(400, "Bad Request: the chat is not a forum")
+	case c.bot != "administrator":
+		return failed(400, "Bad Request: not enough rights to create a topic")
+	case a.text("name") == "":
+		return failed(400, "Bad Request: TOPIC_TITLE_EMPTY")
+	}
+	c.last++
+	c.topics[c.last] = &topic{name: a.text("name")}
+	return done(map[string]any{"message_thread_id": c.last, "name": a.text("name"), "icon_color": 7322096})
+}
+
+func (s *Server) closeForumTopic(a *arguments) *answer {
+	c, refusal := s.writable(a)
+	if refusal != nil {
+		return refusal
+	}
+	t := c.topics[a.id("message_thread_id")]
+	switch {
+	case t == nil:
+		return failed(400, "Bad Request: message thread not found")
+	case t.closed:
+		return failed(400, "Bad Request: TOPIC_NOT_MODIFIED")
+	}
+	t.closed = true
+	return done(true)
+}

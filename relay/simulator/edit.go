@@ -1,0 +1,84 @@
+package simulator
+
+import (
+	"bytes"
+	"reflect"
+)
+
+// edit is what all editing methods have in common: the chat and the message, which has to be the bot's own.
+func (s *Server) edited(a *arguments) (*chat, *Message, *answer) {
+	c, refusal := s.writable(a)
+	if refusal != nil {
+		return nil, nil, refusal
+	}
+	m := c.message(a.id("message_id"))
+	switch {
+	case a.text("message_id") == "":
+		return nil, nil, failed(400, "Bad Request: message identifier is not specified")
+	case m == nil:
+		return nil, nil, failed(400, "Bad Request: message to edit not found")
+	case !m.FromBot:
+		return nil, nil, failed(400, "Bad Request: message can't be edited")
+	}
+	return c, m, nil
+}
+
+func (s *Server) editMessageText(a *arguments) *answer {
+	c, m, refusal := s.edited(a)
+	if refusal != nil {
+		return refusal
+	}
+	if m.Photo != "" || m.Document != "" {
+		return failed(400, "Bad Request: there is no text in the message to edit")
+	}
+	text, refusal := readText(a, "text", "entities", maxText)
+	if refusal != nil {
+		return refusal
+	}
+	return s.change(c, a, m, Message{Text: text.Text, Entities: text.Entities})
+}
+
+func (s *Server) editMessageReplyMarkup(a *arguments) *answer {
+	c, m, refusal := s.edited(a)
+	if refusal != nil {
+		return refusal
+	}
+	return s.change(c, a, m, Message{Text: m.Text, Entities: m.Entities})
+}
+
+// change writes new content and keyboard. Without reply_markup the keyboard goes; without any difference nothing does.
+func (s *Server) change(c *chat, a *arguments, m *Message, to Message) *answer {
+	keyboard, refusal := readKeyboard(a)
+	if refusal != nil {
+		return refusal
+	}
+	if m.Text == to.Text && reflect.DeepEqual(m.Entities, to.Entities) && bytes.Equal(m.ReplyMarkup, keyboard) {
+		return failed(400, "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message")
+	}
+	if seconds := s.rates.take(s.options.Limits, c, clock()); seconds > 0 {
+		return tooMany(seconds)
+	}
+	m.Text, m.Entities, m.ReplyMarkup, m.Edited = to.Text, to.Entities, keyboard, true
+	s.wake()
+	return done(s.object(c, m))
+}
+
+// deleteAge is how old a message may be to be deleted, in seconds: 48 h.
+const deleteAge = 48 * 3600
+
+func (s *Server) deleteMessage(a *arguments) *answer {
+	c, refusal := s.find(a)
+	if refusal != nil {
+		return refusal
+	}
+	m := c.message(a.id("message_id"))
+	switch {
+	case m == nil:
+		return failed(400, "Bad Request: message to delete not found")
+	case now()-m.Date > deleteAge:
+		return failed(400, "Bad Request: message can't be deleted")
+	}
+	m.Deleted = true
+	s.wake()
+	return done(true)
+}

@@ -1,0 +1,130 @@
+package simulator
+
+import "fmt"
+
+// Group is a group, supergroup, forum or channel.
+type Group struct {
+	s *Server
+	c *chat
+}
+
+// ID is the chat_id. A group that was upgraded keeps its old one; Upgrade returns the new one.
+func (g *Group) ID() int64 { return g.c.id }
+
+// Group makes a basic group of some people; the first is its creator. Supergroup, Forum and Channel make the other kinds.
+func (s *Server) Group(title string, members ...*User) *Group {
+	return s.make("group", title, members)
+}
+
+// Supergroup makes a supergroup.
+func (s *Server) Supergroup(title string, members ...*User) *Group {
+	return s.make("supergroup", title, members)
+}
+
+// Channel makes a channel.
+func (s *Server) Channel(title string, members ...*User) *Group {
+	return s.make("channel", title, members)
+}
+
+// Forum makes a supergroup with topics.
+func (s *Server) Forum(title string, members ...*User) *Group {
+	g := s.make("supergroup", title, members)
+	g.c.forum = true
+	return g
+}
+
+func (s *Server) make(kind, title string, members []*User) *Group {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &chat{id: -s.nextChat, kind: kind, title: title, members: map[int64]string{}, topics: map[int64]*topic{}}
+	if kind != "group" {
+		c.id = -1_000_000_000_000 - s.nextChat
+	}
+	s.nextChat++
+	for i, u := range members {
+		c.members[u.ID] = "member"
+		if i == 0 {
+			c.members[u.ID] = "creator"
+		}
+	}
+	s.chats[c.id] = c
+	return &Group{s, c}
+}
+
+// Find returns the group of a chat_id, nil if there is none.
+func (s *Server) Find(chatID int64) *Group {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.chats[chatID]; c != nil && c.kind != "private" {
+		return &Group{s, c}
+	}
+	return nil
+}
+
+// AddBot makes the bot a member, or in a channel an administrator. It hears of it.
+func (g *Group) AddBot(by *User) {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	status := "member"
+	if g.c.kind == "channel" {
+		status = "administrator"
+	}
+	if g.c.bot == status {
+		return
+	}
+	if g.c.members[by.ID] == "" {
+		g.c.members[by.ID] = "member"
+	}
+	g.s.tellStanding(by, g.c, status)
+}
+
+// SetBot changes the bot's standing: administrator, member, restricted, left or kicked.
+func (g *Group) SetBot(by *User, status string) { g.s.setStanding(by, g.c, status) }
+
+// Kick removes the bot for good.
+func (g *Group) Kick(by *User) { g.SetBot(by, "kicked") }
+
+// Topic makes a topic of a forum and returns its message_thread_id.
+func (g *Group) Topic(name string) int64 {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	g.c.last++
+	g.c.topics[g.c.last] = &topic{name: name}
+	return g.c.last
+}
+
+// CloseTopic closes a topic: who is no administrator cannot write there.
+func (g *Group) CloseTopic(threadID int64) error {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	t := g.c.topics[threadID]
+	if t == nil {
+		return fmt.Errorf("close topic: there is no topic %d", threadID)
+	}
+	t.closed = true
+	return nil
+}
+
+// Upgrade makes a basic group a supergroup with another ID. The bot is told in both.
+func (g *Group) Upgrade() *Group {
+	s := g.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := g.c
+	c := *old
+	c.id, c.kind, c.last, c.messages = -1_000_000_000_000+old.id, "supergroup", 0, nil
+	old.migrated = c.id
+	s.chats[c.id] = &c
+	s.service(old, "migrate_to_chat_id", c.id)
+	s.service(&c, "migrate_from_chat_id", old.id)
+	return &Group{s, &c}
+}
+
+// service puts a service message into a chat.
+func (s *Server) service(c *chat, field string, value any) {
+	m := &Message{From: c.title}
+	s.put(c, m)
+	object := s.object(c, m)
+	object[field] = value
+	s.happened("message", c.id, object)
+}

@@ -1,0 +1,105 @@
+package simulator
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+const maxPhoto = 10 << 20
+
+func (s *Server) sendPhoto(a *arguments) *answer {
+	return s.sendFile(a, "photo", maxPhoto, func(m *Message, id string) { m.Photo = id })
+}
+
+func (s *Server) sendDocument(a *arguments) *answer {
+	return s.sendFile(a, "document", maxUpload, func(m *Message, id string) { m.Document = id })
+}
+
+func (s *Server) sendFile(a *arguments, field string, limit int, set func(m *Message, id string)) *answer {
+	c, refusal := s.writable(a)
+	if refusal != nil {
+		return refusal
+	}
+	caption, refusal := readText(a, "caption", "caption_entities", maxCaption)
+	if refusal != nil {
+		return refusal
+	}
+	id, file, refusal := s.file(a, field, limit)
+	if refusal != nil {
+		return refusal
+	}
+	m := &Message{Text: caption.Text, Entities: caption.Entities, FileName: file.name}
+	set(m, id)
+	return s.send(c, a, m)
+}
+
+// file is the file of a field: an upload of that name or by attach://, an address, or a file_id.
+func (s *Server) file(a *arguments, field string, limit int) (string, upload, *answer) {
+	text := a.text(field)
+	part := field
+	if name, ok := strings.CutPrefix(text, "attach://"); ok {
+		part = name
+	}
+	if f, uploaded := a.files[part]; uploaded {
+		switch {
+		case len(f.content) == 0:
+			return "", f, failed(400, "Bad Request: file must be non-empty")
+		case len(f.content) > limit:
+			return "", f, failed(413, "Request Entity Too Large")
+		}
+		return s.keep(f), f, nil
+	}
+	switch {
+	case text == "":
+		return "", upload{}, failed(400, "Bad Request: there is no %s in the request", field)
+	case strings.HasPrefix(text, "http://"), strings.HasPrefix(text, "https://"):
+		return s.keep(upload{name: text[strings.LastIndexByte(text, '/')+1:]}), upload{name: text}, nil
+	}
+	f, known := s.files[text]
+	if !known {
+		return "", f, failed(400, "Bad Request: wrong file identifier/HTTP URL specified")
+	}
+	return text, f, nil
+}
+
+func (s *Server) keep(f upload) string {
+	s.serial++
+	id := fmt.Sprintf("file-%d", s.serial)
+	s.files[id] = f
+	return id
+}
+
+// addMedia adds a photo's or document's object to a message's.
+func (s *Server) addMedia(o map[string]any, m *Message) {
+	if m.Photo != "" {
+		size := len(s.files[m.Photo].content)
+		o["photo"] = []any{map[string]any{"file_id": m.Photo, "file_unique_id": "u" + m.Photo, "width": 90, "height": 90, "file_size": size}}
+	}
+	if m.Document != "" {
+		o["document"] = map[string]any{"file_id": m.Document, "file_unique_id": "u" + m.Document, "file_name": m.FileName, "file_size": len(s.files[m.Document].content)}
+	}
+}
+
+func (s *Server) getFile(a *arguments) *answer {
+	id := a.text("file_id")
+	f, known := s.files[id]
+	if !known {
+		return failed(400, "Bad Request: invalid file_id")
+	}
+	return done(map[string]any{"file_id": id, "file_unique_id": "u" + id, "file_size": len(f.content), "file_path": "files/" + id})
+}
+
+// serveFile answers /file/bot<token>/<file_path>.
+func (s *Server) serveFile(w http.ResponseWriter, rest string) {
+	token, path, _ := strings.Cut(rest, "/")
+	s.mu.Lock()
+	f, known := s.files[strings.TrimPrefix(path, "files/")]
+	s.mu.Unlock()
+	if token != s.options.Token || !known {
+		failed(404, "Not Found").write(w)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Write(f.content)
+}

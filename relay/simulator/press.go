@@ -1,0 +1,90 @@
+package simulator
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// press is a button's press that waits for answerCallbackQuery.
+type press struct {
+	answered bool
+	text     string
+	alert    bool
+}
+
+// Pressed is what a press led to.
+type Pressed struct {
+	URL   string `json:"url,omitempty"`  // that opens
+	Toast string `json:"text,omitempty"` // that the bot answered; empty until it does
+	Query string `json:"callback_query_id,omitempty"`
+}
+
+// Press presses an inline button by its text.
+func (u *User) Press(chatID, messageID int64, button string) (*Pressed, error) {
+	s := u.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.chats[chatID]
+	if c == nil {
+		return nil, fmt.Errorf("press: there is no chat %d", chatID)
+	}
+	m := c.message(messageID)
+	if m == nil {
+		return nil, fmt.Errorf("press: there is no message %d", messageID)
+	}
+	var keyboard struct {
+		InlineKeyboard [][]inlineButton `json:"inline_keyboard"`
+	}
+	if err := json.Unmarshal(m.ReplyMarkup, &keyboard); err != nil {
+		return nil, fmt.Errorf("press: the message has no buttons")
+	}
+	for _, row := range keyboard.InlineKeyboard {
+		for _, b := range row {
+			if b.Text == button {
+				return s.pressed(u, c, m, b), nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("press: the message has no button %q", button)
+}
+
+func (s *Server) pressed(u *User, c *chat, m *Message, b inlineButton) *Pressed {
+	if b.URL != nil {
+		return &Pressed{URL: *b.URL}
+	}
+	if b.CallbackData == nil {
+		return &Pressed{}
+	}
+	s.serial++
+	id := strconv.FormatInt(s.serial, 10)
+	s.presses[id] = &press{}
+	s.happened("callback_query", u.ID, map[string]any{
+		"id": id, "from": u.object(), "message": s.object(c, m), "chat_instance": strconv.FormatInt(c.id, 10), "data": *b.CallbackData,
+	})
+	return &Pressed{Query: id}
+}
+
+func (s *Server) answerCallbackQuery(a *arguments) *answer {
+	p := s.presses[a.text("callback_query_id")]
+	if p == nil || p.answered {
+		return failed(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
+	}
+	if units(a.text("text")) > 200 {
+		return failed(400, "Bad Request: MESSAGE_TOO_LONG")
+	}
+	p.answered, p.text, p.alert = true, a.text("text"), a.boolean("show_alert")
+	s.wake()
+	return done(true)
+}
+
+// Toast is what the bot answered to a press, and whether it has.
+func (s *Server) Toast(query string) (text string, answered bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.presses[query]
+	if p == nil {
+		return "", false
+	}
+	return p.text, p.answered
+}

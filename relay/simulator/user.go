@@ -1,0 +1,174 @@
+package simulator
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/tgrelay/tgrelay/relay/markup"
+)
+
+func lower(s string) string { return strings.ToLower(s) }
+
+// User is a person. The methods are what a person does; they return an error where a client would not let one.
+type User struct {
+	ID       int64  `json:"id"`
+	Name     string `json:"name"`
+	Username string `json:"username,omitempty"`
+	Language string `json:"language_code,omitempty"`
+
+	deleted bool
+	server  *Server
+}
+
+func (u *User) object() map[string]any {
+	o := map[string]any{"id": u.ID, "is_bot": false, "first_name": u.Name}
+	if u.Username != "" {
+		o["username"] = u.Username
+	}
+	if u.Language != "" {
+		o["language_code"] = u.Language
+	}
+	return o
+}
+
+// User returns the person of a name, made at the first call. The private chat with the bot has the person's ID.
+func (s *Server) User(name string) *User {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range s.users {
+		if u.Name == name {
+			return u
+		}
+	}
+	u := &User{ID: s.nextUser, Name: name, Username: lower(name), Language: "en", server: s}
+	s.nextUser++
+	s.users[u.ID] = u
+	s.chats[u.ID] = &chat{id: u.ID, kind: "private", person: u, members: map[int64]string{u.ID: "member"}}
+	return u
+}
+
+// startParameter is what a deep link may carry (Telegram: links to bots).
+var startParameter = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
+
+// parameter is the payload of a deep link of a kind, start or startgroup.
+func (s *Server) parameter(link, kind string) (string, error) {
+	parsed, err := url.Parse(link)
+	if err != nil {
+		return "", fmt.Errorf("open %q: %w", link, err)
+	}
+	if bot := strings.Trim(parsed.Path, "/"); !strings.EqualFold(bot, s.options.Username) {
+		return "", fmt.Errorf("open %q: it leads to %q, not to %s", link, bot, s.options.Username)
+	}
+	payload := parsed.Query().Get(kind)
+	if !parsed.Query().Has(kind) || !startParameter.MatchString(payload) {
+		return "", fmt.Errorf("open %q: it has no parameter %s of at most 64 letters, digits, _ and -", link, kind)
+	}
+	return payload, nil
+}
+
+// Open opens a deep link (?start=) and presses Start.
+func (u *User) Open(link string) error {
+	payload, err := u.server.parameter(link, "start")
+	if err != nil {
+		return err
+	}
+	text := "/start"
+	if payload != "" {
+		text += " " + payload
+	}
+	return u.Write(u.ID, text)
+}
+
+// OpenInGroup opens a deep link (?startgroup=) and chooses a group: the bot joins it and is told the payload.
+func (u *User) OpenInGroup(link string, g *Group) error {
+	payload, err := u.server.parameter(link, "startgroup")
+	if err != nil {
+		return err
+	}
+	g.AddBot(u)
+	text := "/start@" + u.server.options.Username
+	if payload != "" {
+		text += " " + payload
+	}
+	return u.Write(g.ID(), text)
+}
+
+// Write says something in a chat: the private one with the bot (the person's own ID), or a group.
+func (u *User) Write(chatID int64, text string) error { return u.WriteIn(chatID, 0, text) }
+
+// WriteIn says something in a forum's topic.
+func (u *User) WriteIn(chatID, threadID int64, text string) error {
+	s := u.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.chats[chatID]
+	switch {
+	case c == nil:
+		return fmt.Errorf("write: there is no chat %d", chatID)
+	case c.migrated != 0:
+		return fmt.Errorf("write: the group became %d", c.migrated)
+	case c.kind == "private" && c.bot == "kicked":
+		return fmt.Errorf("write: %s has blocked the bot; unblock it first", u.Name)
+	}
+	if c.kind == "private" {
+		c.bot = "member"
+	}
+	content := detect(markup.Text{Text: text}.Normalize())
+	m := &Message{From: u.Name, sender: u, ThreadID: threadID, Text: content.Text, Entities: content.Entities}
+	kind := "message"
+	if c.kind == "channel" {
+		kind, m.sender = "channel_post", nil
+	}
+	s.put(c, m)
+	if s.hears(c, m) {
+		s.happened(kind, c.id, s.object(c, m))
+	}
+	return nil
+}
+
+// hears tells whether the bot gets a message: with privacy mode on, in groups only commands, unless it is an administrator.
+func (s *Server) hears(c *chat, m *Message) bool {
+	switch {
+	case c.bot == "" || c.bot == "left" || c.bot == "kicked":
+		return false
+	case c.kind == "private" || c.kind == "channel" || c.bot == "administrator":
+		return true
+	}
+	return strings.HasPrefix(m.Text, "/")
+}
+
+// Block blocks the bot; Unblock lets it write again, but presses no Start.
+func (u *User) Block() { u.server.setStanding(u, u.server.chats[u.ID], "kicked") }
+
+// Unblock undoes Block.
+func (u *User) Unblock() { u.server.setStanding(u, u.server.chats[u.ID], "member") }
+
+// Delete deletes the person's account.
+func (u *User) Delete() {
+	u.server.mu.Lock()
+	defer u.server.mu.Unlock()
+	u.deleted = true
+}
+
+// setStanding changes what the bot is in a chat, and tells it.
+func (s *Server) setStanding(by *User, c *chat, status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tellStanding(by, c, status)
+}
+
+func (s *Server) tellStanding(by *User, c *chat, status string) {
+	old := c.bot
+	if old == "" {
+		old = "left"
+	}
+	c.bot = status
+	bot := map[string]any{"id": s.botID, "is_bot": true, "first_name": "Relay", "username": s.options.Username}
+	s.happened("my_chat_member", c.id, map[string]any{
+		"chat": c.object(), "from": by.object(), "date": now(),
+		"old_chat_member": map[string]any{"status": old, "user": bot},
+		"new_chat_member": map[string]any{"status": status, "user": bot},
+	})
+}
