@@ -102,6 +102,9 @@ type Backlog struct {
 	Oldest time.Time       // creation of the oldest queued or sending delivery; zero when nothing waits
 }
 
+// Waiting is how many deliveries are still to be sent.
+func (b Backlog) Waiting() int64 { return b.Count[Held] + b.Count[Queued] + b.Count[Sending] }
+
 // Outbox keeps messages from being accepted to being delivered. All methods are safe for concurrent use.
 //
 // A method that writes returns after its commit is on disk, and nothing of a failed call is kept. When the storage

@@ -33,6 +33,7 @@ const (
 	CodeStorageUnavailable   Code = "storage_unavailable"
 	CodeOverloaded           Code = "overloaded"
 	CodeShuttingDown         Code = "shutting_down"
+	CodeNotReady             Code = "not_ready"
 	CodeInternal             Code = "internal"
 
 	// These two never leave by HTTP: the bot tells them in the chat.
@@ -52,6 +53,7 @@ var statusOf = map[Code]int{
 	CodeIdempotencyMismatch: http.StatusUnprocessableEntity,
 	CodeRateLimited:         http.StatusTooManyRequests,
 	CodeStorageUnavailable:  http.StatusServiceUnavailable, CodeOverloaded: http.StatusServiceUnavailable, CodeShuttingDown: http.StatusServiceUnavailable,
+	CodeNotReady: http.StatusServiceUnavailable,
 }
 
 // Status is the HTTP status of a code; 500 for one that has none.

@@ -47,6 +47,9 @@ type Redemption struct {
 	Chat  Chat
 	Place Target // what kind of chat it is; a private link works in private chats only
 	At    time.Time
+	// Answer, if not nil, makes the bot's answer. It is accepted in the same transaction, before what was held is
+	// queued; give it priority High so that it also arrives before.
+	Answer func(Redeemed) *Message
 }
 
 // Redeemed is what a redemption did.

@@ -1,0 +1,151 @@
+// Package chat is what the bot says and does in chats: it binds a chat when somebody opens a deep link, answers
+// commands, and keeps the directory true when the bot is blocked, removed, or a group becomes a supergroup.
+//
+// Answers go into the outbox like every message, so that they survive a crash and keep Telegram's pace. Handle
+// returns nil only when the effect of an update is stored; until then Telegram is not told that it was received.
+package chat
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/render"
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+// answerTTL is how long an answer is worth sending: one to a command of yesterday only puzzles.
+const answerTTL = time.Hour
+
+// Options are what a Bot needs.
+type Options struct {
+	Desk      *onboarding.Desk
+	Outbox    relay.Outbox
+	Directory relay.Directory
+	Updates   relay.Updates
+	Templates func() *render.Set // the set in force, with the chat.* templates
+	Username  func() string      // the bot's, without @
+	// IsAdmin asks Telegram whether a person may decide for a group (getChatMember).
+	IsAdmin      func(ctx context.Context, chatID, userID int64) (bool, error)
+	AllowedUsers []int64 // Telegram user IDs; empty: anyone who holds a link
+	Log          *slog.Logger
+}
+
+// Bot handles updates. Its methods are safe for concurrent use.
+type Bot struct {
+	Options
+}
+
+// New returns a Bot.
+func New(o Options) *Bot { return &Bot{o} }
+
+// Handle acts upon an update, once: an update_id that was worked through before does nothing. An error means that
+// the effect is not stored and the update is to be sent again.
+func (b *Bot) Handle(ctx context.Context, u telegram.Update) error {
+	seen, err := b.Updates.SeenUpdate(ctx, u.UpdateID)
+	if err != nil || seen {
+		return err
+	}
+	if err := b.dispatch(ctx, u); err != nil {
+		return err
+	}
+	return b.Updates.MarkUpdate(ctx, u.UpdateID, time.Now())
+}
+
+func (b *Bot) dispatch(ctx context.Context, u telegram.Update) error {
+	switch {
+	case u.Message != nil:
+		return b.message(ctx, u.Message)
+	case u.ChannelPost != nil:
+		return b.command(ctx, u.ChannelPost)
+	case u.MyChatMember != nil:
+		return b.standing(ctx, u.MyChatMember)
+	}
+	return nil
+}
+
+func (b *Bot) message(ctx context.Context, m *telegram.Message) error {
+	switch {
+	case m.MigrateToChatID != 0:
+		return b.Directory.Migrate(ctx, m.Chat.ID, m.MigrateToChatID)
+	case m.MigrateFromChatID != 0:
+		return b.Directory.Migrate(ctx, m.MigrateFromChatID, m.Chat.ID)
+	}
+	return b.command(ctx, m)
+}
+
+// standing follows the bot's own membership: blocked and unblocked in private, removed and added elsewhere.
+func (b *Bot) standing(ctx context.Context, c *telegram.ChatMemberUpdated) error {
+	state := relay.Active
+	switch c.NewChatMember.Status {
+	case "kicked", "left":
+		state = relay.Left
+		if c.Chat.Type == "private" {
+			state = relay.Blocked
+		}
+	}
+	b.Log.Info("the bot's standing in a chat changed", "chat_id", c.Chat.ID, "type", c.Chat.Type, "status", c.NewChatMember.Status)
+	return b.Directory.SetChatState(ctx, c.Chat.ID, state)
+}
+
+// allowed reports whether a person may connect chats. A channel post has no person: who may post there may connect it.
+func (b *Bot) allowed(from *telegram.User) bool {
+	return len(b.AllowedUsers) == 0 || (from != nil && slices.Contains(b.AllowedUsers, from.ID))
+}
+
+// answer stores what the bot says in reply to m.
+func (b *Bot) answer(ctx context.Context, m *telegram.Message, template string, data any) error {
+	answer, err := b.compose(m, template, data)
+	if err != nil {
+		return err
+	}
+	return b.Outbox.Accept(ctx, answer)
+}
+
+// compose renders one of the chat.* templates as a message to the chat (and topic) of m.
+func (b *Bot) compose(m *telegram.Message, template string, data any) (*relay.Message, error) {
+	text, err := b.Templates().Execute(template, markup.MarkdownV2, data)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	answer := &relay.Message{
+		ID: relay.NewID(), CreatedAt: now, ExpiresAt: now.Add(answerTTL), Priority: relay.High,
+		Content: relay.Content{Text: text, LinkPreviewOptions: []byte(`{"is_disabled":true}`)},
+	}
+	answer.Deliveries = []relay.Delivery{{
+		ID: relay.NewID(), MessageID: answer.ID, ChatID: m.Chat.ID, MessageThreadID: topic(m), State: relay.Queued,
+		Priority: answer.Priority, CreatedAt: now, ExpiresAt: answer.ExpiresAt,
+	}}
+	return answer, nil
+}
+
+// topic is the forum topic of a message, 0 outside of forums: in other groups message_thread_id only names a thread of replies.
+func topic(m *telegram.Message) int64 {
+	if m.IsTopicMessage {
+		return m.MessageThreadID
+	}
+	return 0
+}
+
+// place is the chat of a message as the directory keeps it.
+func place(m *telegram.Message) relay.Chat {
+	c := relay.Chat{
+		ChatID: m.Chat.ID, MessageThreadID: topic(m), Type: m.Chat.Type,
+		Title: m.Chat.Title, Username: m.Chat.Username, State: relay.Active,
+	}
+	if m.Chat.Type == "private" {
+		c.Title = m.Chat.FirstName
+		if m.Chat.LastName != "" {
+			c.Title += " " + m.Chat.LastName
+		}
+		if m.From != nil {
+			c.LanguageCode = m.From.LanguageCode
+		}
+	}
+	return c
+}

@@ -1,0 +1,132 @@
+package chat
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+// Menu is what Telegram offers when somebody types a slash (setMyCommands).
+var Menu = []telegram.BotCommand{
+	{Command: "status", Description: "What is connected here"},
+	{Command: "stop", Description: "Disconnect this chat"},
+	{Command: "help", Description: "What this bot does"},
+}
+
+type handler func(b *Bot, ctx context.Context, m *telegram.Message, argument string) error
+
+var handlers = map[string]handler{
+	"start":  (*Bot).start,
+	"link":   (*Bot).link,
+	"stop":   (*Bot).stop,
+	"status": (*Bot).status,
+	"help":   (*Bot).help,
+}
+
+// command acts upon a command. What is none gets a hint in a private chat and silence elsewhere.
+func (b *Bot) command(ctx context.Context, m *telegram.Message) error {
+	name, argument, ours := parseCommand(m.Text, b.Username())
+	if handle := handlers[name]; ours && handle != nil {
+		return handle(b, ctx, m, argument)
+	}
+	if m.Chat.Type == "private" && m.Text != "" {
+		return b.answer(ctx, m, "chat.unknown", nil)
+	}
+	return nil
+}
+
+// parseCommand takes `/name@bot argument` apart. A command for another bot is not ours. Telegram's own clients
+// put one space between command and start parameter; people type more.
+func parseCommand(text, username string) (name, argument string, ours bool) {
+	word, rest, _ := strings.Cut(text, " ")
+	word, isCommand := strings.CutPrefix(word, "/")
+	if first, more, cut := strings.Cut(word, "\n"); cut {
+		word, rest = first, more+" "+rest
+	}
+	if !isCommand || word == "" {
+		return "", "", false
+	}
+	name, bot, addressed := strings.Cut(word, "@")
+	if addressed && !strings.EqualFold(bot, username) {
+		return "", "", false
+	}
+	return strings.ToLower(name), strings.TrimSpace(rest), true
+}
+
+func (b *Bot) start(ctx context.Context, m *telegram.Message, token string) error {
+	if token == "" {
+		return b.greet(ctx, m)
+	}
+	return b.redeem(ctx, m, token)
+}
+
+// greet answers /start without a token. A person who unblocked the bot presses Start: that brings the chat back.
+func (b *Bot) greet(ctx context.Context, m *telegram.Message) error {
+	if err := b.Directory.SetChatState(ctx, m.Chat.ID, relay.Active); err != nil {
+		return err
+	}
+	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	if err != nil {
+		return err
+	}
+	if len(bindings) > 0 {
+		return b.answer(ctx, m, "chat.status", bindings)
+	}
+	return b.answer(ctx, m, "chat.start", nil)
+}
+
+func (b *Bot) link(ctx context.Context, m *telegram.Message, token string) error {
+	if token == "" {
+		return b.answer(ctx, m, "chat.link_usage", nil)
+	}
+	return b.redeem(ctx, m, token)
+}
+
+func (b *Bot) help(ctx context.Context, m *telegram.Message, _ string) error {
+	return b.answer(ctx, m, "chat.help", nil)
+}
+
+func (b *Bot) status(ctx context.Context, m *telegram.Message, _ string) error {
+	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	if err != nil {
+		return err
+	}
+	return b.answer(ctx, m, "chat.status", bindings)
+}
+
+// stop disconnects the chat. In a group that would silence everybody, so an administrator has to ask for it.
+func (b *Bot) stop(ctx context.Context, m *telegram.Message, _ string) error {
+	if may, err := b.mayDecide(ctx, m); err != nil || !may {
+		return b.refuse(ctx, m, err)
+	}
+	freed, err := b.Directory.UnbindChat(ctx, m.Chat.ID, topic(m))
+	if err != nil {
+		return err
+	}
+	b.Log.Info("a chat was disconnected by /stop", "chat_id", m.Chat.ID, "recipients", freed)
+	return b.answer(ctx, m, "chat.stop", freed)
+}
+
+// mayDecide reports whether the writer of m may decide for the chat: anyone in private, administrators in groups,
+// anyone who can post in a channel. An anonymous administrator writes in the group's own name.
+func (b *Bot) mayDecide(ctx context.Context, m *telegram.Message) (bool, error) {
+	switch {
+	case m.Chat.Type == "private", m.Chat.Type == "channel":
+		return true, nil
+	case m.SenderChat != nil && m.SenderChat.ID == m.Chat.ID:
+		return true, nil
+	case m.From == nil:
+		return false, nil
+	}
+	return b.IsAdmin(ctx, m.Chat.ID, m.From.ID)
+}
+
+// refuse tells that an administrator is needed. Where Telegram could not be asked, nobody is believed, and the person tries again.
+func (b *Bot) refuse(ctx context.Context, m *telegram.Message, err error) error {
+	if err != nil {
+		b.Log.Warn("cannot ask Telegram who is an administrator", "chat_id", m.Chat.ID, "error", err)
+	}
+	return b.answer(ctx, m, "chat.administrators_only", nil)
+}

@@ -1,0 +1,95 @@
+// Package intake is the one door: whatever is to become a message comes through here, webhooks, API calls and the
+// daemon's own notices alike. It addresses recipients to chats, renders, and stores; when Accept returns without an
+// error, the messages are on disk and will arrive or end visibly.
+//
+// A webhook is never refused for what the operator's template did: a template that fails falls back to the built-in one
+// and then to plain text. Nothing is kept of what is refused.
+package intake
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tgrelay/tgrelay/receivers"
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
+)
+
+// Receiver is a named inlet.
+type Receiver struct {
+	Name                string
+	Type                receivers.Type
+	To                  []*render.Inline // recipient IDs, one or several (by white space or comma) each
+	Template            string
+	Mode                markup.Mode    // what Template writes
+	DisableNotification *render.Inline // nil: with sound
+	AllowQueryToken     bool           // the token may stand in the URL, for senders that can set no header
+}
+
+// Rules are what a reload may change.
+type Rules struct {
+	Receivers map[string]*Receiver
+	Templates *render.Set   // the operator's over the built-in ones
+	Builtin   *render.Set   // for when the operator's fail
+	Fallback  string        // recipient told of what could not be routed or delivered; empty: nobody
+	MaxAge    time.Duration // of a delivery whose message names no expires_in
+	Reject    bool          // refuse recipients without a chat instead of holding their messages
+}
+
+// Options are what a Door needs.
+type Options struct {
+	Outbox     relay.Outbox
+	Directory  relay.Directory
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Door takes messages in. Its methods are safe for concurrent use.
+type Door struct {
+	outbox    relay.Outbox
+	directory relay.Directory
+	log       *slog.Logger
+	metrics   *metrics
+	rules     atomic.Pointer[Rules]
+	notices   notices
+}
+
+// New returns a Door that works by rules.
+func New(o Options, rules *Rules) *Door {
+	d := &Door{outbox: o.Outbox, directory: o.Directory, log: o.Log, metrics: newMetrics(o.Registerer)}
+	d.rules.Store(rules)
+	return d
+}
+
+// SetRules puts other rules in force, for all that comes in from now on.
+func (d *Door) SetRules(rules *Rules) { d.rules.Store(rules) }
+
+// Rules returns the rules in force. The caller must not change them.
+func (d *Door) Rules() *Rules { return d.rules.Load() }
+
+// Caller is who brings something in, as far as it matters here.
+type Caller struct {
+	Owner string                      // the token's name; empty without tokens
+	May   func(recipient string) bool // whether the token reaches a recipient; nil: any
+}
+
+func (c Caller) may(recipient string) bool { return c.May == nil || c.May(recipient) }
+
+// accept stores messages that have deliveries. One without any is a message that nobody was to get.
+func (d *Door) accept(ctx context.Context, messages []*relay.Message) error {
+	var full []*relay.Message
+	for _, m := range messages {
+		if len(m.Deliveries) > 0 {
+			full = append(full, m)
+		}
+	}
+	if len(full) == 0 {
+		return nil
+	}
+	return d.outbox.Accept(ctx, full...)
+}

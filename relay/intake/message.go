@@ -1,0 +1,180 @@
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/markup"
+)
+
+// MaxRecipients is how many recipients one message may name.
+const MaxRecipients = 10_000
+
+// request is the body of POST /api/v1/messages.
+type request struct {
+	to       []string
+	text     *string
+	mode     markup.Mode
+	modeSet  bool
+	entities []markup.Entity
+	template string
+	data     any
+	content  relay.Content
+	priority relay.Priority
+	sendAt   time.Time
+	expires  time.Duration // 0: the rules' max_age
+}
+
+// Message takes a message in. The result is stored. Errors: relay.CodeInvalidJSON, CodeUnknownField, CodeInvalidField,
+// CodeInvalidMarkup, CodeUnknownTemplate, CodeTemplateError, CodeForbidden, CodeRecipientNotLinked and the storage's.
+func (d *Door) Message(ctx context.Context, caller Caller, body []byte) (*relay.Message, error) {
+	rules := d.Rules()
+	m, to, err := compose(rules, caller, body)
+	if err != nil {
+		return nil, err
+	}
+	if m.Content.Text.Text == "" {
+		return m, nil // a template that renders to nothing sends nothing
+	}
+	if err := d.address(ctx, m, to, rules); err != nil {
+		return nil, err
+	}
+	return m, d.accept(ctx, []*relay.Message{m})
+}
+
+func compose(rules *Rules, caller Caller, body []byte) (*relay.Message, []string, error) {
+	r, err := decode(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, id := range r.to {
+		if !caller.may(id) {
+			return nil, nil, &relay.Error{
+				Code: relay.CodeForbidden, Detail: fmt.Sprintf("this token may not send to %q", id),
+				Fields: []relay.FieldError{{Pointer: fmt.Sprintf("/to/%d", i), Detail: "outside of the token's recipients"}},
+			}
+		}
+	}
+	if err := r.render(rules); err != nil {
+		return nil, nil, err
+	}
+	return r.message(rules, caller), r.to, nil
+}
+
+func (r *request) message(rules *Rules, caller Caller) *relay.Message {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	m := &relay.Message{
+		ID: relay.NewID(), CreatedAt: now, Owner: caller.Owner, Priority: r.priority,
+		SendAt: r.sendAt, Content: r.content,
+	}
+	age := r.expires
+	if age == 0 {
+		age = rules.MaxAge
+	}
+	m.ExpiresAt = later(now, r.sendAt).Add(age)
+	return m
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func decode(body []byte) (*request, error) {
+	o, err := ParseObject(body)
+	if err != nil {
+		return nil, err
+	}
+	r := &request{to: recipients(o)}
+	r.decodeText(o)
+	o.Field("disable_notification", &r.content.DisableNotification)
+	o.Field("protect_content", &r.content.ProtectContent)
+	r.content.LinkPreviewOptions = linkPreview(o)
+	r.content.ReplyMarkup = keyboard(o)
+	r.decodeTiming(o)
+	return r, o.Err()
+}
+
+// recipients reads `to`: one ID or a list of them.
+func recipients(o *Object) []string {
+	var to []string
+	raw := o.Raw("to")
+	var one string
+	if json.Unmarshal(raw, &one) == nil && raw != nil {
+		to = []string{one}
+	} else if raw != nil && !o.Field("to", &to) {
+		return nil
+	}
+	if len(to) == 0 || len(to) > MaxRecipients {
+		o.Fault("to", "1 to %d recipient IDs are wanted, as a string or a list of strings", MaxRecipients)
+		return nil
+	}
+	for i, id := range to {
+		if err := relay.CheckRecipientID(id); err != nil {
+			var e *relay.Error
+			errors.As(err, &e)
+			o.FaultAt(fmt.Sprintf("/to/%d", i), e.Detail)
+		}
+	}
+	return to
+}
+
+func (r *request) decodeText(o *Object) {
+	var text, mode string
+	if o.Field("text", &text) {
+		r.text = &text
+	}
+	if r.modeSet = o.Field("parse_mode", &mode); r.modeSet {
+		var known bool
+		if r.mode, known = markup.ParseMode(mode); !known {
+			o.Fault("parse_mode", "unknown parse_mode %.40q; one of MarkdownV2, HTML, Markdown", mode)
+		}
+	}
+	entities := o.Field("entities", &r.entities)
+	template := o.Field("template", &r.template)
+	hasData := o.Field("data", &r.data)
+	switch {
+	case r.text == nil && !o.Has("text") && !template && !o.Has("template"):
+		o.Fault("text", "a text or a template is wanted")
+	case r.text != nil && template:
+		o.Fault("template", "text and template exclude each other")
+	case r.text != nil && text == "":
+		o.Fault("text", "the text is empty")
+	case hasData && !template:
+		o.Fault("data", "data goes with template")
+	}
+	if entities && (r.modeSet || template) {
+		o.Fault("entities", "entities exclude parse_mode and template")
+	}
+}
+
+func (r *request) decodeTiming(o *Object) {
+	var priority, sendAt, expires string
+	if o.Field("priority", &priority) {
+		if err := r.priority.UnmarshalText([]byte(priority)); err != nil {
+			o.Fault("priority", "%s", err)
+		}
+	}
+	if o.Field("send_at", &sendAt) {
+		at, err := time.Parse(time.RFC3339, sendAt)
+		if err != nil || time.Until(at) > 366*24*time.Hour {
+			o.Fault("send_at", "an RFC 3339 time within a year is wanted, such as 2026-01-31T08:00:00Z")
+		}
+		r.sendAt = at.UTC().Truncate(time.Millisecond)
+	}
+	if o.Field("expires_in", &expires) {
+		length, err := model.ParseDuration(expires)
+		if err != nil || length <= 0 || time.Duration(length) > 366*24*time.Hour {
+			o.Fault("expires_in", "a duration of at most a year is wanted, such as 90s, 2h or 1d")
+		}
+		r.expires = time.Duration(length)
+	}
+}

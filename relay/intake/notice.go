@@ -1,0 +1,139 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tgrelay/tgrelay/receivers"
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/markup"
+)
+
+const (
+	// troubleEvery is how often the fallback recipient hears of the same trouble with a template.
+	troubleEvery = time.Hour
+	// digestEvery is how long failures are gathered, so that a hundred of them are one message.
+	digestEvery = 30 * time.Second
+	// digestLines is how many of them are named.
+	digestLines = 10
+)
+
+// notices are what the daemon has to say for itself to the fallback recipient.
+type notices struct {
+	mu     sync.Mutex
+	told   map[string]time.Time // by receiver and setting
+	failed []relay.Delivery
+	more   int
+}
+
+// show renders and notes when that did not go as the operator wished.
+func (d *Door) show(rules *Rules, rc *Receiver, draft receivers.Draft) markup.Text {
+	text, step, problem := show(rules, rc, draft)
+	if problem != nil {
+		d.metrics.fallbacks.WithLabelValues(rc.Name, step).Inc()
+		d.troubled(rules, rc.Name, "template", problem)
+	}
+	return text
+}
+
+// troubled logs a fault of the operator's templates and tells the fallback recipient, at most once an hour for each setting.
+func (d *Door) troubled(rules *Rules, receiver, setting string, err error) {
+	d.log.Error("a template of relay.toml failed; the message goes on without it", "receiver", receiver, "setting", setting, "error", err)
+	n := &d.notices
+	n.mu.Lock()
+	key, now := receiver+"\x00"+setting, time.Now()
+	again := now.Sub(n.told[key]) < troubleEvery
+	if !again {
+		if n.told == nil {
+			n.told = map[string]time.Time{}
+		}
+		n.told[key] = now
+	}
+	n.mu.Unlock()
+	if !again && rules.Fallback != "" {
+		d.Tell(context.Background(), fmt.Sprintf("⚠️ The %s of receiver %s failed; its messages arrive in another form.\n%s", setting, receiver, err))
+	}
+}
+
+// Tell sends a plain text to the fallback recipient, if there is one. What goes wrong is logged.
+func (d *Door) Tell(ctx context.Context, text string) {
+	rules := d.Rules()
+	if rules.Fallback == "" {
+		return
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	m := &relay.Message{
+		ID: relay.NewID(), CreatedAt: now, ExpiresAt: now.Add(rules.MaxAge),
+		Content: relay.Content{Text: markup.Text{Text: text}.Normalize()},
+	}
+	err := d.address(ctx, m, []string{rules.Fallback}, rules)
+	if err == nil {
+		err = d.accept(ctx, []*relay.Message{m})
+	}
+	if err != nil {
+		d.log.Error("cannot tell the fallback recipient", "error", err)
+	}
+}
+
+// Failed notes a delivery that ended without arriving, for the next digest. The fallback's own are only logged: telling of
+// them would go the same way.
+func (d *Door) Failed(failed relay.Delivery) {
+	d.log.Warn("a delivery ended without arriving", "delivery", failed.ID, "recipient", failed.Recipient, "chat_id", failed.ChatID,
+		"state", failed.State, "reason", failed.Reason, "last_error", failed.LastError, "attempts", failed.Attempts)
+	if failed.Recipient == "" || failed.Recipient == d.Rules().Fallback {
+		return
+	}
+	n := &d.notices
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.failed) < digestLines {
+		n.failed = append(n.failed, failed)
+	} else {
+		n.more++
+	}
+}
+
+// Run sends the digests until ctx ends, and a last one then.
+func (d *Door) Run(ctx context.Context) error {
+	tick := time.NewTicker(digestEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			d.digest(ctx)
+		case <-ctx.Done():
+			d.digest(context.WithoutCancel(ctx))
+			return nil
+		}
+	}
+}
+
+func (d *Door) digest(ctx context.Context) {
+	n := &d.notices
+	n.mu.Lock()
+	failed, more := n.failed, n.more
+	n.failed, n.more = nil, 0
+	n.mu.Unlock()
+	if len(failed) > 0 {
+		d.Tell(ctx, digest(failed, more))
+	}
+}
+
+func digest(failed []relay.Delivery, more int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "⚠️ %d of the messages did not arrive:", len(failed)+more)
+	for _, f := range failed {
+		fmt.Fprintf(&b, "\n• for %s: %s", f.Recipient, f.State)
+		if f.LastError != "" {
+			fmt.Fprintf(&b, " (%s)", f.LastError)
+		}
+	}
+	if more > 0 {
+		fmt.Fprintf(&b, "\n• … and %d more", more)
+	}
+	b.WriteString("\n`tgrelay deliveries --state failed` lists them.")
+	return b.String()
+}

@@ -1,0 +1,87 @@
+package intake
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/tgrelay/tgrelay/receivers"
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
+)
+
+// render makes the request's text: of markup, of plain text with entities, or by a template. For callers of the API
+// the markup is parsed exactly as Telegram would, errors and offsets included.
+func (r *request) render(rules *Rules) error {
+	if r.template != "" {
+		return r.renderTemplate(rules.Templates)
+	}
+	text := markup.Text{Text: *r.text, Entities: r.entities}
+	var err error
+	if r.modeSet {
+		text, err = markup.Parse(r.mode, *r.text)
+	} else {
+		err = markup.Check(text)
+	}
+	if err != nil {
+		return invalidMarkup(err)
+	}
+	r.content.Text = text.Normalize()
+	if r.content.Text.Text == "" {
+		return &relay.Error{Code: relay.CodeInvalidField, Detail: "/text: nothing of the text can be seen", Fields: []relay.FieldError{
+			{Pointer: "/text", Detail: "nothing of the text can be seen"},
+		}}
+	}
+	return nil
+}
+
+func (r *request) renderTemplate(set *render.Set) error {
+	if !set.Has(r.template) {
+		return &relay.Error{
+			Code: relay.CodeUnknownTemplate, Detail: fmt.Sprintf("there is no template %.100q; [templates] files in relay.toml adds some", r.template),
+			Fields: []relay.FieldError{{Pointer: "/template", Detail: "unknown template"}},
+		}
+	}
+	mode := markup.MarkdownV2
+	if r.modeSet {
+		mode = r.mode
+	}
+	text, err := set.Execute(r.template, mode, r.data)
+	if err != nil {
+		return &relay.Error{Code: relay.CodeTemplateError, Detail: err.Error(), Fields: []relay.FieldError{{Pointer: "/template", Detail: err.Error()}}}
+	}
+	r.content.Text = text.Normalize()
+	return nil
+}
+
+func invalidMarkup(err error) error {
+	e := &relay.Error{Code: relay.CodeInvalidMarkup, Detail: err.Error()}
+	var parse *markup.ParseError
+	if errors.As(err, &parse) {
+		e.Detail = "can't parse the text: " + parse.Message
+	}
+	e.Fields = []relay.FieldError{{Pointer: "/text", Detail: e.Detail}}
+	return e
+}
+
+// show renders a draft by the receiver's template, else by the type's own as it is built in, else as plain text: a webhook is
+// never refused for what a template did. problem is what the operator should hear of, nil if all went well; step is what served instead.
+func show(rules *Rules, rc *Receiver, draft receivers.Draft) (text markup.Text, step string, problem error) {
+	text, problem = rules.Templates.Execute(rc.Template, rc.Mode, draft.Data)
+	if problem == nil {
+		return text.Normalize(), "", nil
+	}
+	text, err := rules.Builtin.Execute(draft.Template, markup.MarkdownV2, draft.Data)
+	if err == nil {
+		return text.Normalize(), stepBuiltin, problem
+	}
+	return markup.Text{Text: plain(draft)}.Normalize(), stepPlain, errors.Join(problem, err)
+}
+
+func plain(draft receivers.Draft) string {
+	if strings.TrimSpace(draft.Plain) == "" {
+		return "(a webhook that could not be shown)"
+	}
+	return draft.Plain
+}

@@ -1,0 +1,167 @@
+// Package onboarding makes deep links and redeems them: the desk where a person with a link becomes a recipient's chat.
+//
+// A link's token has 144 random bits and is given away once, to whoever asked for the link; the storage holds its
+// SHA-256 only. Tokens that are unknown, used, expired or revoked are refused alike. Whoever keeps trying wrong ones
+// is made to wait. All state but that waiting is in the storage, so a restart forgets no link.
+package onboarding
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+	"regexp"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// MaxTTL is the longest that a link may wait to be opened.
+const MaxTTL = 365 * 24 * time.Hour
+
+// MaxUses is the most chats that one link may bind.
+const MaxUses = 100_000
+
+// tokenBytes of randomness make 24 characters of A-Za-z0-9_-, well below the 64 that Telegram takes as a start parameter.
+const tokenBytes = 18
+
+// startParameter is what Telegram passes on from a deep link.
+var startParameter = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Options are what a Desk needs.
+type Options struct {
+	Links    relay.Links
+	Username func() string // the bot's, without @; empty while Telegram has never been reached
+	LinkURL  string        // base of deep links, https://t.me
+	TTL      time.Duration // of links whose request names none
+}
+
+// Desk makes and redeems links. Its methods are safe for concurrent use.
+type Desk struct {
+	Options
+	guesses *guesses
+}
+
+// New returns a Desk.
+func New(o Options) *Desk { return &Desk{Options: o, guesses: newGuesses()} }
+
+// Request asks for a link.
+type Request struct {
+	Recipient string
+	Target    relay.Target  // empty: private
+	TTL       time.Duration // 0: the desk's
+	MaxUses   int           // 0: one
+}
+
+// Link is a link as it is given to whoever asked for it, the only time that its token is seen.
+type Link struct {
+	relay.Link
+	URL          string `json:"url"`
+	StartCommand string `json:"start_command"` // for clients that drop the link's payload
+}
+
+// Make stores a new link. Errors: relay.CodeInvalidField for each wrong field, relay.CodeOverloaded while the bot's name is
+// not known, and the storage's.
+func (d *Desk) Make(ctx context.Context, r Request) (*Link, error) {
+	r = d.defaults(r)
+	if err := check(r); err != nil {
+		return nil, err
+	}
+	bot := d.Username()
+	if bot == "" {
+		return nil, &relay.Error{
+			Code: relay.CodeOverloaded, RetryAfter: 5 * time.Second,
+			Detail: "the bot's name is not known yet, because Telegram has not been reached since the daemon was set up; /-/ready says why",
+		}
+	}
+	token := newToken()
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	link := relay.Link{
+		ID: relay.NewID(), Recipient: r.Recipient, Target: r.Target, State: relay.LinkOpen,
+		MaxUses: r.MaxUses, CreatedAt: now, ExpiresAt: now.Add(r.TTL),
+	}
+	if err := d.Links.CreateLink(ctx, &link, Hash(token)); err != nil {
+		return nil, fmt.Errorf("make link: %w", err)
+	}
+	return &Link{Link: link, URL: d.deepLink(bot, r.Target, token), StartCommand: startCommand(bot, r.Target, token)}, nil
+}
+
+func (d *Desk) defaults(r Request) Request {
+	if r.Target == "" {
+		r.Target = relay.TargetPrivate
+	}
+	if r.TTL == 0 {
+		r.TTL = d.TTL
+	}
+	if r.MaxUses == 0 {
+		r.MaxUses = 1
+	}
+	return r
+}
+
+func check(r Request) error {
+	e := &relay.Error{Code: relay.CodeInvalidField, Detail: "the link was not made: see errors"}
+	fault := func(pointer, format string, args ...any) {
+		e.Fields = append(e.Fields, relay.FieldError{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
+	}
+	if err := relay.CheckRecipientID(r.Recipient); err != nil {
+		fault("/recipient", "%.140q cannot name a recipient: 1 to 128 letters, digits and . _ : @ + -, beginning with a letter or digit", r.Recipient)
+	}
+	if r.Target != relay.TargetPrivate && r.Target != relay.TargetGroup {
+		fault("/target", "unknown target %.40q; one of private, group", r.Target)
+	}
+	if r.TTL < time.Second || r.TTL > MaxTTL {
+		fault("/expires_in", "must be between 1s and 365d")
+	}
+	if r.MaxUses < 1 || r.MaxUses > MaxUses {
+		fault("/max_uses", "must be between 1 and %d", MaxUses)
+	}
+	if len(e.Fields) > 0 {
+		return e
+	}
+	return nil
+}
+
+func (d *Desk) deepLink(bot string, target relay.Target, token string) string {
+	parameter := "start"
+	if target == relay.TargetGroup {
+		parameter = "startgroup"
+	}
+	return d.LinkURL + "/" + url.PathEscape(bot) + "?" + parameter + "=" + token
+}
+
+func startCommand(bot string, target relay.Target, token string) string {
+	if target == relay.TargetGroup {
+		return "/start@" + bot + " " + token
+	}
+	return "/start " + token
+}
+
+// Redeem binds a chat by a token that a person brought. Errors: relay.CodeLinkNotOpen, relay.CodeWrongPlace,
+// relay.CodeRateLimited for a person who brought too many wrong tokens, and the storage's.
+func (d *Desk) Redeem(ctx context.Context, token string, userID int64, r relay.Redemption) (*relay.Redeemed, error) {
+	if wait := d.guesses.wait(userID, r.At); wait > 0 {
+		return nil, &relay.Error{Code: relay.CodeRateLimited, RetryAfter: wait}
+	}
+	if !startParameter.MatchString(token) {
+		d.guesses.wrong(userID, r.At)
+		return nil, &relay.Error{Code: relay.CodeLinkNotOpen}
+	}
+	r.Token = Hash(token)
+	redeemed, err := d.Links.Redeem(ctx, r)
+	if relay.ErrorCode(err) == relay.CodeLinkNotOpen {
+		d.guesses.wrong(userID, r.At)
+	}
+	return redeemed, err
+}
+
+// Hash is what the storage keeps of a token. A plain SHA-256 suffices: the token is as random as a key.
+func Hash(token string) relay.TokenHash { return sha256.Sum256([]byte(token)) }
+
+func newToken() string {
+	b := make([]byte, tokenBytes)
+	rand.Read(b) // never fails: crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b)
+}

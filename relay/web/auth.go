@@ -1,0 +1,97 @@
+package web
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/intake"
+)
+
+// Token is a key to the interface: what it may do, for which receivers and recipients.
+type Token struct {
+	Name       string
+	SHA256     [32]byte // of the token itself
+	Scopes     []Scope
+	Receivers  []string // empty: all
+	Recipients []string // globs over recipient IDs; empty: all
+}
+
+// everything is who calls where no tokens are configured.
+var everything = &Token{Scopes: []Scope{ScopeAdmin}}
+
+func (t *Token) has(s Scope) bool {
+	return slices.Contains(t.Scopes, s) || slices.Contains(t.Scopes, ScopeAdmin)
+}
+
+func (t *Token) receiver(name string) bool {
+	return len(t.Receivers) == 0 || slices.Contains(t.Receivers, name)
+}
+
+// recipient reports whether the token reaches a recipient. The globs are path.Match's; IDs hold no slash.
+func (t *Token) recipient(id string) bool {
+	return len(t.Recipients) == 0 || slices.ContainsFunc(t.Recipients, func(glob string) bool {
+		ok, err := path.Match(glob, id)
+		return ok && err == nil
+	})
+}
+
+func (t *Token) caller() intake.Caller { return intake.Caller{Owner: t.Name, May: t.recipient} }
+
+type keyring struct{ tokens []Token }
+
+func newKeyring(tokens []Token) *keyring { return &keyring{tokens} }
+
+// find compares with every token, so that the time taken tells nothing.
+func (k *keyring) find(token string) *Token {
+	hash := sha256.Sum256([]byte(token))
+	var found *Token
+	for i := range k.tokens {
+		if subtle.ConstantTimeCompare(hash[:], k.tokens[i].SHA256[:]) == 1 {
+			found = &k.tokens[i]
+		}
+	}
+	return found
+}
+
+// authorize tells who calls, if that one may. Errors: relay.CodeUnauthenticated, CodeForbidden.
+func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
+	keys := s.auth.Load()
+	switch {
+	case scope == open, scope == openLocal && s.local(r), len(keys.tokens) == 0:
+		return everything, nil
+	case scope == openLocal:
+		scope = ScopeRead
+	}
+	token := s.presented(r)
+	if token == "" {
+		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "send a token: Authorization: Bearer TOKEN; `tgrelay token new NAME` makes one"}
+	}
+	caller := keys.find(token)
+	if caller == nil {
+		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "this token is not known; check that it is one of [auth.tokens] in relay.toml"}
+	}
+	if !caller.has(scope) {
+		return nil, &relay.Error{Code: relay.CodeForbidden, Detail: "this token lacks the scope " + string(scope)}
+	}
+	return caller, nil
+}
+
+// presented is the token of a request: as bearer, as password of basic auth, or in the query where the receiver allows it.
+func (s *Server) presented(r *http.Request) string {
+	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(credentials)
+	}
+	if _, password, ok := r.BasicAuth(); ok {
+		return password
+	}
+	if receiver := s.Door.Rules().Receivers[r.PathValue("receiver")]; receiver != nil && receiver.AllowQueryToken {
+		return r.URL.Query().Get("token")
+	}
+	return ""
+}

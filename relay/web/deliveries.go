@@ -1,0 +1,87 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+const timeFormat = time.RFC3339Nano
+
+func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	query := r.URL.Query()
+	q := relay.DeliveryQuery{State: relay.State(query.Get("state")), Recipient: query.Get("recipient"), After: query.Get("after")}
+	if q.State != "" && !slices.Contains(relay.States, q.State) {
+		return invalidQuery("state", fmt.Sprintf("unknown state %.40q; one of %v", q.State, relay.States))
+	}
+	var err error
+	if q.Limit, err = limit(r); err != nil {
+		return err
+	}
+	page, err := s.Outbox.Deliveries(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	page.Items = slices.DeleteFunc(page.Items, func(d relay.Delivery) bool { return !caller.recipient(d.Recipient) })
+	return answer(w, http.StatusOK, pageOf(page))
+}
+
+func (s *Server) retryDelivery(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	d, err := s.Outbox.Retry(r.Context(), id, time.Now())
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, d)
+}
+
+func (s *Server) discardDelivery(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	d, err := s.Outbox.Discard(r.Context(), id, time.Now())
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, d)
+}
+
+// pathID reads {id}. What is no ID names nothing.
+func pathID(r *http.Request) (relay.ID, error) {
+	id, err := relay.ParseID(r.PathValue("id"))
+	if err != nil {
+		return id, notFound("thing")
+	}
+	return id, nil
+}
+
+func notFound(what string) error {
+	return &relay.Error{Code: relay.CodeNotFound, Detail: "there is no such " + what}
+}
+
+func invalidQuery(name, detail string) error {
+	return &relay.Error{Code: relay.CodeInvalidField, Detail: name + ": " + detail, Fields: []relay.FieldError{{Pointer: "/" + name, Detail: detail}}}
+}
+
+const maxLimit = 1000
+
+// limit reads ?limit=, 1 to 1000; 0 where it is absent, which the storage takes for its default.
+func limit(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxLimit {
+		return 0, invalidQuery("limit", fmt.Sprintf("a number from 1 to %d is wanted", maxLimit))
+	}
+	return n, nil
+}

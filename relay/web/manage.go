@@ -1,0 +1,32 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+func (s *Server) healthy(w http.ResponseWriter, _ *http.Request, _ *Token) error {
+	return answer(w, http.StatusOK, map[string]string{"status": "healthy"})
+}
+
+// ready is 200 when the storage takes writes and Telegram answers. Messages are taken while it is 503, as long as the storage works.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	if err := s.Ready(r.Context()); err != nil {
+		return &relay.Error{Code: relay.CodeNotReady, Detail: err.Error(), RetryAfter: 5 * time.Second}
+	}
+	return answer(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+func (s *Server) reload(w http.ResponseWriter, _ *http.Request, _ *Token) error {
+	if err := s.Reload(); err != nil {
+		return &relay.Error{Code: relay.CodeConflict, Detail: "the running configuration stays in force: " + err.Error()}
+	}
+	return answer(w, http.StatusOK, map[string]string{"status": "reloaded"})
+}
+
+func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	s.Metrics.ServeHTTP(w, r)
+	return nil
+}

@@ -1,0 +1,83 @@
+package web
+
+import (
+	"net/http"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/markup"
+)
+
+// accepted is what a caller learns of a message that was taken in.
+type accepted struct {
+	ID         relay.ID           `json:"id"`
+	Deliveries []acceptedDelivery `json:"deliveries"`
+}
+
+type acceptedDelivery struct {
+	ID        relay.ID    `json:"id"`
+	Recipient string      `json:"recipient"`
+	ChatID    int64       `json:"chat_id,omitzero"`
+	State     relay.State `json:"state"`
+}
+
+func acceptedOf(m *relay.Message) accepted {
+	a := accepted{ID: m.ID, Deliveries: []acceptedDelivery{}}
+	for _, d := range m.Deliveries {
+		a.Deliveries = append(a.Deliveries, acceptedDelivery{d.ID, d.Recipient, d.ChatID, d.State})
+	}
+	return a
+}
+
+func (s *Server) sendMessage(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	m, err := s.takeMessage(w, r, caller)
+	s.count("api", err, http.StatusAccepted)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusAccepted, acceptedOf(m))
+}
+
+func (s *Server) takeMessage(w http.ResponseWriter, r *http.Request, caller *Token) (*relay.Message, error) {
+	if err := jsonOnly(r); err != nil {
+		return nil, err
+	}
+	body, err := s.body(w, r)
+	if err != nil {
+		return nil, err
+	}
+	return s.Door.Message(r.Context(), caller.caller(), body)
+}
+
+// message is a message as the interface shows it.
+type message struct {
+	ID         relay.ID         `json:"id"`
+	CreatedAt  string           `json:"created_at"`
+	Receiver   string           `json:"receiver,omitzero"`
+	Text       string           `json:"text"`
+	Entities   []markup.Entity  `json:"entities,omitempty"`
+	Deliveries []relay.Delivery `json:"deliveries"`
+}
+
+func (s *Server) getMessage(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	m, err := s.Outbox.Message(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	shown := message{
+		ID: m.ID, CreatedAt: m.CreatedAt.UTC().Format(timeFormat), Receiver: m.Receiver,
+		Text: m.Content.Text.Text, Entities: m.Content.Text.Entities, Deliveries: []relay.Delivery{},
+	}
+	for _, d := range m.Deliveries {
+		if caller.recipient(d.Recipient) {
+			shown.Deliveries = append(shown.Deliveries, d)
+		}
+	}
+	if len(shown.Deliveries) == 0 {
+		return notFound("message")
+	}
+	return answer(w, http.StatusOK, shown)
+}

@@ -1,0 +1,105 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// problem is RFC 9457's, with our code and the faults of single fields. The sentence comes first: Grafana shows only
+// the first kilobyte of it, Alertmanager logs the beginning.
+type problem struct {
+	Detail string             `json:"detail"`
+	Code   relay.Code         `json:"code"`
+	Title  string             `json:"title"`
+	Status int                `json:"status"`
+	Type   string             `json:"type"`
+	Errors []relay.FieldError `json:"errors,omitempty"`
+}
+
+// defaultRetryAfter is told with 503 and 429 where the error names no time.
+const defaultRetryAfter = 5 * time.Second
+
+// fail answers an error. What has no code is our own fault: it is logged, and its text stays in the house.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var e *relay.Error
+	if !errors.As(err, &e) {
+		e = &relay.Error{Code: relay.CodeInternal, Err: err}
+	}
+	status := e.Code.Status()
+	if e.Code == relay.CodeInternal || e.Err != nil && status >= http.StatusInternalServerError {
+		s.Log.Error("a request failed", "request_id", w.Header().Get("X-Request-Id"), "method", r.Method, "path", r.URL.Path, "code", e.Code, "error", err)
+	}
+	if e.Code == relay.CodeInternal {
+		e.Detail = "something went wrong inside of tgrelay; its log tells more under this request ID: " + w.Header().Get("X-Request-Id")
+	}
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", strconv.Itoa(seconds(e.RetryAfter)))
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="tgrelay"`)
+	}
+	writeJSON(w, "application/problem+json", status, problem{
+		Detail: e.Detail, Code: e.Code, Title: title(e.Code), Status: status, Type: "about:blank", Errors: e.Fields,
+	})
+}
+
+func seconds(d time.Duration) int {
+	if d <= 0 {
+		d = defaultRetryAfter
+	}
+	return int(math.Ceil(d.Seconds()))
+}
+
+// title is the code as words.
+func title(c relay.Code) string {
+	words := strings.ReplaceAll(string(c), "_", " ")
+	return strings.ToUpper(words[:1]) + words[1:]
+}
+
+func (s *Server) tooLarge() error {
+	return &relay.Error{Code: relay.CodeBodyTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes; max_body of [server] in relay.toml allows more", s.MaxBody)}
+}
+
+// answer writes a result.
+func answer(w http.ResponseWriter, status int, v any) error {
+	writeJSON(w, "application/json", status, v)
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, contentType string, status int, v any) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "the answer could not be written", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	w.Write(append(b, '\n')) // a caller that has gone away is nobody to tell
+}
+
+// list is the shape of every list.
+type list[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
+}
+
+func pageOf[T any](p relay.Page[T]) list[T] {
+	l := list[T]{Items: p.Items}
+	if l.Items == nil {
+		l.Items = []T{}
+	}
+	if p.Next != "" {
+		l.Next = &p.Next
+	}
+	return l
+}
+
+func asError[T error](err error, target *T) bool { return errors.As(err, target) }

@@ -1,0 +1,101 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+func (s *Server) listRecipients(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	query := r.URL.Query()
+	q := relay.RecipientQuery{Prefix: query.Get("prefix"), After: query.Get("after")}
+	var err error
+	if q.Limit, err = limit(r); err != nil {
+		return err
+	}
+	page, err := s.Directory.Recipients(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	page.Items = slices.DeleteFunc(page.Items, func(rec relay.Recipient) bool { return !caller.recipient(rec.ID) })
+	return answer(w, http.StatusOK, pageOf(page))
+}
+
+func (s *Server) getRecipient(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	id := r.PathValue("id")
+	if !caller.recipient(id) {
+		return unknownRecipient()
+	}
+	recipient, err := s.Directory.Recipient(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, recipient)
+}
+
+func unknownRecipient() error {
+	return &relay.Error{Code: relay.CodeUnknownRecipient, Detail: "there is no such recipient; one comes into being when a chat is connected"}
+}
+
+func (s *Server) forgetRecipient(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	if err := s.Directory.Forget(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// chat reads {chat_id} and ?message_thread_id=.
+func chat(r *http.Request) (chatID, threadID int64, err error) {
+	chatID, err = strconv.ParseInt(r.PathValue("chat_id"), 10, 64)
+	if err != nil || chatID == 0 || chatID >= 1<<52 || chatID <= -1<<52 {
+		return 0, 0, invalidQuery("chat_id", "Telegram's number of a chat is wanted, such as 123456789 or -1001234567890")
+	}
+	thread := r.URL.Query().Get("message_thread_id")
+	if thread == "" {
+		return chatID, 0, nil
+	}
+	threadID, err = strconv.ParseInt(thread, 10, 64)
+	if err != nil || threadID < 1 {
+		return 0, 0, invalidQuery("message_thread_id", "the number of a forum topic is wanted")
+	}
+	return chatID, threadID, nil
+}
+
+func (s *Server) bindChat(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	chatID, threadID, err := chat(r)
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	if err := relay.CheckRecipientID(id); err != nil {
+		return err
+	}
+	place := relay.Chat{ChatID: chatID, MessageThreadID: threadID, Type: "private", State: relay.Active}
+	if chatID < 0 {
+		place.Type = "supergroup"
+	}
+	if err := s.Directory.Bind(r.Context(), id, place, time.Now()); err != nil {
+		return err
+	}
+	recipient, err := s.Directory.Recipient(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, recipient)
+}
+
+func (s *Server) unbindChat(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	chatID, threadID, err := chat(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Directory.Unbind(r.Context(), r.PathValue("id"), chatID, threadID); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

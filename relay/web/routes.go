@@ -1,0 +1,111 @@
+package web
+
+import (
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// Scope is what a token may do.
+type Scope string
+
+// The scopes. Admin includes all others.
+const (
+	ScopeHooks Scope = "hooks"
+	ScopeSend  Scope = "send"
+	ScopeLinks Scope = "links"
+	ScopeRead  Scope = "read"
+	ScopeAdmin Scope = "admin"
+
+	open      Scope = ""       // anyone
+	openLocal Scope = "*local" // anyone on this machine, else read
+)
+
+// route is one call of the interface. It is told who calls and answers, or returns an error to be answered as a problem.
+type route struct {
+	pattern string
+	scope   Scope
+	serve   func(s *Server, w http.ResponseWriter, r *http.Request, caller *Token) error
+}
+
+// routes is the whole interface.
+var routes = []route{
+	{"POST /hooks/{receiver}", ScopeHooks, (*Server).hook},
+	{"PUT /hooks/{receiver}", ScopeHooks, (*Server).hook},
+	{"POST /hooks/{receiver}/{recipient}", ScopeHooks, (*Server).hook},
+	{"PUT /hooks/{receiver}/{recipient}", ScopeHooks, (*Server).hook},
+
+	{"POST /api/v1/messages", ScopeSend, (*Server).sendMessage},
+	{"GET /api/v1/messages/{id}", ScopeRead, (*Server).getMessage},
+	{"GET /api/v1/deliveries", ScopeRead, (*Server).listDeliveries},
+	{"POST /api/v1/deliveries/{id}/retry", ScopeAdmin, (*Server).retryDelivery},
+	{"POST /api/v1/deliveries/{id}/discard", ScopeAdmin, (*Server).discardDelivery},
+
+	{"POST /api/v1/links", ScopeLinks, (*Server).makeLink},
+	{"GET /api/v1/links", ScopeLinks, (*Server).listLinks},
+	{"GET /api/v1/links/{id}", ScopeLinks, (*Server).getLink},
+	{"DELETE /api/v1/links/{id}", ScopeLinks, (*Server).revokeLink},
+
+	{"GET /api/v1/recipients", ScopeRead, (*Server).listRecipients},
+	{"GET /api/v1/recipients/{id}", ScopeRead, (*Server).getRecipient},
+	{"DELETE /api/v1/recipients/{id}", ScopeAdmin, (*Server).forgetRecipient},
+	{"PUT /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).bindChat},
+	{"DELETE /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).unbindChat},
+
+	{"GET /-/healthy", open, (*Server).healthy},
+	{"GET /-/ready", open, (*Server).ready},
+	{"POST /-/reload", ScopeAdmin, (*Server).reload},
+	{"GET /metrics", openLocal, (*Server).metrics},
+}
+
+// guard lets through who may make a call.
+func (s *Server) guard(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, err := s.authorize(r, rt.scope)
+		if err == nil {
+			err = rt.serve(s, w, r, caller)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// notFound answers what no route takes: an unknown path, or a known one with another method.
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		probe := r.Clone(r.Context())
+		probe.Method = method
+		if _, pattern := s.mux.Handler(probe); pattern != "/" {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) == 0 {
+		s.fail(w, r, &relay.Error{Code: relay.CodeNotFound, Detail: "nothing is served at this path"})
+		return
+	}
+	w.Header().Set("Allow", strings.Join(allowed, ", "))
+	s.fail(w, r, &relay.Error{Code: relay.CodeMethodNotAllowed, Detail: "this path takes " + strings.Join(allowed, ", ")})
+}
+
+// body reads a request's body, at most MaxBody bytes of it. Error: relay.CodeBodyTooLarge, CodeUnsupportedMediaType.
+func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return nil, &relay.Error{Code: relay.CodeUnsupportedMediaType, Detail: "send the body without Content-Encoding"}
+	}
+	if r.ContentLength > s.MaxBody {
+		w.Header().Set("Connection", "close") // so that what is still coming need not be read
+		return nil, s.tooLarge()
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
+	if tooLarge := new(http.MaxBytesError); asError(err, &tooLarge) {
+		return nil, s.tooLarge()
+	}
+	if err != nil {
+		return nil, &relay.Error{Code: relay.CodeInvalidJSON, Detail: "the body ended before its announced length", Err: err}
+	}
+	return b, nil
+}

@@ -1,0 +1,168 @@
+// Package web is the HTTP interface: one route table, authentication, and answers as the contract has them.
+//
+// It decides who may do what and how things are said in HTTP; what is done is the business of the rooms below. An error is
+// answered as problem+json (RFC 9457) with a closed set of codes, and an error without a code is logged and answered as
+// 500 without its text. A panic costs one request.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"path"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
+)
+
+// Options are what a Server needs.
+type Options struct {
+	Door      *intake.Door
+	Desk      *onboarding.Desk
+	Outbox    relay.Outbox
+	Directory relay.Directory
+	Links     relay.Links
+
+	Tokens         []Token        // who may call; empty: anyone who can connect
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	MaxBody        int64          // bytes
+
+	Ready   func(ctx context.Context) error // nil: storage writable and Telegram reachable; else what to do
+	Reload  func() error                    // reads the configuration again
+	Metrics http.Handler
+	// Telegram takes the updates at WebhookPath; nil with long polling.
+	Telegram    http.Handler
+	WebhookPath string
+
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Server is the HTTP interface, an http.Handler.
+type Server struct {
+	Options
+	mux      *http.ServeMux
+	auth     atomic.Pointer[keyring]
+	received *prometheus.CounterVec
+}
+
+// New returns a Server.
+func New(o Options) *Server {
+	s := &Server{Options: o, mux: http.NewServeMux()}
+	s.SetTokens(o.Tokens)
+	s.received = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tgrelay_messages_received_total",
+		Help: `Requests that brought messages, by receiver ("api" for the API, "unknown" for none of ours) and HTTP status code.`,
+	}, []string{"receiver", "code"})
+	o.Registerer.MustRegister(s.received)
+	for _, r := range routes {
+		s.mux.Handle(r.pattern, s.guard(r))
+	}
+	s.mux.HandleFunc("/", s.notFound)
+	if o.Telegram != nil {
+		s.mux.Handle("POST "+o.WebhookPath, o.Telegram)
+	}
+	return s
+}
+
+// SetTokens changes who may call, for all requests from now on.
+func (s *Server) SetTokens(tokens []Token) { s.auth.Store(newKeyring(tokens)) }
+
+// ServeHTTP gives the request an ID, takes doubled and trailing slashes out of the path, and survives panics.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := requestID(r)
+	w.Header().Set("X-Request-Id", id)
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	defer func() {
+		if p := recover(); p != nil {
+			s.Log.Error("a request panicked; this is a fault of tgrelay", "request_id", id, "panic", p, "stack", string(debug.Stack()))
+			s.fail(w, r, &relay.Error{Code: relay.CodeInternal})
+		}
+	}()
+	if err := crossOrigin.Check(r); err != nil {
+		s.fail(w, r, &relay.Error{Code: relay.CodeForbidden, Detail: "this interface is not for pages of other sites"})
+		return
+	}
+	// A redirect to the clean path, as http.ServeMux would answer, makes Alertmanager and Grafana lose the alert.
+	if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path {
+		r = r.Clone(r.Context())
+		r.URL.Path, r.URL.RawPath = clean, ""
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// crossOrigin keeps web pages from using a person's browser to reach a relay on that person's loopback.
+var crossOrigin = http.NewCrossOriginProtection()
+
+const maxRequestID = 128
+
+// requestID is the caller's, if it is decent, else a new one.
+func requestID(r *http.Request) string {
+	id := r.Header.Get("X-Request-Id")
+	if id == "" || len(id) > maxRequestID || strings.ContainsFunc(id, func(c rune) bool { return c < '!' || c > '~' }) {
+		return relay.NewID().String()
+	}
+	return id
+}
+
+// remote is the caller's address: the peer's, or what a trusted proxy says. It is zero for unix sockets.
+func (s *Server) remote(r *http.Request) netip.Addr {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	addr := peer.Addr().Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && s.trusted(addr); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		addr = hop.Unmap()
+	}
+	return addr
+}
+
+func (s *Server) trusted(addr netip.Addr) bool {
+	for _, p := range s.TrustedProxies {
+		if p.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}
+
+// local reports whether the caller is on this machine. A request that came through a proxy which is not trusted is not
+// believed to be: it only looks so.
+func (s *Server) local(r *http.Request) bool {
+	addr := s.remote(r)
+	forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
+	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && forwarded && !s.trusted(peer.Addr().Unmap()) {
+		return false
+	}
+	return !addr.IsValid() || addr.IsLoopback()
+}
+
+// HTTP server limits: a sender that takes longer than this to send its headers or body is cut off.
+const (
+	readHeaderTimeout = 10 * time.Second
+	readTimeout       = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeader         = 64 << 10
+)
+
+// HTTPServer returns the http.Server to serve on listeners.
+func (s *Server) HTTPServer() *http.Server {
+	return &http.Server{
+		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,479 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tgrelay/tgrelay/receivers"
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/render"
+	"github.com/tgrelay/tgrelay/relay/store"
+	"github.com/tgrelay/tgrelay/relay/web"
+)
+
+// house is the interface over a real storage; nothing is delivered.
+type house struct {
+	*httptest.Server
+	db    *store.DB
+	web   *web.Server
+	rules *intake.Rules
+	ready error
+	log   bytes.Buffer
+}
+
+func newHouse(t *testing.T, change func(*web.Options, *intake.Rules)) *house {
+	t.Helper()
+	h := &house{}
+	log := slog.New(slog.NewTextHandler(&h.log, nil))
+	registry := prometheus.NewRegistry()
+	var err error
+	h.db, err = store.Open(t.Context(), store.Options{URL: "sqlite:" + t.TempDir() + "/relay.db", CacheSize: 100, Log: log, Registerer: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.db.Close() })
+	h.rules = newRules(t)
+	o := web.Options{
+		Outbox: h.db, Directory: h.db, Links: h.db, MaxBody: 10_000, Log: log, Registerer: registry,
+		Ready: func(context.Context) error { return h.ready }, Reload: func() error { return h.ready },
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+	}
+	if change != nil {
+		change(&o, h.rules)
+	}
+	o.Door = intake.New(intake.Options{Outbox: h.db, Directory: h.db, Log: log, Registerer: registry}, h.rules)
+	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: time.Hour})
+	h.web = web.New(o)
+	h.Server = httptest.NewServer(h.web)
+	t.Cleanup(h.Close)
+	return h
+}
+
+func newRules(t *testing.T) *intake.Rules {
+	t.Helper()
+	set, err := render.New(render.Options{Files: []render.File{{Name: "my.tmpl", Text: `
+{{ define "deploy" }}Deploy took *{{ .took }}*{{ end }}
+{{ define "fails" }}{{ index .list 7 }}{{ end }}
+{{ define "nothing" }}{{ end }}`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	builtin, err := render.New(render.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := &intake.Rules{Templates: set, Builtin: builtin, MaxAge: time.Hour, Receivers: map[string]*intake.Receiver{}}
+	for _, name := range receivers.Names() {
+		kind, _ := receivers.Get(name)
+		rules.Receivers[name] = &intake.Receiver{Name: name, Type: kind, Template: name + ".message", Mode: markup.MarkdownV2}
+	}
+	return rules
+}
+
+func (h *house) bind(t *testing.T, recipient string, chatID int64) {
+	t.Helper()
+	chat := relay.Chat{ChatID: chatID, Type: "private", State: relay.Active}
+	if err := h.db.Bind(t.Context(), recipient, chat, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// call makes a request; headers come in pairs.
+func (h *house) call(t *testing.T, method, path, body string, headers ...string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, h.URL+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := http.DefaultTransport.RoundTrip(r) // follows no redirect
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, b}
+}
+
+type problem struct {
+	Code   string
+	Detail string
+	Status int
+	Errors []relay.FieldError
+}
+
+func (a answer) problem(t *testing.T) problem {
+	t.Helper()
+	var p problem
+	if a.header.Get("Content-Type") != "application/problem+json" || json.Unmarshal(a.body, &p) != nil {
+		t.Fatalf("%d %s %s: want problem+json", a.status, a.header.Get("Content-Type"), a.body)
+	}
+	if p.Status != a.status {
+		t.Errorf("the problem says status %d, HTTP says %d", p.Status, a.status)
+	}
+	return p
+}
+
+const alert = `{"version":"4","status":"firing","receiver":"r","groupKey":"g","alerts":[{"status":"firing","labels":{"alertname":"Up"},"annotations":{},"startsAt":"2026-01-01T00:00:00Z"}],"commonLabels":{"alertname":"Up"}}`
+
+func TestErrorCodes(t *testing.T) {
+	h := newHouse(t, nil)
+	h.bind(t, "alice", 1001)
+	const json = "application/json"
+	for _, c := range []struct {
+		method, path, body, contentType string
+		status                          int
+		code, says                      string
+	}{
+		{"POST", "/api/v1/messages", `{`, json, 400, "invalid_json", "too early"},
+		{"POST", "/api/v1/messages", "{\"a\":\"\xff\"}", json, 400, "invalid_json", "UTF-8"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","colour":"red"}`, json, 400, "unknown_field", "/colour"},
+		{"POST", "/api/v1/messages", `{"to":7,"text":"x"}`, json, 400, "invalid_field", "/to"},
+		{"POST", "/api/v1/messages", `{"to":[],"text":"x"}`, json, 400, "invalid_field", "/to"},
+		{"POST", "/api/v1/messages", `{"text":"x"}`, json, 400, "invalid_field", "/to"},
+		{"POST", "/api/v1/messages", `{"to":"no spaces","text":"x"}`, json, 400, "invalid_field", "/to/0"},
+		{"POST", "/api/v1/messages", `{"to":"alice"}`, json, 400, "invalid_field", "/text"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":""}`, json, 400, "invalid_field", "/text"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":" \n\u200b"}`, json, 400, "invalid_field", "/text"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","parse_mode":"Word"}`, json, 400, "invalid_field", "/parse_mode"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"a.b","parse_mode":"MarkdownV2"}`, json, 400, "invalid_markup", "reserved"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"<b>x","parse_mode":"HTML"}`, json, 400, "invalid_markup", "end tag"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","entities":[{"type":"bold","offset":0,"length":9}]}`, json, 400, "invalid_markup", "ends after"},
+		{"POST", "/api/v1/messages", `{"to":"alice","template":"nosuch"}`, json, 400, "unknown_template", "nosuch"},
+		{"POST", "/api/v1/messages", `{"to":"alice","template":"fails","data":{"list":[]}}`, json, 400, "template_error", "my.tmpl"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","template":"deploy"}`, json, 400, "invalid_field", "/template"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","data":{}}`, json, 400, "invalid_field", "/data"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","priority":"urgent"}`, json, 400, "invalid_field", "/priority"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","send_at":"tomorrow"}`, json, 400, "invalid_field", "/send_at"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","expires_in":"soon"}`, json, 400, "invalid_field", "/expires_in"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","reply_markup":{"inline_keyboard":[[{"text":"a","url":"http://nodot/"}]]}}`, json, 400, "invalid_field", "/reply_markup/inline_keyboard/0/0/url"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","reply_markup":{"keyboard":[]}}`, json, 400, "invalid_field", "/reply_markup"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"x","link_preview_options":{"off":true}}`, json, 400, "invalid_field", "/link_preview_options"},
+		{"POST", "/api/v1/messages", `to=alice`, "application/x-www-form-urlencoded", 415, "unsupported_media_type", "--json"},
+		{"POST", "/api/v1/messages", `{"to":"alice","text":"` + strings.Repeat("x", 10_000) + `"}`, json, 413, "body_too_large", "10000 bytes"},
+		{"GET", "/api/v1/messages", "", "", 405, "method_not_allowed", "POST"},
+		{"GET", "/api/v1/messages/" + relay.NewID().String(), "", "", 404, "not_found", "message"},
+		{"GET", "/api/v1/messages/7", "", "", 404, "not_found", ""},
+		{"GET", "/api/v1/deliveries?state=lost", "", "", 400, "invalid_field", "state"},
+		{"GET", "/api/v1/deliveries?limit=0", "", "", 400, "invalid_field", "limit"},
+		{"POST", "/api/v1/deliveries/" + relay.NewID().String() + "/retry", "", "", 404, "not_found", ""},
+		{"POST", "/api/v1/deliveries/" + relay.NewID().String() + "/discard", "", "", 404, "not_found", ""},
+		{"POST", "/api/v1/links", `{}`, json, 400, "invalid_field", "/recipient"},
+		{"POST", "/api/v1/links", `{"recipient":"a b","target":"channel","max_uses":0,"expires_in":"x"}`, json, 400, "invalid_field", "/max_uses"},
+		{"GET", "/api/v1/links/" + relay.NewID().String(), "", "", 404, "not_found", ""},
+		{"DELETE", "/api/v1/links/" + relay.NewID().String(), "", "", 404, "not_found", ""},
+		{"GET", "/api/v1/recipients/nobody", "", "", 404, "unknown_recipient", ""},
+		{"DELETE", "/api/v1/recipients/nobody", "", "", 404, "", ""},
+		{"PUT", "/api/v1/recipients/alice/chats/x", "", "", 400, "invalid_field", "chat_id"},
+		{"DELETE", "/api/v1/recipients/alice/chats/5", "", "", 404, "not_found", ""},
+		{"POST", "/hooks/nosuch/alice", alert, json, 404, "unknown_receiver", "nosuch"},
+		{"POST", "/hooks/alertmanager", alert, json, 404, "unknown_recipient", "/hooks/alertmanager/RECIPIENT"},
+		{"POST", "/hooks/alertmanager/a%20b", alert, json, 400, "invalid_field", "cannot name a recipient"},
+		{"POST", "/hooks/alertmanager/alice", `{"text":"x"}`, json, 400, "invalid_field", "type json"},
+		{"POST", "/hooks/alertmanager/alice", `nonsense`, json, 400, "invalid_json", "byte"},
+		{"GET", "/hooks/alertmanager/alice", "", "", 405, "method_not_allowed", "POST"},
+		{"GET", "/nowhere", "", "", 404, "not_found", ""},
+	} {
+		t.Run(c.method+" "+c.path+" "+c.code, func(t *testing.T) {
+			a := h.call(t, c.method, c.path, c.body, "Content-Type", c.contentType)
+			p := a.problem(t)
+			if a.status != c.status || (c.code != "" && p.Code != c.code) {
+				t.Errorf("%d %s (%s); want %d %s", a.status, p.Code, p.Detail, c.status, c.code)
+			}
+			if !strings.Contains(string(a.body), c.says) {
+				t.Errorf("%s does not say %q", a.body, c.says)
+			}
+		})
+	}
+	page := h.call(t, "GET", "/api/v1/deliveries", "")
+	if string(page.body) != `{"items":[],"next":null}`+"\n" {
+		t.Errorf("something was kept of what was refused: %s", page.body)
+	}
+}
+
+func TestMessageIsStoredForEachChat(t *testing.T) {
+	h := newHouse(t, nil)
+	h.bind(t, "alice", 1001)
+	h.bind(t, "ops", -1002)
+	h.bind(t, "ops", 1001)
+	a := h.call(t, "POST", "/api/v1/messages", `{"to":["alice","ops","new","alice"],"text":"*hi* \\.","parse_mode":"MarkdownV2","priority":"high"}`, "Content-Type", "application/json")
+	var got struct {
+		ID         string
+		Deliveries []struct {
+			ID, Recipient, State string
+			ChatID               int64 `json:"chat_id"`
+		}
+	}
+	if a.status != 202 || json.Unmarshal(a.body, &got) != nil {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	var list []string
+	for _, d := range got.Deliveries {
+		list = append(list, d.Recipient+" "+d.State)
+	}
+	if strings.Join(list, ", ") != "alice queued, ops queued, new held" {
+		t.Errorf("deliveries %v: a chat that two share gets one copy, a new recipient's is held", list)
+	}
+	shown := h.call(t, "GET", "/api/v1/messages/"+got.ID, "")
+	if !strings.Contains(string(shown.body), `"text":"hi .","entities":[{"type":"bold","offset":0,"length":2}]`) {
+		t.Errorf("message %s", shown.body)
+	}
+	page := h.call(t, "GET", "/api/v1/deliveries?recipient=new&state=held", "")
+	if strings.Count(string(page.body), `"recipient":"new"`) != 1 || !strings.Contains(string(page.body), `"telegram_message_ids":[]`) {
+		t.Errorf("deliveries %s", page.body)
+	}
+}
+
+func TestTemplateAndNothing(t *testing.T) {
+	h := newHouse(t, nil)
+	h.bind(t, "alice", 1001)
+	a := h.call(t, "POST", "/api/v1/messages", `{"to":"alice","template":"deploy","data":{"took":12345678901234567890}}`)
+	var got struct{ ID string }
+	if err := json.Unmarshal(a.body, &got); err != nil || a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	if shown := h.call(t, "GET", "/api/v1/messages/"+got.ID, ""); !strings.Contains(string(shown.body), "Deploy took 12345678901234567890") {
+		t.Errorf("message %s", shown.body)
+	}
+	if a := h.call(t, "POST", "/api/v1/messages", `{"to":"alice","template":"nothing"}`); a.status != 202 || !strings.Contains(string(a.body), `"deliveries":[]`) {
+		t.Errorf("a template that renders to nothing: %d %s", a.status, a.body)
+	}
+}
+
+func TestUnlinkedMayBeRefused(t *testing.T) {
+	h := newHouse(t, func(_ *web.Options, r *intake.Rules) { r.Reject = true })
+	h.bind(t, "alice", 1001)
+	p := h.call(t, "POST", "/api/v1/messages", `{"to":["alice","bob","eve"],"text":"x"}`).problem(t)
+	if p.Status != 409 || p.Code != "recipient_not_linked" || len(p.Errors) != 2 || p.Errors[0].Pointer != "/to/1" {
+		t.Errorf("%+v", p)
+	}
+}
+
+// Hooks never redirect: the alert would be lost.
+func TestSlashesAreForgiven(t *testing.T) {
+	h := newHouse(t, nil)
+	for _, path := range []string{"/hooks/alertmanager/ops/", "//hooks/alertmanager//ops", "/hooks/alertmanager/ops"} {
+		if a := h.call(t, "POST", path, alert); a.status != 202 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+}
+
+// What the operator's template does is not the sender's fault.
+func TestHookFallsBackWhenATemplateFails(t *testing.T) {
+	h := newHouse(t, func(_ *web.Options, r *intake.Rules) {
+		r.Receivers["alertmanager"].Template = "fails"
+		r.Fallback = "admin"
+	})
+	h.bind(t, "admin", 1)
+	if a := h.call(t, "POST", "/hooks/alertmanager/ops", alert); a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	h.call(t, "POST", "/hooks/alertmanager/ops", alert)
+	page, err := h.db.Deliveries(t.Context(), relay.DeliveryQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, d := range page.Items {
+		m, err := h.db.Message(t.Context(), d.MessageID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, d.Recipient+": "+m.Content.Text.Text)
+	}
+	all := strings.Join(texts, "\n")
+	if len(page.Items) != 3 || strings.Count(all, "ops: 🔥 Up") != 2 || strings.Count(all, "admin: ⚠️ The template of receiver alertmanager failed") != 1 {
+		t.Errorf("want two alerts by the built-in template and one notice, have:\n%s", all)
+	}
+	metrics := h.call(t, "GET", "/metrics", "")
+	if !strings.Contains(string(metrics.body), `tgrelay_render_fallbacks_total{receiver="alertmanager",step="builtin"} 2`) {
+		t.Error("the fallbacks are not counted")
+	}
+}
+
+func hash(token string) [32]byte { return sha256.Sum256([]byte(token)) }
+
+func TestTokensBoundTheirBearer(t *testing.T) {
+	h := newHouse(t, func(o *web.Options, r *intake.Rules) {
+		r.Receivers["json"].AllowQueryToken = true
+		o.Tokens = []web.Token{
+			{Name: "am", SHA256: hash("am-token"), Scopes: []web.Scope{web.ScopeHooks}, Receivers: []string{"alertmanager", "json"}, Recipients: []string{"ops", "team-*"}},
+			{Name: "app", SHA256: hash("app-token"), Scopes: []web.Scope{web.ScopeSend, web.ScopeLinks, web.ScopeRead}, Recipients: []string{"user-*"}},
+			{Name: "root", SHA256: hash("root-token"), Scopes: []web.Scope{web.ScopeAdmin}},
+		}
+	})
+	for _, c := range []struct {
+		name, method, path, body, authorization string
+		status                                  int
+	}{
+		{"none", "POST", "/hooks/alertmanager/ops", alert, "", 401},
+		{"wrong", "POST", "/hooks/alertmanager/ops", alert, "Bearer nonsense", 401},
+		{"bearer", "POST", "/hooks/alertmanager/ops", alert, "Bearer am-token", 202},
+		{"basic", "POST", "/hooks/alertmanager/ops", alert, "Basic dXNlcjphbS10b2tlbg==", 202},
+		{"glob", "POST", "/hooks/alertmanager/team-red", alert, "bearer am-token", 202},
+		{"other recipient", "POST", "/hooks/alertmanager/boss", alert, "Bearer am-token", 403},
+		{"other receiver", "POST", "/hooks/grafana/ops", alert, "Bearer am-token", 403},
+		{"other scope", "POST", "/api/v1/messages", `{"to":"ops","text":"x"}`, "Bearer am-token", 403},
+		{"query", "POST", "/hooks/json/ops?token=am-token", `{"text":"x"}`, "", 202},
+		{"query where not allowed", "POST", "/hooks/alertmanager/ops?token=am-token", alert, "", 401},
+		{"send", "POST", "/api/v1/messages", `{"to":"user-1","text":"x"}`, "Bearer app-token", 202},
+		{"send to others", "POST", "/api/v1/messages", `{"to":["user-1","ops"],"text":"x"}`, "Bearer app-token", 403},
+		{"link", "POST", "/api/v1/links", `{"recipient":"user-1"}`, "Bearer app-token", 201},
+		{"link for others", "POST", "/api/v1/links", `{"recipient":"ops"}`, "Bearer app-token", 403},
+		{"recipient of others", "GET", "/api/v1/recipients/ops", "", "Bearer app-token", 404},
+		{"admin", "DELETE", "/api/v1/recipients/user-1", "", "Bearer app-token", 403},
+		{"admin by root", "PUT", "/api/v1/recipients/ops/chats/-1001?message_thread_id=5", "", "Bearer root-token", 200},
+		{"reload", "POST", "/-/reload", "", "Bearer app-token", 403},
+		{"healthy", "GET", "/-/healthy", "", "", 200},
+		{"metrics on loopback", "GET", "/metrics", "", "", 200},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if a := h.call(t, c.method, c.path, c.body, "Authorization", c.authorization); a.status != c.status {
+				t.Errorf("%d %s; want %d", a.status, a.body, c.status)
+			}
+		})
+	}
+	// Behind a proxy that is not trusted, loopback is nobody's proof.
+	if a := h.call(t, "GET", "/metrics", "", "X-Forwarded-For", "203.0.113.7"); a.status != 401 {
+		t.Errorf("metrics through a proxy: %d", a.status)
+	}
+	lists := h.call(t, "GET", "/api/v1/deliveries", "", "Authorization", "Bearer app-token")
+	if strings.Contains(string(lists.body), `"ops"`) || !strings.Contains(string(lists.body), `"user-1"`) {
+		t.Errorf("a list shows what the token does not reach: %s", lists.body)
+	}
+}
+
+func TestLinksAreShownOnce(t *testing.T) {
+	h := newHouse(t, nil)
+	made := h.call(t, "POST", "/api/v1/links", `{"recipient":"alice","qr":true,"expires_in":"2h","max_uses":3}`)
+	var link struct {
+		ID, URL, State string
+		StartCommand   string `json:"start_command"`
+		QR             string `json:"qr_svg"`
+		MaxUses        int    `json:"max_uses"`
+	}
+	if err := json.Unmarshal(made.body, &link); err != nil || made.status != 201 {
+		t.Fatalf("%d %s", made.status, made.body)
+	}
+	if !strings.HasPrefix(link.QR, "<svg") || link.State != "open" || link.MaxUses != 3 || !strings.HasPrefix(link.StartCommand, "/start ") {
+		t.Errorf("link %s", made.body)
+	}
+	_, token, _ := strings.Cut(link.URL, "start=")
+	for _, path := range []string{"/api/v1/links", "/api/v1/links?recipient=alice", "/api/v1/links/" + link.ID} {
+		a := h.call(t, "GET", path, "")
+		if a.status != 200 || strings.Contains(string(a.body), token) || !strings.Contains(string(a.body), link.ID) {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	if a := h.call(t, "DELETE", "/api/v1/links/"+link.ID, ""); a.status != 204 {
+		t.Errorf("revoking: %d %s", a.status, a.body)
+	}
+	if a := h.call(t, "GET", "/api/v1/links/"+link.ID, ""); !strings.Contains(string(a.body), `"state":"revoked"`) {
+		t.Errorf("after revoking: %s", a.body)
+	}
+	picture := h.call(t, "POST", "/api/v1/links", `{"recipient":"alice"}`, "Accept", "image/png")
+	if picture.header.Get("Content-Type") != "image/png" || !bytes.HasPrefix(picture.body, []byte("\x89PNG")) {
+		t.Errorf("picture: %s", picture.header)
+	}
+}
+
+func TestRecipients(t *testing.T) {
+	h := newHouse(t, nil)
+	if a := h.call(t, "PUT", "/api/v1/recipients/ops/chats/-1001234567890?message_thread_id=7", ""); a.status != 200 || !strings.Contains(string(a.body), `"message_thread_id":7`) {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	h.bind(t, "alice", 1001)
+	first := h.call(t, "GET", "/api/v1/recipients?limit=1", "")
+	var page struct {
+		Items []struct{ ID string }
+		Next  string
+	}
+	if err := json.Unmarshal(first.body, &page); err != nil || len(page.Items) != 1 || page.Items[0].ID != "alice" || page.Next == "" {
+		t.Fatalf("first page %s", first.body)
+	}
+	if second := h.call(t, "GET", "/api/v1/recipients?limit=1&after="+page.Next, ""); !strings.Contains(string(second.body), `"id":"ops"`) {
+		t.Errorf("second page %s", second.body)
+	}
+	for path, want := range map[string]int{"/api/v1/recipients/ops/chats/-1001234567890?message_thread_id=7": 204, "/api/v1/recipients/alice": 204} {
+		if a := h.call(t, "DELETE", path, ""); a.status != want {
+			t.Errorf("DELETE %s: %d %s", path, a.status, a.body)
+		}
+	}
+	if a := h.call(t, "GET", "/api/v1/recipients/alice", ""); a.status != 404 {
+		t.Errorf("forgotten, but there: %s", a.body)
+	}
+}
+
+func TestReadyAndReload(t *testing.T) {
+	h := newHouse(t, nil)
+	if a := h.call(t, "GET", "/-/ready", ""); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	h.ready = errors.New("Telegram refuses the bot token (401)")
+	p := h.call(t, "GET", "/-/ready", "").problem(t)
+	if p.Status != 503 || p.Code != "not_ready" || !strings.Contains(p.Detail, "bot token") {
+		t.Errorf("%+v", p)
+	}
+	if p := h.call(t, "POST", "/-/reload", "").problem(t); p.Status != 409 || !strings.Contains(p.Detail, "stays in force") {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	h := newHouse(t, nil)
+	if a := h.call(t, "GET", "/-/healthy", "", "X-Request-Id", "abc-1"); a.header.Get("X-Request-Id") != "abc-1" {
+		t.Errorf("not echoed: %v", a.header)
+	}
+	if a := h.call(t, "GET", "/-/healthy", "", "X-Request-Id", strings.Repeat("x", 200)); len(a.header.Get("X-Request-Id")) != 36 {
+		t.Errorf("an indecent one was kept: %v", a.header)
+	}
+}
+
+func TestPagesOfOtherSitesAreRefused(t *testing.T) {
+	h := newHouse(t, nil)
+	a := h.call(t, "POST", "/hooks/json/ops", `{"text":"x"}`, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site")
+	if a.status != 403 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestStorageTrouble(t *testing.T) {
+	h := newHouse(t, nil)
+	h.bind(t, "ops", 1)
+	h.call(t, "GET", "/api/v1/recipients/ops", "") // known to the cache from now on
+	if err := h.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a := h.call(t, "POST", "/hooks/alertmanager/ops", alert)
+	if a.status != 503 || a.header.Get("Retry-After") == "" {
+		t.Errorf("%d %v %s; want 503 with Retry-After, which Alertmanager tries again", a.status, a.header, a.body)
+	}
+}
