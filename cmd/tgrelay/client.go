@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/client"
+	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/secret"
+)
+
+// serverFlags are shared by the commands that talk to a running daemon.
+type serverFlags struct {
+	Server    string `default:"http://127.0.0.1:9786" env:"TGRELAY_SERVER" help:"Address of the daemon (http://…, or unix:/path)."`
+	TokenFile string `type:"path" env:"TGRELAY_TOKEN_FILE" placeholder:"FILE" help:"File that holds a token, where the daemon asks for one."`
+	JSON      bool   `name:"json" help:"Print JSON, one object a line."`
+}
+
+func (f serverFlags) client() (*client.Client, error) {
+	var token secret.Value
+	if f.TokenFile != "" {
+		b, err := os.ReadFile(f.TokenFile)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read the token: %w", err)}
+		}
+		token = secret.New(strings.TrimSpace(string(b)))
+	}
+	c, err := client.New(client.Options{Server: f.Server, Token: token})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return c, nil
+}
+
+// printJSON writes one object a line.
+func printJSON[T any](w io.Writer, items ...T) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	for _, item := range items {
+		if err := enc.Encode(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type sendCommand struct {
+	serverFlags
+	Recipient string      `arg:"" help:"Recipient to send to."`
+	Text      []string    `arg:"" optional:"" help:"What to send; standard input when left out."`
+	ParseMode markup.Mode `enum:",MarkdownV2,HTML,Markdown" default:"" help:"Markup of the text: MarkdownV2, HTML or Markdown; plain by default."`
+	Silent    bool        `help:"Without a sound."`
+	Priority  string      `enum:"high,normal,low" default:"normal" help:"high, normal or low."`
+}
+
+func (c *sendCommand) Run(ctx context.Context, std *streams) error {
+	text := strings.Join(c.Text, " ")
+	if len(c.Text) == 0 {
+		b, err := io.ReadAll(std.in)
+		if err != nil {
+			return fmt.Errorf("read standard input: %w", err)
+		}
+		text = string(b)
+	}
+	if strings.TrimSpace(text) == "" {
+		return usageError{errors.New("there is nothing to send: give a text, or pipe one in")}
+	}
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	request := client.MessageRequest{To: []string{c.Recipient}, Text: text, ParseMode: c.ParseMode, DisableNotification: c.Silent}
+	if err := request.Priority.UnmarshalText([]byte(c.Priority)); err != nil {
+		return usageError{err}
+	}
+	accepted, err := api.SendMessage(ctx, request)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(std.out, accepted)
+	}
+	for _, d := range accepted.Deliveries {
+		fmt.Fprintf(std.out, "%s  %s\n", d.ID, stateText(d))
+	}
+	return nil
+}
+
+func stateText(d relay.Delivery) string {
+	if d.State == relay.Held {
+		return fmt.Sprintf("held: no chat is connected to %s yet; `tgrelay link %s` makes a link", d.Recipient, d.Recipient)
+	}
+	return fmt.Sprintf("%s for %s", d.State, d.Recipient)
+}
+
+type linkCommand struct {
+	serverFlags
+	Recipient string `arg:"" help:"Recipient that the chat is to be connected to: an ID of your choosing."`
+	Group     bool   `help:"A link that adds the bot to a group."`
+	ExpiresIn string `placeholder:"DURATION" help:"How long the link works, such as 2h or 7d."`
+	MaxUses   int    `default:"1" help:"How many chats it may connect."`
+}
+
+func (c *linkCommand) Run(ctx context.Context, std *streams) error {
+	api, err := c.client()
+	if err != nil {
+		return err
+	}
+	request := client.LinkRequest{Recipient: c.Recipient, ExpiresIn: c.ExpiresIn, MaxUses: c.MaxUses}
+	if c.Group {
+		request.Target = relay.TargetGroup
+	}
+	link, err := api.CreateLink(ctx, request)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(std.out, link)
+	}
+	if isTerminal(std.out) {
+		code, err := onboarding.QRTerminal(link.URL)
+		if err != nil {
+			return err
+		}
+		fmt.Fprint(std.out, code)
+	}
+	fmt.Fprintf(std.out, "%s\n", link.URL)
+	fmt.Fprintf(std.err, "Open it and press Start, or send the bot: %s\nIt connects %d chat(s) to %s until %s.\n",
+		link.StartCommand, link.MaxUses, link.Recipient, link.ExpiresAt.Local().Format(time.DateTime))
+	return nil
+}
+
+// isTerminal reports whether somebody looks at w.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,104 @@
+// Command tgrelay brings webhooks into Telegram. One file per command; `tgrelay --help` lists them.
+//
+// Exit status: 0 done, 1 it failed, 2 wrong usage or configuration. Errors go to standard error, saying what to do.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/tgrelay/tgrelay/relay/config"
+	"github.com/tgrelay/tgrelay/relay/simulator"
+)
+
+// version is set at link time; without, the module's build information serves.
+var version = ""
+
+// commands is the table that kong makes flags and help of.
+type commands struct {
+	Serve      serveCommand      `cmd:"" help:"Run the daemon."`
+	Demo       demoCommand       `cmd:"" help:"Show the whole product at work: daemon and simulated Telegram in one process, nothing left behind."`
+	Simulator  simulatorCommand  `cmd:"" help:"Run a simulated Bot API, to develop and test without Telegram."`
+	Check      checkCommand      `cmd:"" help:"Check configuration and templates; print every fault."`
+	Send       sendCommand       `cmd:"" help:"Send a text to a recipient through a running daemon."`
+	Link       linkCommand       `cmd:"" help:"Make a deep link that connects a chat to a recipient; draw its QR code."`
+	Recipients recipientsCommand `cmd:"" help:"List recipients and their chats."`
+	Deliveries deliveriesCommand `cmd:"" help:"List deliveries, newest first."`
+	Token      tokenCommand      `cmd:"" help:"Make tokens for callers."`
+	Version    versionCommand    `cmd:"" help:"Print version, commit and Go version."`
+}
+
+// streams are where a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	status := run(ctx, os.Args[1:], &streams{os.Stdin, os.Stdout, os.Stderr})
+	stop()
+	os.Exit(status)
+}
+
+// usageError is a wrong use of a command: exit status 2.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func run(ctx context.Context, args []string, std *streams) (status int) {
+	var c commands
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("tgrelay"),
+		kong.Description("A self-hosted relay that brings any webhook into Telegram."),
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(code int) { exit = code }),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(std),
+		kong.Vars{"simulator_token": simulator.DefaultToken},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		fmt.Fprintln(std.err, "tgrelay:", err)
+		return 1
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit // --help was asked for
+	}
+	if err != nil {
+		fmt.Fprintf(std.err, "tgrelay: %s; `tgrelay --help` shows how\n", err)
+		return 2
+	}
+	return statusOf(k.Run(), std)
+}
+
+func statusOf(err error, std *streams) int {
+	var faults config.Faults
+	var usage usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &faults):
+		for _, f := range faults {
+			fmt.Fprintln(std.err, f)
+		}
+		return 2
+	}
+	fmt.Fprintln(std.err, "tgrelay:", err)
+	if errors.As(err, &usage) {
+		return 2
+	}
+	return 1
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/tgrelay/tgrelay/relay/config"
+	"github.com/tgrelay/tgrelay/relay/daemon"
+)
+
+// configFlag is shared by the commands that read relay.toml.
+type configFlag struct {
+	Config string `short:"c" type:"path" placeholder:"FILE" help:"Configuration; else $$TGRELAY_CONFIG, ./relay.toml, /etc/tgrelay/relay.toml."`
+}
+
+func (f configFlag) load() (*config.Config, error) {
+	c, err := config.Load(config.Find(f.Config))
+	if err != nil {
+		return nil, misconfigured(err)
+	}
+	return c, nil
+}
+
+// misconfigured makes a configuration that cannot be read a wrong use: exit status 2.
+func misconfigured(err error) error { return usageError{err} }
+
+type serveCommand struct {
+	configFlag
+}
+
+func (c *serveCommand) Run(ctx context.Context, std *streams) error {
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	log := newLogger(cfg.Log, std)
+	d, err := daemon.New(ctx, daemon.Options{Config: cfg, Version: versionText(), Commit: commit(), Log: log})
+	if err != nil {
+		return err
+	}
+	stop := reloadOnHangup(d, log)
+	defer stop()
+	return d.Run(ctx)
+}
+
+func newLogger(c config.Log, std *streams) *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.Level}
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(std.err, options))
+	}
+	return slog.New(slog.NewTextHandler(std.err, options))
+}
+
+// reloadOnHangup reads the configuration again at each SIGHUP. A file with faults changes nothing.
+func reloadOnHangup(d *daemon.Daemon, log *slog.Logger) (stop func()) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-hangup:
+				if err := d.Reload(); err != nil {
+					log.Error("the configuration was not reloaded; what was in force stays so", "error", err)
+				}
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangup)
+		close(done)
+	}
+}

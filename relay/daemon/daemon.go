@@ -1,0 +1,194 @@
+// Package daemon puts the rooms together: it opens the storage, connects what calls back, starts what runs, reloads, and
+// at the end drains. `serve`, `demo` and the end-to-end tests use it alike.
+//
+// New fails for what a person must mend first: a configuration that cannot be, a storage that cannot be opened, an address
+// that is taken. Telegram need not be reachable: messages are taken, /-/ready says what is wrong, and the rest follows by itself.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tgrelay/tgrelay/relay/chat"
+	"github.com/tgrelay/tgrelay/relay/config"
+	"github.com/tgrelay/tgrelay/relay/delivery"
+	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/render"
+	"github.com/tgrelay/tgrelay/relay/store"
+	"github.com/tgrelay/tgrelay/relay/telegram"
+	"github.com/tgrelay/tgrelay/relay/web"
+)
+
+// drainTime is how long requests and sends that are under way may take at the end. systemd waits longer (TimeoutStopSec).
+const drainTime = 10 * time.Second
+
+// Options are what a Daemon needs.
+type Options struct {
+	Config  *config.Config
+	Version string // shown in build_info
+	Commit  string
+	Log     *slog.Logger
+	// Transport reaches the Bot API; nil: the network. Tests hand in the simulator's.
+	Transport http.RoundTripper
+	// Listeners stand in for [server] listen; nil: systemd's sockets, else what is configured.
+	Listeners []net.Listener
+}
+
+// Daemon is a relay, ready to run.
+type Daemon struct {
+	config    *config.Config
+	log       *slog.Logger
+	registry  *prometheus.Registry
+	db        *store.DB
+	client    *telegram.Client
+	door      *intake.Door
+	desk      *onboarding.Desk
+	bot       *chat.Bot
+	engine    *delivery.Engine
+	webhook   *telegram.Webhook // nil with long polling
+	web       *web.Server
+	http      *http.Server
+	listeners []net.Listener
+	username  atomic.Value // string: the bot's
+}
+
+// New opens and connects everything. Close or Run must follow.
+func New(ctx context.Context, o Options) (*Daemon, error) {
+	rules, err := rulesOf(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{config: o.Config, log: o.Log, registry: newRegistry(o.Version, o.Commit)}
+	d.username.Store("")
+	if err := d.open(ctx, o, rules); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) error {
+	if err := d.openStorage(ctx); err != nil {
+		return err
+	}
+	if err := d.openTelegram(ctx, o.Transport); err != nil {
+		return err
+	}
+	d.connect(rules)
+	listeners, err := listen(o)
+	if err != nil {
+		return err
+	}
+	d.listeners = listeners
+	d.http = d.web.HTTPServer()
+	return nil
+}
+
+func (d *Daemon) openStorage(ctx context.Context) error {
+	db, err := store.Open(ctx, store.Options{
+		URL: d.config.Storage.URL, CacheSize: d.config.Storage.CacheSize, Log: d.log, Registerer: d.registry,
+		Queued: func(chatID int64) { d.engine.Wake(chatID) },
+	})
+	if err != nil {
+		return err
+	}
+	d.db = db
+	name, err := db.Setting(ctx, usernameSetting)
+	d.username.Store(name)
+	return err
+}
+
+// connect makes the rooms that stand between storage and Telegram.
+func (d *Daemon) connect(rules *intake.Rules) {
+	c := d.config
+	d.door = intake.New(intake.Options{Outbox: d.db, Directory: d.db, Log: d.log, Registerer: d.registry}, rules)
+	d.engine = delivery.New(delivery.Options{
+		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
+		GlobalRate: c.Delivery.GlobalRate, ChatRate: c.Delivery.ChatRate, GroupRate: c.Delivery.GroupRate,
+		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
+	})
+	d.desk = onboarding.New(onboarding.Options{
+		Links: d.db, Username: d.BotName, LinkURL: c.Telegram.LinkURL, TTL: c.Onboarding.LinkTTL,
+	})
+	d.bot = chat.New(chat.Options{
+		Desk: d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
+		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Log: d.log,
+	})
+	d.web = web.New(d.webOptions())
+}
+
+func (d *Daemon) webOptions() web.Options {
+	o := web.Options{
+		Door: d.door, Desk: d.desk, Outbox: d.db, Directory: d.db, Links: d.db,
+		Tokens: tokensOf(d.config), TrustedProxies: d.config.Server.TrustedProxies, MaxBody: int64(d.config.Server.MaxBody),
+		Ready: d.Ready, Reload: d.Reload, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
+	}
+	if d.webhook != nil {
+		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()
+	}
+	return o
+}
+
+// Addr is the first address that is served.
+func (d *Daemon) Addr() net.Addr { return d.listeners[0].Addr() }
+
+// Close releases what New opened, for a Daemon that is not run.
+func (d *Daemon) Close() error {
+	var err error
+	for _, l := range d.listeners {
+		err = errors.Join(err, l.Close())
+	}
+	if d.db != nil {
+		err = errors.Join(err, d.db.Close())
+	}
+	return err
+}
+
+// Run serves until ctx ends, then stops listening, finishes what is under way (at most 10 s), and leaves the rest in the storage.
+// It returns nil after an orderly end.
+func (d *Daemon) Run(ctx context.Context) error {
+	group, running := errgroup.WithContext(ctx)
+	for _, l := range d.listeners {
+		group.Go(func() error { return d.serve(l) })
+	}
+	group.Go(func() error { return d.stopListening(running) })
+	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
+		group.Go(func() error { return run(running) })
+	}
+	err := group.Wait()
+	if err == nil || errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	d.listeners = nil // closed by the HTTP server
+	return errors.Join(err, d.Close())
+}
+
+func (d *Daemon) serve(l net.Listener) error {
+	d.log.Info("listening", "address", l.Addr().String())
+	if err := d.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve HTTP: %w", err)
+	}
+	return nil
+}
+
+// stopListening lets requests that are under way finish.
+func (d *Daemon) stopListening(ctx context.Context) error {
+	<-ctx.Done()
+	d.log.Info("stopping")
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	if err := d.http.Shutdown(drain); err != nil {
+		d.log.Warn("requests were cut off at the end", "error", err)
+		return d.http.Close()
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/tgrelay/tgrelay/relay/chat"
+	"github.com/tgrelay/tgrelay/relay/secret"
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+// What the daemon keeps for itself in the storage.
+const (
+	usernameSetting = "bot_username"         // so that links can be made while Telegram is out of reach
+	secretSetting   = "webhook_secret_token" // that setWebhook gave to Telegram
+)
+
+func (d *Daemon) openTelegram(ctx context.Context, transport http.RoundTripper) error {
+	t := d.config.Telegram
+	client, err := telegram.New(telegram.Options{
+		Token: t.Token, APIURL: t.APIURL, ProxyURL: t.ProxyURL, Transport: transport, Log: d.log, Registerer: d.registry,
+	})
+	if err != nil {
+		return err
+	}
+	d.client = client
+	if t.Mode != "webhook" {
+		return nil
+	}
+	token, err := d.webhookSecret(ctx)
+	if err != nil {
+		return err
+	}
+	d.webhook = telegram.NewWebhook(telegram.WebhookOptions{
+		Client: client, URL: t.Webhook.URL, SecretToken: token, CertificateFile: t.Webhook.CertificateFile,
+		MaxConnections: t.Webhook.MaxConnections, AllowedSources: t.Webhook.AllowedSources,
+		Handle: func(ctx context.Context, u telegram.Update) error { return d.bot.Handle(ctx, u) }, Log: d.log,
+	})
+	return nil
+}
+
+// webhookSecret is the configured secret token, else one that is made once and kept.
+func (d *Daemon) webhookSecret(ctx context.Context) (secret.Value, error) {
+	if v := d.config.Telegram.Webhook.SecretToken; !v.IsZero() {
+		return v, nil
+	}
+	kept, err := d.db.Setting(ctx, secretSetting)
+	if err != nil || kept != "" {
+		return secret.New(kept), err
+	}
+	b := make([]byte, 32)
+	rand.Read(b) // never fails: crypto/rand
+	made := base64.RawURLEncoding.EncodeToString(b)
+	return secret.New(made), d.db.SetSetting(ctx, secretSetting, made)
+}
+
+func (d *Daemon) webhookPath() string {
+	u, err := url.Parse(d.config.Telegram.Webhook.URL)
+	if err != nil {
+		return "/telegram" // not reached: package config has parsed the URL
+	}
+	return u.Path
+}
+
+// receive gets updates until ctx ends, by polling or by webhook.
+func (d *Daemon) receive(ctx context.Context) error {
+	if d.webhook != nil {
+		return d.webhook.Run(ctx)
+	}
+	poller := telegram.Poller{Client: d.client, Updates: d.db, Handle: d.bot.Handle, Log: d.log}
+	return poller.Run(ctx)
+}
+
+// BotName is the bot's username, empty while Telegram has never been reached.
+func (d *Daemon) BotName() string { return d.username.Load().(string) }
+
+// identify learns the bot's name and gives it its menu, as soon as Telegram can be reached.
+func (d *Daemon) identify(ctx context.Context) error {
+	me, err := d.client.Bot(ctx)
+	if err != nil {
+		return nil // ctx ended first
+	}
+	if me.Username != d.BotName() {
+		d.username.Store(me.Username)
+		if err := d.db.SetSetting(ctx, usernameSetting, me.Username); err != nil {
+			d.log.Error("cannot keep the bot's name", "error", err)
+		}
+	}
+	d.log.Info("Telegram knows the bot", "username", me.Username)
+	if err := d.client.SetMyCommands(ctx, telegram.SetMyCommands{Commands: chat.Menu}); err != nil && ctx.Err() == nil {
+		d.log.Warn("cannot set the bot's menu of commands; the commands work all the same", "error", err)
+	}
+	return nil
+}
+
+func (d *Daemon) isAdmin(ctx context.Context, chatID, userID int64) (bool, error) {
+	member, err := d.client.GetChatMember(ctx, telegram.GetChatMember{ChatID: chatID, UserID: userID})
+	if err != nil {
+		return false, fmt.Errorf("ask who is an administrator: %w", err)
+	}
+	return member.Status == "creator" || member.Status == "administrator", nil
+}
