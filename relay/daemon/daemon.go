@@ -102,6 +102,7 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 		return err
 	}
 	d.db = db
+	d.registry.MustRegister(census{db})
 	name, err := db.Setting(ctx, usernameSetting)
 	d.username.Store(name)
 	return err
@@ -117,7 +118,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
 	})
 	d.desk = onboarding.New(onboarding.Options{
-		Links: d.db, Username: d.BotName, LinkURL: c.Telegram.LinkURL, TTL: c.Onboarding.LinkTTL,
+		Links: d.db, Username: d.BotName, LinkURL: c.Telegram.LinkURL, TTL: c.Onboarding.LinkTTL, Registerer: d.registry,
 	})
 	d.bot = chat.New(chat.Options{
 		Desk: d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Username: d.BotName, IsAdmin: d.isAdmin,

@@ -3,44 +3,49 @@ package delivery_test
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tgrelay/tgrelay/relay"
-	"github.com/tgrelay/tgrelay/relay/delivery"
 )
 
-var open = delivery.Options{GlobalRate: 1e6, ChatRate: 1e6, GroupRate: 60e6}
-
-func TestSends(t *testing.T) {
-	inWorld(t, delivery.Options{}, func(t *testing.T, w *world) {
-		id := w.put(text(7, "hi"))[0]
-		pass(10 * time.Millisecond)
-		d := w.get(id)
-		if d.State != relay.Sent || d.Attempts != 1 || d.Reason != "" || d.SentAt.IsZero() || !cmp.Equal(d.TelegramMessageIDs, []int64{1}) {
-			t.Errorf("%+v", d)
+func TestOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		h.bot.latency = 300 * time.Millisecond
+		var want []string
+		for i := range 200 { // more than are in memory at once
+			text := fmt.Sprint("message ", i)
+			h.outbox.add(5, text)
+			want = append(want, text)
 		}
-		if got := texts(w.api.sent()); !cmp.Equal(got, []string{"hi"}) {
-			t.Errorf("%q", got)
+		h.run(t)
+		after(210 * time.Second)
+		if d := cmp.Diff(want, h.bot.texts(5)); d != "" {
+			t.Error(d)
+		}
+		if n := h.outbox.states()[relay.Sent]; n != 200 {
+			t.Errorf("%d are sent", n)
 		}
 	})
 }
 
-func TestOrderInAChat(t *testing.T) {
-	inWorld(t, open, func(t *testing.T, w *world) {
-		var want []string
-		for i := range 300 {
-			s := fmt.Sprint(i)
-			want = append(want, s)
-			w.put(text(7, s))
+func TestPriorityOvertakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		h.run(t)
+		high := func(j *relay.Job) { j.Priority = relay.High }
+		for i := range 4 {
+			h.outbox.add(5, fmt.Sprint("normal ", i))
 		}
-		pass(time.Second)
-		if d := cmp.Diff(want, texts(w.api.sent())); d != "" {
+		after(500 * time.Millisecond)
+		h.outbox.add(5, "low", func(j *relay.Job) { j.Priority = relay.Low })
+		h.outbox.add(5, "high", high)
+		after(10 * time.Second)
+		if d := cmp.Diff([]string{"normal 0", "high", "normal 1", "normal 2", "normal 3", "low"}, h.bot.texts(5)); d != "" {
 			t.Error(d)
-		}
-		if w.largest > 64 {
-			t.Errorf("a page of %d", w.largest)
 		}
 	})
 }

@@ -1,20 +1,23 @@
 package delivery_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
+	"net/http/httptest"
+	"path"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/delivery"
@@ -23,360 +26,351 @@ import (
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
-const token = "123456789:AAE-abcdefghijklmnopqrstuvwxyz_012"
-
-// request is a sendMessage as it arrived.
-type request struct {
-	at                  time.Time
-	ChatID              int64           `json:"chat_id"`
-	MessageThreadID     int64           `json:"message_thread_id"`
-	Text                string          `json:"text"`
-	Entities            []markup.Entity `json:"entities"`
-	ReplyMarkup         json.RawMessage `json:"reply_markup"`
-	LinkPreviewOptions  json.RawMessage `json:"link_preview_options"`
-	DisableNotification bool            `json:"disable_notification"`
-	ProtectContent      bool            `json:"protect_content"`
-}
-
-// botAPI is a Bot API without sockets. answer decides what becomes of a sendMessage; nil or an empty answer: it is sent.
-type botAPI struct {
-	mu       sync.Mutex
-	requests []request
-	underWay map[int64]int
-	answer   func(r request) string // of an error: "403 Forbidden: ...", or with parameters: `429 x {"retry_after":5}`
-	delay    func(r request) time.Duration
-	t        testing.TB
-}
-
-func (b *botAPI) RoundTrip(r *http.Request) (*http.Response, error) {
-	var req request
-	if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
-		b.t.Errorf("decode a request: %v", err)
-	}
-	if !strings.HasSuffix(r.URL.Path, "/sendMessage") {
-		return respond(200, `{"ok":true,"result":{"id":1,"is_bot":true,"first_name":"x"}}`), nil
-	}
-	req.at = time.Now()
-	b.mu.Lock()
-	b.requests = append(b.requests, req)
-	id := len(b.requests)
-	b.underWay[req.ChatID]++
-	if b.underWay[req.ChatID] > 1 {
-		b.t.Errorf("%d requests for chat %d are under way at once", b.underWay[req.ChatID], req.ChatID)
-	}
-	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		b.underWay[req.ChatID]--
-		b.mu.Unlock()
-	}()
-	if b.delay != nil {
-		select {
-		case <-time.After(b.delay(req)):
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
-		}
-	}
-	if b.answer != nil {
-		if a := b.answer(req); a != "" {
-			return refusal(a)
-		}
-	}
-	return respond(200, fmt.Sprintf(`{"ok":true,"result":{"message_id":%d,"chat":{"id":%d}}}`, id, req.ChatID)), nil
-}
-
-func refusal(a string) (*http.Response, error) {
-	if a == "reset" {
-		return nil, io.ErrUnexpectedEOF
-	}
-	status, rest, _ := strings.Cut(a, " ")
-	description, parameters, found := strings.Cut(rest, " {")
-	if !found {
-		parameters = "}"
-	}
-	var code int
-	_, _ = fmt.Sscan(status, &code)
-	return respond(code, fmt.Sprintf(`{"ok":false,"error_code":%d,"description":%q,"parameters":{%s}`, code, description, parameters)), nil
-}
-
-func respond(code int, body string) *http.Response {
-	return &http.Response{StatusCode: code, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
-}
-
-// sent are the requests so far.
-func (b *botAPI) sent() []request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.Clone(b.requests)
-}
-
-func texts(rs []request) []string {
-	var out []string
-	for _, r := range rs {
-		out = append(out, r.Text)
-	}
-	return out
-}
-
-// outbox is a relay.Outbox in memory. Methods that the engine does not use panic.
+// outbox keeps deliveries in memory by the rules of relay.Outbox.
 type outbox struct {
-	relay.Outbox
-	wake func(chatID int64)
-
-	mu      sync.Mutex
-	jobs    map[relay.ID]*relay.Job
-	chats   map[int64][]*relay.Job // waiting
-	seq     int64
-	down    error // what writes answer
-	reading error // what reads answer
-	history []relay.Outcome
-	largest int // page handed out
+	relay.Outbox // what the engine must not call is nil
+	mu           sync.Mutex
+	jobs         []*relay.Job
+	wake         func(int64)
+	down         bool // all calls fail
+	finished     []relay.Outcome
 }
 
-func newOutbox() *outbox {
-	return &outbox{jobs: map[relay.ID]*relay.Job{}, chats: map[int64][]*relay.Job{}, wake: func(int64) {}}
-}
-
-// put queues jobs as a commit would.
-func (o *outbox) put(jobs ...relay.Job) []relay.ID {
-	o.mu.Lock()
-	var ids []relay.ID
-	for i := range jobs {
-		j := jobs[i]
-		o.seq++
-		j.ID, j.Seq, j.State = relay.NewID(), o.seq, relay.Queued
-		if j.CreatedAt.IsZero() {
-			j.CreatedAt = time.Now()
-		}
-		o.jobs[j.ID] = &j
-		o.chats[j.ChatID] = append(o.chats[j.ChatID], &j)
-		ids = append(ids, j.ID)
+func (o *outbox) fail() error {
+	if o.down {
+		return &relay.Error{Code: relay.CodeStorageUnavailable, Detail: "disk full"}
 	}
+	return nil
+}
+
+func (o *outbox) setDown(down bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.down = down
+}
+
+// add queues a text for a chat, changed by edit, and wakes the engine.
+func (o *outbox) add(chatID int64, text string, edit ...func(*relay.Job)) *relay.Job {
+	j := &relay.Job{Content: relay.Content{Text: markup.Text{Text: text}}}
+	j.ID, j.ChatID, j.State, j.CreatedAt = relay.NewID(), chatID, relay.Queued, time.Now()
+	j.ExpiresAt = time.Now().Add(24 * time.Hour)
+	for _, f := range edit {
+		f(j)
+	}
+	o.mu.Lock()
+	j.Seq = int64(len(o.jobs) + 1)
+	o.jobs = append(o.jobs, j)
 	o.mu.Unlock()
-	for _, j := range jobs {
-		o.wake(j.ChatID)
+	if o.wake != nil {
+		o.wake(chatID)
 	}
-	return ids
+	return j
 }
 
-// text is a job for a chat.
-func text(chatID int64, s string) relay.Job {
-	return relay.Job{Delivery: relay.Delivery{ChatID: chatID}, Content: relay.Content{Text: markup.Text{Text: s}}}
-}
-
-func (o *outbox) fail(err error) {
+func (o *outbox) Lanes(_ context.Context, now time.Time) (chats []int64, next time.Time, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.down = err
-}
-
-func (o *outbox) get(id relay.ID) relay.Delivery {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.jobs[id].Delivery
-}
-
-func (o *outbox) count(s relay.State) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	n := 0
+	seen := map[int64]bool{}
 	for _, j := range o.jobs {
-		if j.State == s {
-			n++
-		}
-	}
-	return n
-}
-
-func due(j *relay.Job, now time.Time) bool { return !j.SendAt.After(now) }
-
-func (o *outbox) Lanes(_ context.Context, now time.Time) ([]int64, time.Time, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	chats, next := map[int64]bool{}, time.Time{}
-	for _, waiting := range o.chats {
-		for _, j := range waiting {
-			if due(j, now) {
-				chats[j.ChatID] = true
-			} else if next.IsZero() || j.SendAt.Before(next) {
+		switch {
+		case !waits(j):
+		case j.SendAt.After(now):
+			if next.IsZero() || j.SendAt.Before(next) {
 				next = j.SendAt
 			}
+		case !seen[j.ChatID]:
+			seen[j.ChatID] = true
+			chats = append(chats, j.ChatID)
 		}
 	}
-	return slices.Collect(maps.Keys(chats)), next, o.reading
+	return chats, next, o.fail()
 }
+
+func waits(j *relay.Job) bool { return j.State == relay.Queued || j.State == relay.Sending }
 
 func (o *outbox) Heads(_ context.Context, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	waiting := slices.Clone(o.chats[chatID])
-	waiting = slices.DeleteFunc(waiting, func(j *relay.Job) bool { return !due(j, now) })
-	slices.SortStableFunc(waiting, func(a, b *relay.Job) int {
-		return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Seq, b.Seq))
-	})
-	o.largest = max(o.largest, limit)
-	var heads []relay.Job
-	for _, j := range waiting[:min(limit, len(waiting))] {
-		heads = append(heads, *j)
+	if err := o.fail(); err != nil {
+		return nil, err
 	}
-	return heads, o.reading
-}
-
-func (o *outbox) Sending(relay.ID) {}
-
-func (o *outbox) Finish(_ context.Context, out relay.Outcome) error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.down != nil {
-		return o.down
-	}
-	o.history = append(o.history, out)
-	j := o.jobs[out.Delivery]
-	if j == nil {
-		return &relay.Error{Code: relay.CodeNotFound}
-	}
-	j.Attempts, j.Reason, j.LastError, j.NotBefore = out.Attempts, out.Reason, out.LastError, out.NotBefore
-	j.TelegramMessageIDs = slices.Clone(out.TelegramMessageIDs)
-	if out.State == relay.Sent {
-		j.SentAt = out.At
-	}
-	o.move(j, out.State, j.ChatID)
-	if out.MigrateTo != 0 {
-		for _, other := range slices.Clone(o.chats[out.ChatID]) {
-			o.move(other, relay.Queued, out.MigrateTo)
+	var some []relay.Job
+	for _, j := range o.jobs {
+		if j.ChatID == chatID && waits(j) && !j.SendAt.After(now) {
+			some = append(some, *j)
 		}
 	}
-	if out.ChatState != "" {
-		for _, other := range slices.Clone(o.chats[out.ChatID]) {
-			other.Reason = out.Reason
-			o.move(other, relay.Failed, other.ChatID)
+	slices.SortStableFunc(some, func(a, b relay.Job) int { return cmp.Compare(b.Priority, a.Priority) })
+	return some[:min(limit, len(some))], nil
+}
+
+func (o *outbox) find(id relay.ID) *relay.Job {
+	for _, j := range o.jobs {
+		if j.ID == id {
+			return j
 		}
 	}
 	return nil
 }
 
-// move changes a job's state and chat.
-func (o *outbox) move(j *relay.Job, s relay.State, chatID int64) {
-	o.chats[j.ChatID] = slices.DeleteFunc(o.chats[j.ChatID], func(other *relay.Job) bool { return other == j })
-	j.State, j.ChatID = s, chatID
-	if s.Waiting() {
-		o.chats[chatID] = append(o.chats[chatID], j)
+func (o *outbox) Sending(id relay.ID) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.find(id).State = relay.Sending
+}
+
+func (o *outbox) Finish(ctx context.Context, out relay.Outcome) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err := cmp.Or(ctx.Err(), o.fail()); err != nil {
+		return err
 	}
+	o.finished = append(o.finished, out)
+	j := o.find(out.Delivery)
+	j.State, j.Attempts, j.Reason, j.LastError = out.State, out.Attempts, out.Reason, out.LastError
+	j.NotBefore, j.TelegramMessageIDs = out.NotBefore, out.TelegramMessageIDs
+	for _, other := range o.jobs {
+		if other.ChatID != out.ChatID || !waits(other) {
+			continue
+		}
+		if out.ChatState != "" {
+			other.State, other.Reason = relay.Failed, out.Reason
+		}
+		if out.MigrateTo != 0 {
+			other.ChatID = out.MigrateTo
+		}
+	}
+	return nil
 }
 
 func (o *outbox) Expire(_ context.Context, now time.Time) (int64, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var n int64
+	n := int64(0)
 	for _, j := range o.jobs {
-		if j.State.Waiting() && !j.ExpiresAt.IsZero() && !j.ExpiresAt.After(now) {
-			o.move(j, relay.Expired, j.ChatID)
+		if waits(j) && now.After(j.ExpiresAt) {
+			j.State = relay.Expired
 			n++
 		}
 	}
-	return n, o.down
+	return n, o.fail()
 }
 
 func (o *outbox) Backlog(context.Context) (relay.Backlog, error) {
-	b := relay.Backlog{Count: map[relay.State]int64{}}
-	for _, s := range relay.States {
-		b.Count[s] = int64(o.count(s))
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	b := relay.Backlog{Count: map[relay.State]int64{}}
 	for _, j := range o.jobs {
-		if j.State == relay.Queued && (b.Oldest.IsZero() || j.CreatedAt.Before(b.Oldest)) {
+		b.Count[j.State]++
+		if waits(j) && (b.Oldest.IsZero() || j.CreatedAt.Before(b.Oldest)) {
 			b.Oldest = j.CreatedAt
 		}
 	}
-	return b, o.reading
+	return b, o.fail()
 }
 
-// world is an engine between an outbox and a Bot API, inside of a synctest bubble.
-type world struct {
-	*outbox
-	api    *botAPI
-	engine *delivery.Engine
-	start  time.Time
-	log    *strings.Builder
-	ends   []relay.Delivery // told to Failed
-	endsMu sync.Mutex
+// states counts jobs by state.
+func (o *outbox) states() map[relay.State]int64 {
+	b, _ := o.Backlog(context.Background())
+	return b.Count
 }
 
-// newWorld makes one that does not run yet.
-func newWorld(t testing.TB, o delivery.Options) *world {
+// request is a sendMessage that Telegram got.
+type request struct {
+	telegram.SendMessage
+	at time.Time
+}
+
+// bot is Telegram.
+type bot struct {
+	mu       sync.Mutex
+	requests []request
+	sent     []request                                            // what was answered with a message
+	answer   func(n int, p telegram.SendMessage) (status, string) // of the nth request; an empty answer is a message
+	latency  time.Duration
+	me       string // answer to getMe
+	lastID   int64
+}
+
+type status int
+
+func (b *bot) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	w := httptest.NewRecorder()
+	if path.Base(r.URL.Path) == "getMe" {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		_, _ = w.WriteString(cmp.Or(b.me, `{"ok":true,"result":{"id":1}}`))
+		return w.Result(), nil
+	}
+	var p telegram.SendMessage
+	if err := json.Unmarshal(body, &p); err != nil {
+		return nil, err
+	}
+	code, text := b.take(p)
+	if err := pause(r.Context(), b.latency); err != nil {
+		return nil, err
+	}
+	if code == 0 && text != "" {
+		return nil, io.ErrUnexpectedEOF
+	}
+	if code != 0 {
+		w.WriteHeader(int(code))
+	}
+	if text == "" {
+		text = `{"ok":true,"result":{"message_id":` + strconv.FormatInt(b.id(p), 10) + `}}`
+	}
+	_, _ = w.WriteString(text)
+	return w.Result(), nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (b *bot) take(p telegram.SendMessage) (status, string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.requests = append(b.requests, request{p, time.Now()})
+	if b.answer == nil {
+		return 0, ""
+	}
+	return b.answer(len(b.requests), p)
+}
+
+func (b *bot) id(p telegram.SendMessage) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lastID++
+	b.sent = append(b.sent, request{p, time.Now()})
+	return b.lastID
+}
+
+// texts of what arrived in a chat, 0 for all.
+func (b *bot) texts(chatID int64) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var texts []string
+	for _, r := range b.sent {
+		if chatID == 0 || r.ChatID == chatID {
+			texts = append(texts, r.Text)
+		}
+	}
+	return texts
+}
+
+func (b *bot) asked() []request {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.requests)
+}
+
+func flood(seconds int) (status, string) {
+	n := strconv.Itoa(seconds)
+	return 429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after ` + n + `","parameters":{"retry_after":` + n + `}}`
+}
+
+func refusal(code status, text string) (status, string) {
+	return code, `{"ok":false,"error_code":` + strconv.Itoa(int(code)) + `,"description":"` + text + `"}`
+}
+
+// set changes how Telegram answers.
+func (b *bot) set(change func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change()
+}
+
+// book is a log that can be read while it is written.
+type book struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *book) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *book) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// house is an engine with what surrounds it.
+type house struct {
+	outbox   *outbox
+	bot      *bot
+	engine   *delivery.Engine
+	registry *prometheus.Registry
+	log      *book
+	failed   []relay.Delivery
+	stop     func() // ends Run and waits for it
+}
+
+// open makes a house whose engine does not run yet.
+func open(t testing.TB, edit ...func(*delivery.Options)) *house {
 	t.Helper()
-	w := &world{outbox: newOutbox(), api: &botAPI{t: t, underWay: map[int64]int{}}, start: time.Now()}
-	w.connect(t, o)
-	return w
+	h := &house{outbox: &outbox{}, bot: &bot{}}
+	h.build(t, edit...)
+	return h
 }
 
-// connect gives the world a new engine, as a restart would.
-func (w *world) connect(t testing.TB, o delivery.Options) {
+// build makes a new engine over the same outbox and Telegram, as a restart does.
+func (h *house) build(t testing.TB, edit ...func(*delivery.Options)) {
 	t.Helper()
-	client, err := telegram.New(telegram.Options{Token: secret.New(token), Transport: w.api})
+	client, err := telegram.New(telegram.Options{Token: secret.New("1:token-for-tests"), APIURL: "http://telegram.test", Transport: h.bot})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.log = &strings.Builder{}
-	o.Outbox, o.Client = w.outbox, client
-	o.Log = slog.New(slog.NewTextHandler(&locked{w: w.log}, nil))
-	o.Failed = func(d relay.Delivery) {
-		w.endsMu.Lock()
-		w.ends = append(w.ends, d)
-		w.endsMu.Unlock()
+	h.registry, h.log = prometheus.NewRegistry(), &book{}
+	var mu sync.Mutex
+	o := delivery.Options{
+		Outbox: h.outbox, Client: client, Registerer: h.registry, GlobalRate: 30, ChatRate: 1, GroupRate: 20, Concurrency: 32, Drain: 10 * time.Second,
+		Log: slog.New(slog.NewTextHandler(h.log, nil)),
+		Failed: func(d relay.Delivery) {
+			mu.Lock()
+			defer mu.Unlock()
+			h.failed = append(h.failed, d)
+		},
 	}
-	w.engine = delivery.New(o)
-	w.wake = w.engine.Wake
+	for _, f := range edit {
+		f(&o)
+	}
+	h.engine = delivery.New(o)
+	h.outbox.wake = h.engine.Wake
 }
 
-type locked struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *locked) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
-}
-
-// run starts the engine and returns what stops it and waits for it.
-func (w *world) run(t testing.TB) (stop func()) {
+// run starts the engine.
+func (h *house) run(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- w.engine.Run(ctx) }()
-	return sync.OnceFunc(func() {
+	go func() { done <- h.engine.Run(ctx) }()
+	h.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Run: %v", err)
 		}
 	})
+	t.Cleanup(h.stop)
 }
 
-// inWorld runs a test in a bubble with an engine that runs.
-func inWorld(t *testing.T, o delivery.Options, test func(t *testing.T, w *world)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, o)
-		stop := w.run(t)
-		defer stop()
-		test(t, w)
-	})
-}
-
-// pass lets time pass; until the end of it all that can happen does.
-func pass(d time.Duration) {
-	time.Sleep(d)
+// after lets virtual time pass.
+func after(d time.Duration) {
+	<-time.After(d)
 	synctest.Wait()
-}
-
-// offsets are the moments of requests, from the start.
-func (w *world) offsets() []time.Duration {
-	var out []time.Duration
-	for _, r := range w.api.sent() {
-		out = append(out, r.at.Sub(w.start))
-	}
-	return out
 }

@@ -1,197 +1,121 @@
 package delivery
 
 import (
-	"container/heap"
-	"slices"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
-	"github.com/tgrelay/tgrelay/relay/markup"
 )
 
-// lane is one chat's queue: its heads, its pace, and what is under way. Only the scheduler touches it, but for now's parts
-// while a request is under way.
-//
-//	idle ──wake──▶ loading ──▶ waiting (rate, back-off) ──▶ ready ──▶ busy (request, then outcome) ──▶ loading, waiting, idle
+const (
+	// headsLimit is how many deliveries of a lane are in memory.
+	headsLimit = 64
+	// freshFor is how long heads are believed: what was ended meanwhile (a chat unbound, a delivery discarded) is not sent
+	// later than that.
+	freshFor = 5 * time.Second
+	// lookAgain is how soon a lane that has work is looked at again because something new came.
+	lookAgain = 250 * time.Millisecond
+)
+
+// lane is one chat's way to Telegram: one request under way at a time, in the order of the outbox. All fields belong to the
+// scheduler; while a lane is busy, current belongs to the worker.
 type lane struct {
-	chatID int64
-	limit  limiter
-	heads  []relay.Job // in the order of sending
-	loaded time.Time   // when heads were read
-	more   bool        // there may be more in the outbox
-	dirty  bool        // something came since heads were read
-	closed time.Time   // retry_after or back-off: nothing before
-	soft   bool        // the last delivery failed for want of rights: the next is tried once only
-	now    *attempt    // what was sent last and did not end
+	chatID  int64
+	pace    pace
+	current *work       // being sent, waiting for its moment, or owed to the storage; nil: none
+	heads   []relay.Job // behind current
+	more    bool        // the outbox may have more behind heads
+	woken   bool        // something came since heads were read
+	busy    bool        // a worker has it
+	fetched time.Time   // when heads were read
+	newest  int64       // the highest Seq seen
+	broken  int         // failures of the storage in a row
+	resume  time.Time   // not before then, after a failure of the storage
 
-	busy, loading bool
-	changed       bool   // among the engine's changed
-	turn          bool   // it was its turn when it had to be loaded: it goes before the others
-	ready         uint64 // ticket of its place among the ready; 0: it has none
-	queue         relay.Priority
-
-	at    time.Time // with index >= 0: when it is looked at again
-	index int       // in timers; -1: not there
+	// Place in a queue.
+	at    time.Time // waiting: its moment
+	since time.Time // ready: for how long; kept while the outbox is asked once more
+	in    *queue
+	index int
 }
 
-// attempt is a delivery under way.
-type attempt struct {
-	job      relay.Job
-	parts    []markup.Text // of the text; nil until the first request
-	dropped  extras
-	failures int // in a row
-	sent     time.Time
+// owes reports whether an outcome is still to be stored.
+func (l *lane) owes() bool { return l.current != nil && l.current.outcome != nil }
+
+// hungry reports whether the outbox must be asked before anything is sent at now.
+func (l *lane) hungry(now time.Time) bool {
+	if l.current == nil {
+		return l.woken || l.more
+	}
+	age := now.Sub(l.fetched)
+	return age > freshFor || l.woken && age >= lookAgain
 }
 
-// take replaces the heads by what the outbox has now.
-func (l *lane) take(jobs []relay.Job, limit int, now time.Time) {
-	l.heads, l.loaded, l.more = jobs, now, len(jobs) >= limit
-	// A message of which parts have arrived is completed first.
-	i := slices.IndexFunc(l.heads, func(j relay.Job) bool { return len(j.TelegramMessageIDs) > 0 })
-	if i > 0 {
-		begun := l.heads[i]
-		copy(l.heads[1:i+1], l.heads[:i])
-		l.heads[0] = begun
-	}
-	for i := range l.heads {
-		l.closed = later(l.closed, l.heads[i].NotBefore)
-	}
+// next is the first moment at which there is something to do.
+func (l *lane) next() time.Time {
 	switch {
-	case l.now == nil:
-	case len(l.heads) > 0 && l.heads[0].ID == l.now.job.ID:
-		l.now.job = l.heads[0]
-	default:
-		l.now = nil
+	case l.owes() || l.current == nil:
+		return l.resume
+	case l.woken: // what came may overtake what waits for another try
+		return later(l.open(), earlier(l.current.job.NotBefore, l.fetched.Add(lookAgain)))
 	}
+	return later(l.open(), l.current.job.NotBefore)
 }
 
-// stale reports whether the heads have to be read again before one is sent.
-func (l *lane) stale(now time.Time) bool { return l.dirty || now.Sub(l.loaded) > maxAge }
+// open is the first moment at which the chat may get a message.
+func (l *lane) open() time.Time { return later(l.resume, l.pace.next()) }
 
-// current is the attempt at the first head.
-func (l *lane) current() *attempt {
-	if l.now == nil || l.now.job.ID != l.heads[0].ID {
-		l.now = &attempt{job: l.heads[0]}
-	}
-	return l.now
-}
-
-// done takes the first head off.
-func (l *lane) done() {
-	l.heads[0] = relay.Job{} // frees its text
-	l.heads, l.now = l.heads[1:], nil
-}
-
-// priority is the first head's.
-func (l *lane) priority() relay.Priority { return min(max(l.heads[0].Priority, relay.Low), relay.High) }
-
-// opens is the first moment at which the chat may get a message.
-func (l *lane) opens(now time.Time) time.Time { return later(l.limit.next(now), l.closed) }
-
-// timers are lanes by the moment at which they are to be looked at.
-type timers []*lane
-
-func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
-func (t timers) Swap(i, j int) {
-	t[i], t[j] = t[j], t[i]
-	t[i].index, t[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (t *timers) Push(x any) {
-	l := x.(*lane)
-	l.index = len(*t)
-	*t = append(*t, l)
-}
-
-// Pop implements heap.Interface.
-func (t *timers) Pop() any {
-	old := *t
-	l := old[len(old)-1]
-	old[len(old)-1] = nil
-	*t = old[:len(old)-1]
-	l.index = -1
-	return l
-}
-
-// set puts a lane's next look at a moment.
-func (t *timers) set(l *lane, at time.Time) {
-	l.at = at
-	if l.index >= 0 {
-		heap.Fix(t, l.index)
-		return
-	}
-	heap.Push(t, l)
-}
-
-// due takes off a lane whose moment has come; nil: there is none.
-func (t *timers) due(now time.Time) *lane {
-	if len(*t) == 0 || (*t)[0].at.After(now) {
-		return nil
-	}
-	return heap.Pop(t).(*lane)
-}
-
-// ready are the lanes that could send at once, first come first served within a priority.
-type ready struct {
-	queues [3]queue // low, normal, high
-	last   uint64
-	len    int
-}
-
-// queue is first in, first out, but for lanes that had their turn and come back to it.
-type queue struct {
-	front, back []ticket // front's last is the first of all
-}
-
-// ticket is a place in a queue. A lane that moved elsewhere has another one.
-type ticket struct {
-	lane   *lane
-	number uint64
-}
-
-func (q *queue) pop() (t ticket, ok bool) {
-	if n := len(q.front); n > 0 {
-		t, q.front = q.front[n-1], q.front[:n-1]
-		return t, true
-	}
-	if len(q.back) > 0 {
-		t, q.back[0], q.back = q.back[0], ticket{}, q.back[1:]
-		return t, true
-	}
-	return t, false
-}
-
-func (r *ready) push(l *lane) {
-	r.remove(l)
-	r.last++
-	r.len++
-	l.ready, l.queue = r.last, l.priority()
-	q := &r.queues[l.queue+1]
-	if l.turn {
-		q.front = append(q.front, ticket{l, l.ready})
-	} else {
-		q.back = append(q.back, ticket{l, l.ready})
-	}
-}
-
-func (r *ready) remove(l *lane) {
-	if l.ready != 0 {
-		l.ready = 0
-		r.len--
-	}
-}
-
-// pop is the lane whose turn it is; nil: there is none.
-func (r *ready) pop() *lane {
-	for i := len(r.queues) - 1; i >= 0; i-- {
-		for t, ok := r.queues[i].pop(); ok; t, ok = r.queues[i].pop() {
-			if t.lane.ready == t.number {
-				r.remove(t.lane)
-				return t.lane
-			}
+// fill takes what the outbox has now. What is being sent in parts stays in front; everything else follows the outbox.
+func (l *lane) fill(jobs []relay.Job, now time.Time) {
+	l.fetched, l.more = now, len(jobs) == headsLimit
+	kept := l.current
+	l.current, l.heads = nil, nil
+	for i, job := range jobs {
+		l.newest = max(l.newest, job.Seq)
+		if kept != nil && job.ID == kept.job.ID && (i == 0 || kept.underWay()) {
+			l.current = kept
+			continue
 		}
+		l.heads = append(l.heads, job)
 	}
-	return nil
+	l.advance()
+}
+
+// advance takes the next delivery if there is none.
+func (l *lane) advance() {
+	if l.current == nil && len(l.heads) > 0 {
+		l.current = &work{job: l.heads[0]}
+		l.heads = l.heads[1:]
+	}
+}
+
+// settled goes on after the outcome of current was stored.
+func (l *lane) settled() {
+	w := l.current
+	o := w.outcome
+	w.outcome = nil
+	l.broken, l.resume = 0, time.Time{}
+	switch {
+	case o.MigrateTo != 0 || o.ChatState != "":
+		l.current, l.heads, l.woken = nil, nil, true // the storage has moved or ended what waited here
+	case o.State == relay.Queued:
+		w.job.NotBefore = o.NotBefore
+	default:
+		l.current = nil
+		l.advance()
+	}
+}
+
+// stumble waits after a failure of the storage: 1, 2, 4, 8, 16, 30, 30 s.
+func (l *lane) stumble(now time.Time) {
+	l.broken++
+	l.resume = now.Add(storageBackoff(l.broken))
+}
+
+func storageBackoff(failures int) time.Duration {
+	return min(time.Second<<min(failures-1, 5), 30*time.Second)
+}
+
+// idle reports whether the lane can be forgotten.
+func (l *lane) idle(now time.Time) bool {
+	return !l.busy && l.current == nil && !l.woken && !l.more && l.pace.idle(now)
 }

@@ -1,115 +1,109 @@
 package delivery
 
-import (
-	"math"
-	"time"
-)
+import "time"
+
+// The rules of pace (contract, Pace):
+//
+//   - a chat may burst one second's worth of its rate, at least 1
+//   - a group or channel (negative chat_id) may burst 5 but never sends more than its rate in any 60 s
+//   - the bot may burst one second's worth
+//   - retry_after closes what it was said to; afterwards the rate is halved and comes back within about ten seconds' worth
+//     of successes
+//
+// All of it is pure: the time is an argument.
 
 const (
-	// groupBurst is how many messages a group may get at once.
-	groupBurst = 5
-	// slack widens the bot's window: requests that leave a second apart may arrive a little closer.
-	slack = 20 * time.Millisecond
-	// slowest is the least share of its rate that 429s leave to a limiter, and recovery is how long it then takes to the whole rate.
-	slowest  = 1.0 / 8
-	recovery = 5 * time.Minute
+	groupBurst  = 5
+	groupWindow = time.Minute
+	maxWindow   = 6000 // messages a minute: beyond that only the burst is watched, not each minute
+	leastFactor = 1. / 16
+	recovery    = 1. / 20          // of the full rate, for a second's worth of successes
+	forgive     = 10 * time.Minute // after which a 429 is forgotten
 )
 
-// limiter keeps a rate: at most most messages in any window, at most burst at once, and evenly after a burst.
-type limiter struct {
-	most   int
-	window time.Duration
-	burst  float64
-
-	tokens float64
-	at     time.Time   // of tokens; may lie ahead
-	log    []time.Time // of the last messages, within the window, oldest first
-
-	share  float64 // of the rate that is in force, 1 unless Telegram slowed us down
-	slowed time.Time
+// pace says when the next message may go. It is a leaky bucket that keeps the moment at which it runs empty (GCRA), and
+// for groups the moments of the last messages.
+type pace struct {
+	interval time.Duration // between messages at the full rate; 0 is no limit
+	burst    float64       // messages at once, at least 1
+	window   int           // messages in any span, 0 without such a limit
+	span     time.Duration
+	factor   float64     // of the full rate that is in force, 1/16 to 1
+	gain     float64     // what a success adds to it
+	empty    time.Time   // when the bucket runs empty
+	sent     []time.Time // the last messages, oldest first, at most window
+	closed   time.Time   // nothing before then
 }
 
-// newLimiter is for rate messages per period. A period's worth may go at once, but no more than burst if that is not 0.
-func newLimiter(rate float64, period time.Duration, burst int) limiter {
-	most := max(int(rate), 1)
-	if burst == 0 || burst > most {
-		burst = most
-	}
-	window := time.Duration(math.Min(float64(most)/rate*float64(period), float64(24*time.Hour)))
-	return limiter{most: most, window: window, burst: float64(burst), tokens: float64(burst), share: 1}
+// newPace makes the pace of a chat or of the bot. rate is messages per second; 0 or less is no limit.
+func newPace(rate float64) pace {
+	return pace{interval: every(rate), burst: max(rate, 1), factor: 1, gain: recovery / max(rate, 1)}
 }
 
-// pace is the window and the time between two messages, as slowed.
-func (l *limiter) pace(now time.Time) (window, gap time.Duration) {
-	if l.share < 1 {
-		l.share = min(l.share+(1-slowest)*float64(now.Sub(l.slowed))/float64(recovery), 1)
-		l.slowed = now
+// newGroupPace makes the pace of a group or channel. rate is messages per minute; 0 or less is no limit.
+func newGroupPace(rate float64) pace {
+	p := pace{interval: every(rate / 60), burst: groupBurst, factor: 1, gain: recovery}
+	if rate > 0 && rate <= maxWindow {
+		p.window = max(int(rate), 1)
+		p.span = max(groupWindow, time.Duration(p.window)*p.interval)
+		p.burst = min(p.burst, float64(p.window))
 	}
-	window = time.Duration(float64(l.window) / l.share)
-	return window, window / time.Duration(l.most)
+	return p
 }
 
-// next is the first moment at which a message may go.
-func (l *limiter) next(now time.Time) time.Time {
-	window, gap := l.pace(now)
-	l.refill(now, gap)
-	at := now
-	if l.tokens < 1 {
-		at = l.at.Add(time.Duration(math.Ceil((1 - l.tokens) * float64(gap))))
+func every(rate float64) time.Duration {
+	if rate <= 0 {
+		return 0
 	}
-	if len(l.log) >= l.most {
-		at = later(at, l.log[len(l.log)-l.most].Add(window))
+	return time.Duration(float64(time.Second) / rate)
+}
+
+// step is the interval that is in force.
+func (p *pace) step() time.Duration { return time.Duration(float64(p.interval) / p.factor) }
+
+// next is the first moment at which a message may go. It may lie in the past.
+func (p *pace) next() time.Time {
+	at := p.closed
+	if !p.empty.IsZero() {
+		at = later(at, p.empty.Add(-time.Duration((p.burst-1)*float64(p.step()))))
+	}
+	if p.window > 0 && len(p.sent) == p.window {
+		at = later(at, p.sent[0].Add(time.Duration(float64(p.span)/p.factor)))
 	}
 	return at
 }
 
-func (l *limiter) refill(now time.Time, gap time.Duration) {
-	if passed := now.Sub(l.at); passed > 0 {
-		l.tokens = min(l.tokens+float64(passed)/float64(max(gap, 1)), max(l.burst*l.share, 1))
-		l.at = now
+// take counts a message that goes now.
+func (p *pace) take(now time.Time) {
+	p.empty = later(p.empty, now).Add(p.step())
+	if p.window == 0 {
+		return
 	}
+	if len(p.sent) == p.window {
+		copy(p.sent, p.sent[1:])
+		p.sent = p.sent[:p.window-1]
+	}
+	p.sent = append(p.sent, now)
 }
 
-// take counts a message. When that fills the window, the next ones go evenly instead of in another burst.
-func (l *limiter) take(now time.Time) {
-	window, gap := l.pace(now)
-	l.refill(now, gap)
-	l.tokens--
-	old := 0
-	for old < len(l.log) && now.Sub(l.log[old]) >= window {
-		old++
+// shut closes until then, after a 429, and halves the rate, but not again for what was under way when it closed. No burst
+// follows.
+func (p *pace) shut(now, until time.Time) {
+	if !now.Before(p.closed) {
+		p.factor = max(p.factor/2, leastFactor)
 	}
-	l.log = append(l.log[old:], now)
-	if len(l.log) >= l.most {
-		l.tokens, l.at = 0, l.log[len(l.log)-l.most].Add(window-gap)
-	}
+	p.closed = later(p.closed, until)
+	p.empty = later(p.empty, p.closed.Add(time.Duration((p.burst-1)*float64(p.step()))))
 }
 
-// answered moves the last message to when its answer came, for it may have reached Telegram as late as that. A slow answer
-// is taken for Telegram holding it back.
-func (l *limiter) answered(sent, now time.Time) {
-	if took := now.Sub(sent); took > 0 && took < 250*time.Millisecond && len(l.log) > 0 {
-		l.log[len(l.log)-1] = now
-		l.at = l.at.Add(took)
-	}
-}
+// ease lets the rate come back after a success.
+func (p *pace) ease() { p.factor = min(p.factor+p.gain, 1) }
 
-// slow halves the rate, after a 429.
-func (l *limiter) slow(now time.Time) {
-	l.pace(now)
-	l.share, l.slowed = max(l.share/2, slowest), now
-}
-
-// fresh is when the limiter will be as good as new.
-func (l *limiter) fresh(now time.Time) time.Time {
-	window, _ := l.pace(now)
-	if l.share < 1 {
-		return now.Add(recovery)
-	}
-	if len(l.log) == 0 {
-		return now
-	}
-	return l.log[len(l.log)-1].Add(window)
+// idle reports whether a new pace would behave the same, so that this one can be forgotten.
+func (p *pace) idle(now time.Time) bool {
+	recent := len(p.sent) > 0 && now.Sub(p.sent[len(p.sent)-1]) < p.span
+	recovered := p.factor == 1 || now.Sub(later(p.empty, p.closed)) > forgive
+	return recovered && !recent && !p.empty.After(now) && !p.closed.After(now)
 }
 
 func later(a, b time.Time) time.Time {

@@ -2,10 +2,10 @@ package delivery
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
@@ -15,14 +15,17 @@ type metrics struct {
 	latency    prometheus.Histogram
 }
 
+// newMetrics registers with r; nil counts in vain.
 func newMetrics(r prometheus.Registerer, outbox relay.Outbox) *metrics {
+	f := promauto.With(r)
 	m := &metrics{
-		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tgrelay_deliveries_total", Help: "Deliveries that ended, by state.",
+		deliveries: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "tgrelay_deliveries_total",
+			Help: "Deliveries that came to their end, by the state that they ended in.",
 		}, []string{"state"}),
-		latency: prometheus.NewHistogram(prometheus.HistogramOpts{
+		latency: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tgrelay_delivery_latency_seconds",
-			Help:    "From the acceptance of a message, or its send_at, to Telegram's answer that it was sent.",
+			Help:    "From being accepted (or from send_at) to being sent.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200},
 		}),
 	}
@@ -30,68 +33,46 @@ func newMetrics(r prometheus.Registerer, outbox relay.Outbox) *metrics {
 		m.deliveries.WithLabelValues(string(s))
 	}
 	if r != nil {
-		r.MustRegister(m.deliveries, m.latency, &backlog{outbox: outbox})
+		r.MustRegister(backlog{outbox})
 	}
 	return m
 }
 
-func (m *metrics) ended(job *relay.Job, o *relay.Outcome) {
+// ended counts a delivery that came to its end.
+func (m *metrics) ended(d *relay.Delivery, o *relay.Outcome) {
 	m.deliveries.WithLabelValues(string(o.State)).Inc()
 	if o.State == relay.Sent {
-		m.latency.Observe(o.At.Sub(later(job.CreatedAt, job.SendAt)).Seconds())
+		due := later(d.CreatedAt, d.SendAt)
+		m.latency.Observe(max(o.At.Sub(due), 0).Seconds())
 	}
 }
 
-// backlog collects what waits from the outbox. It asks at most every backlogAge, and for no longer than backlogTimeout:
-// a scrape that comes while the storage fails gets what was known last.
-type backlog struct {
-	outbox relay.Outbox
-
-	mu    sync.Mutex
-	asked time.Time
-	last  relay.Backlog
-}
-
-const (
-	backlogAge     = 5 * time.Second
-	backlogTimeout = 3 * time.Second
-)
+// backlog asks the outbox when it is scraped.
+type backlog struct{ outbox relay.Outbox }
 
 var (
-	outboxDeliveries = prometheus.NewDesc("tgrelay_outbox_deliveries", "Deliveries in the outbox by state, finished ones until they are pruned.", []string{"state"}, nil)
-	outboxOldest     = prometheus.NewDesc("tgrelay_outbox_oldest_seconds", "Age of the oldest delivery that is queued or under way; 0 if there is none.", nil, nil)
+	countDesc  = prometheus.NewDesc("tgrelay_outbox_deliveries", "Deliveries in the storage, by state.", []string{"state"}, nil)
+	oldestDesc = prometheus.NewDesc("tgrelay_outbox_oldest_seconds", "Age of the oldest delivery that waits for being sent; 0 when none does.", nil, nil)
 )
 
-// Describe implements prometheus.Collector.
-func (b *backlog) Describe(ch chan<- *prometheus.Desc) {
-	ch <- outboxDeliveries
-	ch <- outboxOldest
+func (backlog) Describe(ch chan<- *prometheus.Desc) {
+	ch <- countDesc
+	ch <- oldestDesc
 }
 
-// Collect implements prometheus.Collector.
-func (b *backlog) Collect(ch chan<- prometheus.Metric) {
-	now := b.read()
-	for _, s := range relay.States {
-		ch <- prometheus.MustNewConstMetric(outboxDeliveries, prometheus.GaugeValue, float64(now.Count[s]), string(s))
-	}
-	age := 0.0
-	if !now.Oldest.IsZero() {
-		age = max(time.Since(now.Oldest).Seconds(), 0)
-	}
-	ch <- prometheus.MustNewConstMetric(outboxOldest, prometheus.GaugeValue, age)
-}
-
-func (b *backlog) read() relay.Backlog {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if time.Since(b.asked) < backlogAge {
-		return b.last
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
+func (b backlog) Collect(ch chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) // a scrape has no context of its own
 	defer cancel()
-	if now, err := b.outbox.Backlog(ctx); err == nil {
-		b.last = now
+	now, err := b.outbox.Backlog(ctx)
+	if err != nil {
+		return // an error here would hide all other metrics while the storage fails
 	}
-	b.asked = time.Now()
-	return b.last
+	for _, s := range relay.States {
+		ch <- prometheus.MustNewConstMetric(countDesc, prometheus.GaugeValue, float64(now.Count[s]), string(s))
+	}
+	age := 0.
+	if !now.Oldest.IsZero() {
+		age = max(time.Since(now.Oldest), 0).Seconds()
+	}
+	ch <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, age)
 }

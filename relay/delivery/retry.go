@@ -8,113 +8,111 @@ import (
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
-// What to do after a failed attempt.
-type step int
+// action is what to do about a failed attempt.
+type action string
 
 const (
-	again   step = iota // wait, then the same
-	resend              // at once, without what Telegram refused
-	migrate             // to the supergroup that the group became
-	goneFor             // the chat takes nothing: fail, and with it what else waits for the chat
-	giveUp              // fail this delivery only
-	stop                // no request would get through: all wait until the token is accepted
-	success             // what was asked for is already so
+	wait      action = "wait"      // as long as Telegram says: the lane closes
+	again     action = "again"     // try again with back-off
+	stop      action = "stop"      // no message can be sent until a person has mended it: keep everything
+	drop      action = "drop"      // this message will never work: it has failed
+	dead      action = "dead"      // the chat takes no messages
+	move      action = "move"      // to the supergroup that the group became
+	plain     action = "plain"     // once more without entities
+	noButtons action = "noButtons" // once more without reply_markup
+	noTopic   action = "noTopic"   // once more into the chat itself: its topic is gone
 )
 
-// reaction is a step with what it needs.
-type reaction struct {
-	step  step
-	after time.Duration   // with again
-	limit bool            // with again: Telegram asked for it, so the chat's pace was too fast
-	drop  extras          // with resend
-	chat  relay.ChatState // with goneFor
+// reactions has an entry for each of telegram.Reasons.
+var reactions = map[telegram.Reason]action{
+	telegram.RateLimited: wait,
+
+	telegram.Blocked:      dead,
+	telegram.Deactivated:  dead,
+	telegram.NotStarted:   dead,
+	telegram.IsBot:        dead,
+	telegram.ChatNotFound: dead,
+	telegram.Kicked:       dead,
+	telegram.NotMember:    dead,
+	telegram.ChatDeleted:  dead,
+	telegram.Migrated:     move,
+	telegram.NoRights:     again, // an administrator may give them back before the delivery expires
+
+	telegram.BadEntities:   plain,
+	telegram.BadButtons:    noButtons,
+	telegram.TopicNotFound: noTopic,
+	telegram.TopicClosed:   noTopic,
+
+	telegram.EmptyText:      drop,
+	telegram.TooLong:        drop,
+	telegram.BadEncoding:    drop,
+	telegram.ReplyNotFound:  drop,
+	telegram.NotEditable:    drop,
+	telegram.NotModified:    drop,
+	telegram.NotDeletable:   drop,
+	telegram.AlreadyDeleted: drop,
+	telegram.QueryTooOld:    drop,
+	telegram.BadMedia:       drop,
+	telegram.TooLarge:       drop,
+	telegram.Refused:        drop,
+
+	telegram.BadToken:      stop,
+	telegram.MethodMissing: stop,
+	telegram.Misdirected:   stop,
+
+	telegram.Conflict:       again,
+	telegram.ServerError:    again,
+	telegram.BadAnswer:      again,
+	telegram.NotSent:        again,
+	telegram.OutcomeUnknown: again,
 }
 
-// extras are what a message can do without rather than not arrive.
-type extras uint8
+// form is what was left out of a message because Telegram refused it. Each is left out at most once.
+type form struct{ plain, noButtons, noTopic bool }
 
-const (
-	entities extras = 1 << iota
-	replyMarkup
-	linkPreview
-	thread
-)
-
-// softTries is how often a chat that the bot may not write to is tried before the delivery fails: 1+2+4+8+16 s, for
-// rights are often given back at once by whoever took them by mistake.
-const softTries = 6
-
-// react decides what follows a failed attempt. failures is how many attempts of this delivery have failed in a row, this one
-// included; left are the extras that the message still has. It is pure but for the jitter.
-func react(e *telegram.Error, chatID int64, failures int, left extras) reaction {
-	switch e.Reason {
-	case telegram.RateLimited:
-		return reaction{step: again, after: max(e.RetryAfter, time.Second), limit: true}
-	case telegram.Unauthorized:
-		return reaction{step: stop}
-	case telegram.Migrated:
-		if e.MigrateToChatID != 0 && e.MigrateToChatID != chatID {
-			return reaction{step: migrate}
+// react decides what to do about a failed attempt at a message that was sent in a form. It does nothing itself.
+func react(e *telegram.Error, f form) (action, form) {
+	a, known := reactions[e.Reason]
+	tried := false
+	switch a {
+	case wait:
+		if e.RetryAfter <= 0 {
+			a = again // a raw FLOOD_WAIT without parameters
 		}
-		return reaction{step: again, after: backoff(failures)} // the update that names the new chat is on its way
-	case telegram.Blocked, telegram.Deactivated, telegram.NotStarted, telegram.TargetIsBot:
-		return reaction{step: goneFor, chat: relay.Blocked}
-	case telegram.Kicked, telegram.NotMember, telegram.ChatDeleted:
-		return reaction{step: goneFor, chat: relay.Left}
-	case telegram.ChatNotFound:
-		return reaction{step: goneFor, chat: absence(chatID)}
-	case telegram.NoRights, telegram.PaymentAsked:
-		if failures < softTries {
-			return reaction{step: again, after: backoff(failures)}
-		}
-		return reaction{step: giveUp}
-	case telegram.AlreadyDone:
-		return reaction{step: success}
-	case telegram.ServerError, telegram.BadAnswer, telegram.OutcomeUnknown, telegram.NotSent, telegram.Conflict, telegram.MethodNotFound:
-		return reaction{step: again, after: backoff(failures)}
+	case plain:
+		tried, f.plain = f.plain, true
+	case noButtons:
+		tried, f.noButtons = f.noButtons, true
+	case noTopic:
+		tried, f.noTopic = f.noTopic, true
 	}
-	if drop := dispensable(e.Reason) & left; drop != 0 {
-		return reaction{step: resend, drop: drop}
+	if !known || tried {
+		a = drop
 	}
-	return reaction{step: giveUp}
+	return a, f
 }
 
-// dispensable are the extras that may be what Telegram refused.
-func dispensable(r telegram.Reason) extras {
+// chatState is what a chat is after a reason that makes it dead.
+func chatState(r telegram.Reason, chatID int64) relay.ChatState {
 	switch r {
-	case telegram.BadEntities, telegram.BadEncoding:
-		return entities
-	case telegram.BadReplyMarkup:
-		return replyMarkup
-	case telegram.BadLinkPreview:
-		return linkPreview
-	case telegram.ThreadNotFound:
-		return thread
-	case telegram.BadRequest: // a fault that this program does not know: the bare text may still get through
-		return entities | replyMarkup | linkPreview
-	}
-	return 0
-}
-
-// absence is how a chat is missing: a person has blocked or never met the bot, a group is left.
-func absence(chatID int64) relay.ChatState {
-	if chatID < 0 {
+	case telegram.Kicked, telegram.NotMember, telegram.ChatDeleted:
 		return relay.Left
+	case telegram.ChatNotFound:
+		if chatID < 0 {
+			return relay.Left
+		}
 	}
 	return relay.Blocked
 }
 
 const (
-	backoffMin = time.Second
-	backoffMax = 5 * time.Minute
+	firstBackoff = time.Second
+	lastBackoff  = 5 * time.Minute
 )
 
-// backoff is the pause after so many failures in a row: 1 s, 2 s, 4 s, ... 5 min, up to a quarter more or less, but within these bounds.
-func backoff(failures int) time.Duration {
-	d := backoffMax
-	if failures < 10 {
-		d = min(backoffMin<<max(failures-1, 0), backoffMax)
-	}
-	d = d - d/4 + rand.N(d/2)
-	return min(max(d, backoffMin), backoffMax)
+// backoff is the wait after the attempts so far: 1, 2, 4, ... 256, 300, 300 s, each up to a fifth shorter so that many do
+// not come back at once.
+func backoff(attempts int) time.Duration {
+	d := min(firstBackoff<<min(max(attempts-1, 0), 9), lastBackoff)
+	return d - rand.N(d/5)
 }

@@ -2,140 +2,166 @@ package delivery
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
+	"log/slog"
+	"time"
 
+	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/markup"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
-// errEmpty is of a text that shows nothing, which Telegram would refuse.
-var errEmpty = &telegram.Error{Method: "sendMessage", Reason: telegram.EmptyText, Description: "the text is empty"}
-
-// next is the part to be sent: as many have arrived as there are message IDs. Splitting is the same at each start, so a
-// restart goes on where it was.
-func (a *attempt) next() (part markup.Text, last bool, err error) {
-	if a.parts == nil {
-		a.parts = a.job.Content.Text.Split(markup.MaxText, markup.MaxText)
-	}
-	i := len(a.job.TelegramMessageIDs)
-	switch {
-	case len(a.parts) == 0:
-		return part, false, errEmpty
-	case i >= len(a.parts):
-		return part, true, nil // not reached: what has all its parts is sent
-	}
-	return a.parts[i], i == len(a.parts)-1, nil
+// work is a delivery on its way.
+type work struct {
+	job     relay.Job
+	parts   []markup.Text  // made at the first attempt
+	form    form           // what Telegram would not take
+	flowing bool           // the last request was answered well, so that the next is no new attempt
+	outcome *relay.Outcome // to be stored before anything else happens
 }
 
-// extras are those that the message has and that were not dropped.
-func (a *attempt) extras() extras {
-	var has extras
-	c := &a.job.Content
-	if len(c.Text.Entities) > 0 {
-		has |= entities
-	}
-	if len(c.ReplyMarkup) > 0 {
-		has |= replyMarkup
-	}
-	if len(c.LinkPreviewOptions) > 0 {
-		has |= linkPreview
-	}
-	if a.job.MessageThreadID != 0 {
-		has |= thread
-	}
-	return has &^ a.dropped
+// underWay reports whether a part has arrived: the others must follow before any other message.
+func (w *work) underWay() bool { return len(w.job.TelegramMessageIDs) > 0 }
+
+// outcomeOf begins an outcome with what is so far.
+func (w *work) outcomeOf(s relay.State, now time.Time) *relay.Outcome {
+	return &relay.Outcome{Delivery: w.job.ID, State: s, Attempts: w.job.Attempts, TelegramMessageIDs: w.job.TelegramMessageIDs, At: now}
 }
 
-// params are sendMessage's for a part; the buttons stand under the last.
-func (a *attempt) params(part markup.Text, last bool) telegram.SendMessage {
-	c, left := &a.job.Content, a.extras()
+// expire ends a delivery that is too old.
+func (w *work) expire(now time.Time) {
+	w.outcome = w.outcomeOf(relay.Expired, now)
+	w.outcome.Reason, w.outcome.LastError = w.job.Reason, w.job.LastError
+	if w.outcome.Reason == "" {
+		w.outcome.Reason = "too_old"
+	}
+}
+
+// sender does the requests.
+type sender struct {
+	client *telegram.Client
+	log    *slog.Logger
+}
+
+// send makes one request: the next part. It leaves the outcome in w, or none where the same part is to be sent again in
+// another form. The error is nil after a success.
+func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
+	if w.parts == nil {
+		w.parts = w.job.Content.Text.Split(markup.MaxText, markup.MaxText)
+	}
+	if len(w.job.TelegramMessageIDs) >= len(w.parts) {
+		return "", w.nothingToSend()
+	}
+	if !w.flowing {
+		w.job.Attempts++
+	}
+	m, err := s.client.SendMessage(ctx, w.request())
+	w.flowing = err == nil
+	if err == nil {
+		w.arrived(m.MessageID)
+		return "", nil
+	}
+	failed, ok := errors.AsType[*telegram.Error](err)
+	if !ok {
+		failed = &telegram.Error{Method: "sendMessage", Reason: telegram.OutcomeUnknown, Err: err}
+	}
+	a, f := react(failed, w.form)
+	if !w.has(a) {
+		a = drop
+	}
+	s.failed(w, a, f, failed)
+	return a, failed
+}
+
+// nothingToSend ends a text without anything to see, or one whose parts have all arrived before a crash.
+func (w *work) nothingToSend() *telegram.Error {
+	now := time.Now()
+	if w.underWay() {
+		w.outcome = w.outcomeOf(relay.Sent, now)
+		return nil
+	}
+	w.outcome = w.outcomeOf(relay.Failed, now)
+	w.outcome.Reason, w.outcome.LastError = string(telegram.EmptyText), "the text has nothing to see"
+	return nil
+}
+
+// request is the next part as sendMessage takes it. The buttons stand under the last.
+func (w *work) request() telegram.SendMessage {
+	n, c := len(w.job.TelegramMessageIDs), &w.job.Content
 	p := telegram.SendMessage{
-		ChatID: a.job.ChatID, Text: part.Text,
-		DisableNotification: c.DisableNotification, ProtectContent: c.ProtectContent,
+		ChatID: w.job.ChatID, MessageThreadID: w.job.MessageThreadID, Text: w.parts[n].Text, Entities: w.parts[n].Entities,
+		LinkPreviewOptions: c.LinkPreviewOptions, DisableNotification: c.DisableNotification, ProtectContent: c.ProtectContent,
 	}
-	if left&entities != 0 {
-		p.Entities = part.Entities
+	if n == len(w.parts)-1 && !w.form.noButtons {
+		p.ReplyMarkup = c.ReplyMarkup
 	}
-	if left&linkPreview != 0 {
-		p.LinkPreviewOptions = c.LinkPreviewOptions
+	if w.form.plain {
+		p.Entities = nil
 	}
-	if left&thread != 0 {
-		p.MessageThreadID = a.job.MessageThreadID
-	}
-	if left&replyMarkup != 0 && last {
-		p.ReplyMarkup = usableMarkup(c.ReplyMarkup)
+	if w.form.noTopic {
+		p.MessageThreadID = 0
 	}
 	return p
 }
 
-// send makes the request for the next part, once. whole reports whether it was the last.
-func (e *Engine) send(ctx context.Context, a *attempt) (messageID int64, whole bool, failed *telegram.Error) {
-	part, last, err := a.next()
-	var m *telegram.Message
-	if err == nil {
-		e.o.Outbox.Sending(a.job.ID)
-		m, err = e.o.Client.SendMessage(ctx, a.params(part, last))
+// has reports whether the part has what an action would leave out.
+func (w *work) has(a action) bool {
+	p := w.request()
+	switch a {
+	case plain:
+		return len(p.Entities) > 0
+	case noButtons:
+		return len(p.ReplyMarkup) > 0
+	case noTopic:
+		return p.MessageThreadID != 0
 	}
-	if err == nil {
-		return m.MessageID, last, nil
-	}
-	failed, ok := errors.AsType[*telegram.Error](err)
-	if !ok {
-		failed = &telegram.Error{Method: "sendMessage", Reason: telegram.OutcomeUnknown, Description: "failed", Err: err} // not reached
-	}
-	return 0, false, failed
+	return true
 }
 
-// usableMarkup is a reply_markup without the buttons that Telegram would refuse, and with them the whole message; nil if
-// none is left. What is no inline keyboard stays as it is.
-func usableMarkup(raw json.RawMessage) json.RawMessage {
-	var keyboard map[string]json.RawMessage
-	var rows [][]json.RawMessage
-	if json.Unmarshal(raw, &keyboard) != nil || json.Unmarshal(keyboard["inline_keyboard"], &rows) != nil {
-		return raw
+// arrived notes a part. With several parts each is stored, so that a restart goes on with the next.
+func (w *work) arrived(messageID int64) {
+	w.job.TelegramMessageIDs = append(w.job.TelegramMessageIDs[:len(w.job.TelegramMessageIDs):len(w.job.TelegramMessageIDs)], messageID)
+	w.job.NotBefore = time.Time{}
+	state := relay.Sent
+	if len(w.job.TelegramMessageIDs) < len(w.parts) {
+		state = relay.Queued
 	}
-	var kept [][]json.RawMessage
-	dropped := false
-	for _, row := range rows {
-		var usable []json.RawMessage
-		for _, b := range row {
-			if usableButton(b) {
-				usable = append(usable, b)
-			} else {
-				dropped = true
-			}
-		}
-		if len(usable) > 0 {
-			kept = append(kept, usable)
-		}
-	}
-	switch {
-	case len(kept) == 0:
-		return nil
-	case !dropped:
-		return raw
-	}
-	keyboard["inline_keyboard"], _ = json.Marshal(kept) // raw JSON that was read
-	raw, _ = json.Marshal(keyboard)
-	return raw
+	w.outcome = w.outcomeOf(state, time.Now())
 }
 
-// maxCallbackData is InlineKeyboardButton.callback_data's limit, in bytes.
-const maxCallbackData = 64
+// failed makes the outcome of a failed attempt.
+func (s *sender) failed(w *work, a action, f form, e *telegram.Error) {
+	now := time.Now()
+	o := w.outcomeOf(relay.Queued, now)
+	o.Reason, o.LastError = string(e.Reason), lastError(e)
+	w.job.Reason, w.job.LastError = o.Reason, o.LastError
+	switch a {
+	case plain, noButtons, noTopic:
+		w.form = f
+		s.log.Warn("Telegram refused a part of a message; sending it without", "delivery", w.job.ID, "reason", e.Reason, "error", e)
+		return
+	case wait:
+		o.NotBefore = now.Add(e.RetryAfter)
+	case again:
+		o.NotBefore = now.Add(backoff(w.job.Attempts))
+	case move:
+		o.ChatID, o.MigrateTo = w.job.ChatID, e.MigrateToChatID
+	case dead:
+		o.State, o.ChatID, o.ChatState = relay.Failed, w.job.ChatID, chatState(e.Reason, w.job.ChatID)
+	case drop:
+		o.State = relay.Failed
+	}
+	if e.Reason == telegram.NoRights && w.job.Attempts == 1 {
+		s.log.Warn("the bot may not write in a chat; trying until the delivery expires", "chat_id", w.job.ChatID, "error", e)
+	}
+	s.log.Debug("an attempt failed", "delivery", w.job.ID, "attempts", w.job.Attempts, "action", a, "error", e)
+	w.outcome = o
+}
 
-func usableButton(raw json.RawMessage) bool {
-	var b struct {
-		Text         string  `json:"text"`
-		URL          *string `json:"url"`
-		CallbackData *string `json:"callback_data"`
+// lastError is what is kept: Telegram's words, else what happened on the way.
+func lastError(e *telegram.Error) string {
+	if e.Description == "" && e.Err != nil {
+		return e.Err.Error()
 	}
-	if json.Unmarshal(raw, &b) != nil || b.Text == "" {
-		return false
-	}
-	if b.URL != nil {
-		_, err := markup.CheckURL(*b.URL)
-		return err == nil
-	}
-	return b.CallbackData == nil || len(*b.CallbackData) >= 1 && len(*b.CallbackData) <= maxCallbackData
+	return e.Description
 }

@@ -15,6 +15,8 @@ import (
 	"regexp"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tgrelay/tgrelay/relay"
 )
 
@@ -36,16 +38,21 @@ type Options struct {
 	Username func() string // the bot's, without @; empty while Telegram has never been reached
 	LinkURL  string        // base of deep links, https://t.me
 	TTL      time.Duration // of links whose request names none
+
+	Registerer prometheus.Registerer
 }
 
 // Desk makes and redeems links. Its methods are safe for concurrent use.
 type Desk struct {
 	Options
 	guesses *guesses
+	events  *prometheus.CounterVec
 }
 
 // New returns a Desk.
-func New(o Options) *Desk { return &Desk{Options: o, guesses: newGuesses()} }
+func New(o Options) *Desk {
+	return &Desk{Options: o, guesses: newGuesses(), events: newEvents(o.Registerer)}
+}
 
 // Request asks for a link.
 type Request struct {
@@ -85,6 +92,7 @@ func (d *Desk) Make(ctx context.Context, r Request) (*Link, error) {
 	if err := d.Links.CreateLink(ctx, &link, Hash(token)); err != nil {
 		return nil, fmt.Errorf("make link: %w", err)
 	}
+	d.events.WithLabelValues(eventCreated).Inc()
 	return &Link{Link: link, URL: d.deepLink(bot, r.Target, token), StartCommand: startCommand(bot, r.Target, token)}, nil
 }
 
@@ -143,18 +151,36 @@ func startCommand(bot string, target relay.Target, token string) string {
 // relay.CodeRateLimited for a person who brought too many wrong tokens, and the storage's.
 func (d *Desk) Redeem(ctx context.Context, token string, userID int64, r relay.Redemption) (*relay.Redeemed, error) {
 	if wait := d.guesses.wait(userID, r.At); wait > 0 {
+		d.events.WithLabelValues(eventSlowed).Inc()
 		return nil, &relay.Error{Code: relay.CodeRateLimited, RetryAfter: wait}
 	}
 	if !startParameter.MatchString(token) {
-		d.guesses.wrong(userID, r.At)
+		d.wrong(userID, r.At)
 		return nil, &relay.Error{Code: relay.CodeLinkNotOpen}
 	}
 	r.Token = Hash(token)
 	redeemed, err := d.Links.Redeem(ctx, r)
-	if relay.ErrorCode(err) == relay.CodeLinkNotOpen {
-		d.guesses.wrong(userID, r.At)
+	switch {
+	case err == nil && !redeemed.Already:
+		d.events.WithLabelValues(eventRedeemed).Inc()
+	case relay.ErrorCode(err) == relay.CodeLinkNotOpen:
+		d.wrong(userID, r.At)
 	}
 	return redeemed, err
+}
+
+// Revoke ends an open link. Error: relay.CodeNotFound.
+func (d *Desk) Revoke(ctx context.Context, id relay.ID) error {
+	err := d.Links.Revoke(ctx, id, time.Now())
+	if err == nil {
+		d.events.WithLabelValues(eventRevoked).Inc()
+	}
+	return err
+}
+
+func (d *Desk) wrong(userID int64, at time.Time) {
+	d.guesses.wrong(userID, at)
+	d.events.WithLabelValues(eventRefused).Inc()
 }
 
 // Hash is what the storage keeps of a token. A plain SHA-256 suffices: the token is as random as a key.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
 )
@@ -39,7 +41,7 @@ func (m *memory) Redeem(_ context.Context, r relay.Redemption) (*relay.Redeemed,
 func newDesk(username string) (*onboarding.Desk, *memory) {
 	m := &memory{links: map[relay.TokenHash]*relay.Link{}}
 	return onboarding.New(onboarding.Options{
-		Links: m, Username: func() string { return username }, LinkURL: "https://t.me", TTL: 24 * time.Hour,
+		Links: m, Username: func() string { return username }, LinkURL: "https://t.me", TTL: 24 * time.Hour, Registerer: prometheus.NewRegistry(),
 	}), m
 }
 

@@ -7,27 +7,38 @@ import (
 	"time"
 )
 
-// backoff is the pause between attempts: 1 s at first, then 2, 4, ... 60 s, each with a jitter of a quarter.
-type backoff struct {
-	next time.Duration
-}
-
+// Waits between tries: 1, 2, 4, 8, 16, 32, 60, 60 s, each up to a fifth shorter so that many do not come back at once.
 const (
-	backoffMin = time.Second
-	backoffMax = time.Minute
+	firstWait = time.Second
+	lastWait  = time.Minute
 )
 
-func newBackoff() *backoff { return &backoff{next: backoffMin} }
+// backoff counts the tries that failed in a row.
+type backoff struct{ tries int }
 
-func (b *backoff) reset() { b.next = backoffMin }
+// sleep waits for its turn, atLeast as long as told. The error is that of ctx.
+func (b *backoff) sleep(ctx context.Context, atLeast time.Duration) error {
+	wait := min(firstWait<<min(b.tries, 6), lastWait)
+	b.tries++
+	wait -= rand.N(wait / 5)
+	return sleep(ctx, max(wait, atLeast))
+}
 
-// after waits after a failure, no shorter than Telegram asks for. It reports false when ctx ended first.
-func (b *backoff) after(ctx context.Context, err error) bool {
-	d := b.next - b.next/4 + rand.N(b.next/2)
-	d = min(max(d, backoffMin), backoffMax)
-	b.next = min(b.next*2, backoffMax)
-	if e, ok := errors.AsType[*Error](err); ok {
-		d = max(d, e.RetryAfter)
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	return sleep(ctx, d)
+}
+
+// retryAfterOf is how long an error asks to wait, zero for most.
+func retryAfterOf(err error) time.Duration {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.RetryAfter
+	}
+	return 0
 }

@@ -1,26 +1,24 @@
-// Package telegram speaks the Bot API: calls whose errors are classified, long polling, the webhook's handler, and whether
-// Telegram is in reach.
+// Package telegram speaks the Bot API: calls with classified errors, long polling, the webhook, and whether Telegram can be
+// reached.
 //
-// It promises that the bot token never shows in an error, a log or an answer; that an error tells "not sent" from "outcome
-// unknown", since Telegram knows no idempotency key; and that an update is acknowledged only after it was handled.
-// It keeps nothing on disk. It retries only what asks Telegram for something of its own accord (updates, the webhook, the
-// bot's name); a failed send is returned, and package delivery decides.
+// It promises that an update is acknowledged only after it was handled, that the bot token appears in no error and no log,
+// and that a failed call tells whether the request can have had an effect (NotSent) or nobody knows (OutcomeUnknown,
+// ServerError, BadAnswer): the Bot API has no idempotency key. A call is made once; whoever calls decides about another try
+// by the Reason of the *Error. Redirects are not followed. Nothing is kept on disk.
 package telegram
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,204 +26,151 @@ import (
 	"github.com/tgrelay/tgrelay/relay/secret"
 )
 
-// DefaultAPIURL is where the hosted Bot API stands.
+// DefaultAPIURL is the hosted Bot API.
 const DefaultAPIURL = "https://api.telegram.org"
 
-const (
-	// callTimeout is for a whole call: Telegram itself may hold a send for some 60 s while it waits out a short flood limit.
-	callTimeout = 60 * time.Second
-	// uploadTimeout is for a call that carries a file, of 50 MB at most.
-	uploadTimeout = 5 * time.Minute
-	// probeTimeout is for a call whose only purpose is to learn whether Telegram answers.
-	probeTimeout = 8 * time.Second
-	// maxAnswer bounds an answer, in bytes: getUpdates' are cut at about 4 MiB by Telegram.
-	maxAnswer = 16 << 20
-)
+// callTimeout bounds a call. The Bot API server may hold a send for about 60 s to wait out a flood limit, and getUpdates
+// for 50 s.
+const callTimeout = 75 * time.Second
 
-// Options are what a Client needs. Only Token is required.
+// Options are what a Client needs.
 type Options struct {
 	Token      secret.Value
-	APIURL     string                // of a Bot API server; empty: DefaultAPIURL
-	ProxyURL   secret.Value          // http, https or socks5; may hold a password; empty: none
-	Transport  http.RoundTripper     // instead of the network; ProxyURL has no effect then
-	Log        *slog.Logger          // nil: none
-	Registerer prometheus.Registerer // nil: the metrics are not registered
+	APIURL     string            // empty: DefaultAPIURL
+	ProxyURL   secret.Value      // http, https or socks5, may hold a password; empty: as the environment says
+	Transport  http.RoundTripper // nil: one of its own, through the proxy
+	Log        *slog.Logger      // nil: none
+	Registerer prometheus.Registerer
 }
 
-// Client calls the Bot API as one bot. Its methods are safe for concurrent use; their errors are *Error.
+// Client calls the Bot API for one bot. It is safe for concurrent use.
 type Client struct {
+	base      *url.URL
 	token     secret.Value
-	base      *url.URL // without user info
-	user      *url.Userinfo
 	transport http.RoundTripper
-	redact    redactor
+	hide      *strings.Replacer
 	log       *slog.Logger
 	metrics   *metrics
 	health    health
-	me        atomic.Pointer[User]
-	closed    atomic.Int64 // Unix nanoseconds: until then Telegram wants no call at all
 }
 
-var tokenForm = regexp.MustCompile(`^[0-9A-Za-z:_-]{1,256}$`)
-
-// New returns a Client. It asks Telegram for nothing.
+// New makes a client; it does not call. An error says what is wrong with the options.
 func New(o Options) (*Client, error) {
 	if o.Token.IsZero() {
-		return nil, errors.New("there is no bot token: ask @BotFather for one")
+		return nil, errors.New("telegram: no bot token: set token_file or token_env in [telegram]")
 	}
-	if !tokenForm.MatchString(o.Token.Reveal()) {
-		return nil, errors.New("the bot token has a character that no token has: it looks like 123456:AA…, as @BotFather gives it")
-	}
-	base, err := parseURL("Bot API", cmpOr(o.APIURL, DefaultAPIURL), "http", "https")
+	base, err := parseURL("api_url", cmp.Or(o.APIURL, DefaultAPIURL), "http", "https")
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
-		token: o.Token, base: base, user: base.User, transport: o.Transport, log: o.Log, metrics: newMetrics(o.Registerer),
-		redact: newRedactor(o.Token, password(base)),
-	}
-	base.User = nil
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
+		base: base, token: o.Token, transport: o.Transport, hide: hiding(o.Token.Reveal()),
+		log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), metrics: newMetrics(o.Registerer),
 	}
 	if c.transport == nil {
-		return c, c.useNetwork(o.ProxyURL)
+		c.transport, err = newTransport(o.ProxyURL)
 	}
-	return c, nil
+	return c, err
 }
 
-func cmpOr(s, instead string) string {
-	if s == "" {
-		return instead
-	}
-	return s
-}
-
-// parseURL does not pass on net/url's error, which shows the whole URL.
-func parseURL(what, raw string, schemes ...string) (*url.URL, error) {
-	u, err := url.Parse(strings.TrimRight(raw, "/"))
-	if err != nil || u.Hostname() == "" || !slices.Contains(schemes, u.Scheme) {
-		return nil, fmt.Errorf("the address of the %s cannot be read: want %s://host:port", what, strings.Join(schemes, ":// or "))
-	}
-	return u, nil
-}
-
-func password(u *url.URL) secret.Value {
-	word, _ := u.User.Password()
-	return secret.New(word)
-}
-
-// useNetwork makes the transport. HTTP/1.1 only: with it "nothing was written" is known for certain, and one lost packet
-// holds up one call instead of all.
-func (c *Client) useNetwork(proxyURL secret.Value) error {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	t := &http.Transport{
-		Protocols: protocols, DialContext: dialer.DialContext, TLSHandshakeTimeout: 10 * time.Second, DisableCompression: true,
-		MaxIdleConnsPerHost: 256, IdleConnTimeout: 45 * time.Second, // shorter than a server's: what the server closes first may cost an outcome
-	}
-	if !proxyURL.IsZero() {
-		proxy, err := parseURL("proxy (telegram.proxy_url)", proxyURL.Reveal(), "http", "https", "socks5")
-		if err != nil {
-			return err
+// parseURL does not show the URL in its error: it may hold a password.
+func parseURL(name, text string, schemes ...string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err == nil && u.Host != "" {
+		for _, s := range schemes {
+			if u.Scheme == s {
+				return u, nil
+			}
 		}
-		c.redact = newRedactor(c.token, password(&url.URL{User: c.user}), password(proxy))
-		t.Proxy = http.ProxyURL(proxy)
 	}
-	c.transport = t
-	return nil
+	return nil, fmt.Errorf("telegram: %s is no URL that begins with %s://", name, strings.Join(schemes, ":// or "))
 }
 
-// Redact takes the bot token, in any percent-encoding, out of a text.
-func (c *Client) Redact(s string) string { return c.redact.text(s) }
-
-// request is one call.
-type request struct {
-	method  string
-	params  any
-	files   []part
-	timeout time.Duration // 0: callTimeout
-	result  any           // pointer; nil: only success matters
-	lenient bool          // an odd result is no error: the call has acted
-}
-
-// call makes the request, once. The error is an *Error or nil.
-func (c *Client) call(ctx context.Context, r request) error {
-	body, contentType, err := encode(r)
+// newTransport speaks HTTP/1.1: a broken connection then takes one request with it and not all that are under way.
+func newTransport(proxy secret.Value) (*http.Transport, error) {
+	t := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     90 * time.Second,
+	}
+	if proxy.IsZero() {
+		return t, nil
+	}
+	u, err := parseURL("proxy_url", proxy.Reveal(), "http", "https", "socks5", "socks5h")
 	if err != nil {
-		return &Error{Method: r.method, Reason: BadRequest, Description: "the parameters cannot be written as JSON", Err: c.redact.error(err)}
+		return nil, err
 	}
-	if r.timeout == 0 {
-		r.timeout = callTimeout
+	t.Proxy = http.ProxyURL(u)
+	return t, nil
+}
+
+// hiding replaces the token and its secret half, plain or escaped, by a placeholder.
+func hiding(token string) *strings.Replacer {
+	var pairs []string
+	for _, s := range []string{token, url.PathEscape(token), url.QueryEscape(token)} {
+		pairs = append(pairs, s, "[secret]")
 	}
+	if _, half, ok := strings.Cut(token, ":"); ok && len(half) >= 8 {
+		pairs = append(pairs, half, "[secret]")
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// call makes one call with a JSON body. result may be nil. Every error is an *Error.
+func (c *Client) call(ctx context.Context, method string, params, result any) error {
+	body := []byte("{}")
+	if params != nil {
+		var err error
+		if body, err = json.Marshal(params); err != nil {
+			return &Error{Method: method, Reason: NotSent, Err: fmt.Errorf("encode: %w", err)}
+		}
+	}
+	return c.post(ctx, method, "application/json", body, result)
+}
+
+func (c *Client) post(ctx context.Context, method, contentType string, body []byte, result any) error {
 	start := time.Now()
-	limited, cancel := context.WithTimeout(ctx, r.timeout)
+	timed, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	failed := c.exchange(limited, r, body, contentType)
-	c.observe(ctx, r.method, time.Since(start), failed)
-	if failed != nil {
-		return failed
+	failed := c.exchange(timed, method, contentType, body, result)
+	c.metrics.called(method, time.Since(start), failed)
+	if failed == nil {
+		c.health.answered()
+		return nil
 	}
-	return nil
+	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) { // otherwise the caller gave up: that says nothing
+		c.health.failed(start, failed)
+	}
+	return failed
 }
 
-// observe counts and feeds the health. What the caller itself called off says nothing about Telegram.
-func (c *Client) observe(ctx context.Context, method string, took time.Duration, failed *Error) {
-	c.metrics.call(method, took, failed)
-	if failed != nil && failed.Reason == RateLimited && !aboutChat(method) {
-		c.closed.Store(time.Now().Add(failed.RetryAfter).UnixNano())
-	}
-	if failed == nil || ctx.Err() == nil {
-		c.health.note(time.Now(), failed)
-	}
-}
-
-// aboutChat reports whether a limit on the method may be one chat's.
-func aboutChat(method string) bool {
-	return strings.HasPrefix(method, "send") || strings.HasPrefix(method, "edit") || strings.HasPrefix(method, "getChat") || method == "leaveChat"
-}
-
-// ClosedUntil is the end of the wait that Telegram asked for (retry_after) in answer to a call that is about no chat: until
-// then the bot is to send nothing. It may be past or zero.
-func (c *Client) ClosedUntil() time.Time {
-	if ns := c.closed.Load(); ns != 0 {
-		return time.Unix(0, ns)
-	}
-	return time.Time{}
-}
-
-func (c *Client) exchange(ctx context.Context, r request, body []byte, contentType string) *Error {
-	var p progress
-	req, err := http.NewRequestWithContext(p.trace(ctx), http.MethodPost, c.base.String(), bytes.NewReader(body))
+func (c *Client) exchange(ctx context.Context, method, contentType string, body []byte, result any) *Error {
+	var w written
+	req, err := http.NewRequestWithContext(w.trace(ctx), http.MethodPost, c.base.String(), bytes.NewReader(body))
 	if err != nil {
-		return c.lost(r, &p, err)
+		return &Error{Method: method, Reason: NotSent, Err: c.clean(err)}
 	}
-	req.URL.Path += "/bot" + c.token.Reveal() + "/" + r.method
+	req.URL.Path = strings.TrimRight(c.base.Path, "/") + "/bot" + c.token.Reveal() + "/" + method
+	req.URL.RawPath = ""
 	req.Header.Set("Content-Type", contentType)
-	if c.user != nil {
-		word, _ := c.user.Password()
-		req.SetBasicAuth(c.user.Username(), word)
+	if password, ok := c.base.User.Password(); ok {
+		req.SetBasicAuth(c.base.User.Username(), password)
 	}
-	// Not http.Client: it would follow redirects, with the token, and put the URL into its errors.
 	resp, err := c.transport.RoundTrip(req)
 	if err != nil {
-		return c.lost(r, &p, err)
+		return &Error{Method: method, Reason: w.reason(err), Err: c.clean(err)}
 	}
 	defer resp.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil && resp.StatusCode == http.StatusOK {
-		p.answered = true
-		return c.lost(r, &p, err)
-	}
-	return c.read(r, resp, content)
+	return c.read(method, resp, result)
 }
 
-// lost is the error of a request that got no whole answer.
-func (c *Client) lost(r request, p *progress, err error) *Error {
-	e := &Error{Method: r.method, Reason: OutcomeUnknown, Description: "no answer, and whether the request acted is unknown", Err: c.redact.error(err)}
-	if p.unsent(err) {
-		e.Reason, e.Description = NotSent, "the request did not reach Telegram"
+// clean takes the token out of an error, which costs what the error wraps.
+func (c *Client) clean(err error) error {
+	text := err.Error()
+	if hidden := c.hide.Replace(text); hidden != text {
+		return errors.New(hidden)
 	}
-	return e
+	return err
 }

@@ -1,69 +1,140 @@
 package telegram
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
 
-// Error is a call that failed. Neither it nor what it wraps holds the bot token.
+// Reason is why a call failed, for programs: a closed set, matched on code and parameters first and on parts of the
+// description second, since the Bot API's texts are subject to change.
+type Reason string
+
+// The reasons. Where a person can mend it, Error's text says how.
+const (
+	RateLimited    Reason = "rate_limited"    // wait RetryAfter
+	Blocked        Reason = "blocked"         // the person blocked the bot
+	Deactivated    Reason = "deactivated"     // the account is gone
+	NotStarted     Reason = "not_started"     // the person never pressed Start
+	IsBot          Reason = "is_bot"          // bots cannot write to bots
+	ChatNotFound   Reason = "chat_not_found"  // unknown ID, or never met
+	Kicked         Reason = "kicked"          // removed from the group or channel and banned
+	NotMember      Reason = "not_member"      // not in the group or channel
+	ChatDeleted    Reason = "chat_deleted"    // the group is gone
+	Migrated       Reason = "migrated"        // the group became the supergroup MigrateToChatID
+	NoRights       Reason = "no_rights"       // the bot may not write in the group or channel
+	TopicNotFound  Reason = "topic_not_found" // wrong or deleted topic
+	TopicClosed    Reason = "topic_closed"    // and the bot may not manage topics
+	EmptyText      Reason = "empty_text"      // nothing to see
+	TooLong        Reason = "too_long"        // text or caption
+	BadEntities    Reason = "bad_entities"    // markup or entities that Telegram refuses
+	BadEncoding    Reason = "bad_encoding"    // no UTF-8
+	BadButtons     Reason = "bad_buttons"     // reply_markup that Telegram refuses
+	ReplyNotFound  Reason = "reply_not_found" // the message to be replied to, or its quote
+	NotEditable    Reason = "not_editable"    // the message is gone or not the bot's own
+	NotModified    Reason = "not_modified"    // the edit changes nothing: as good as done
+	NotDeletable   Reason = "not_deletable"   // too old or no right
+	AlreadyDeleted Reason = "already_deleted" // as good as done
+	QueryTooOld    Reason = "query_too_old"   // the press of a button was answered late
+	BadMedia       Reason = "bad_media"       // a file, photo or URL of one
+	TooLarge       Reason = "too_large"       // the request (413)
+	Refused        Reason = "refused"         // another 400: this request will never work
+	BadToken       Reason = "bad_token"       // 401, or 404 without a method: revoked or wrong
+	MethodMissing  Reason = "method_missing"  // the Bot API server is too old
+	Misdirected    Reason = "misdirected"     // a self-hosted server that does not serve this token (421)
+	Conflict       Reason = "conflict"        // a second poller, or a webhook (409)
+	ServerError    Reason = "server_error"    // 5xx: the outcome is unknown
+	BadAnswer      Reason = "bad_answer"      // no Bot API answer: the outcome is unknown
+	NotSent        Reason = "not_sent"        // failed before the request was written
+	OutcomeUnknown Reason = "outcome_unknown" // failed after the request was written, before an answer
+)
+
+// Reasons are all reasons.
+var Reasons = []Reason{
+	RateLimited, Blocked, Deactivated, NotStarted, IsBot, ChatNotFound, Kicked, NotMember, ChatDeleted, Migrated, NoRights,
+	TopicNotFound, TopicClosed, EmptyText, TooLong, BadEntities, BadEncoding, BadButtons, ReplyNotFound, NotEditable, NotModified,
+	NotDeletable, AlreadyDeleted, QueryTooOld, BadMedia, TooLarge, Refused, BadToken, MethodMissing, Misdirected, Conflict,
+	ServerError, BadAnswer, NotSent, OutcomeUnknown,
+}
+
+// Error is a failed call. Neither it nor anything it wraps holds the token.
 type Error struct {
-	Method          string
-	Code            int    // error_code, or the HTTP status of an answer that is not the Bot API's; 0: there was no answer
-	Description     string // Telegram's, or our own where it gave none
-	Reason          Reason
-	RetryAfter      time.Duration // with RateLimited: 1 s or more
-	MigrateToChatID int64         // with Migrated; 0 where Telegram did not say
-	Err             error         // of the network; may be nil
+	Method          string        // sendMessage
+	Code            int           // HTTP status; 0 without an answer
+	Description     string        // Telegram's, or what was wrong with the answer
+	Reason          Reason        // never empty
+	RetryAfter      time.Duration // with RateLimited, at least 1 s
+	MigrateToChatID int64         // with Migrated
+	Err             error         // with NotSent, OutcomeUnknown and BadAnswer
 }
 
 func (e *Error) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "telegram %s: ", e.Method)
+	s := e.Method
 	if e.Code != 0 {
-		fmt.Fprintf(&b, "%d ", e.Code)
+		s += fmt.Sprintf(": %d", e.Code)
 	}
-	b.WriteString(e.Description)
+	if e.Description != "" {
+		s += ": " + e.Description
+	}
 	if e.Err != nil {
-		fmt.Fprintf(&b, ": %v", e.Err)
+		s += ": " + e.Err.Error()
 	}
-	return b.String()
+	if hint := hints[e.Reason]; hint != "" {
+		s += ": " + hint
+	}
+	return s
 }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Unknown reports whether the request may have acted although it failed: sending it again may send it twice.
-func (e *Error) Unknown() bool {
-	switch e.Reason {
-	case ServerError, BadAnswer, OutcomeUnknown:
-		return true
-	}
-	return false
+var hints = map[Reason]string{
+	BadToken:       "the bot token is wrong or revoked (or api_url leads elsewhere): get the token from @BotFather and put it into [telegram]",
+	MethodMissing:  "update the Bot API server at api_url",
+	Misdirected:    "the Bot API server at api_url does not serve this bot: see its --filter",
+	Conflict:       "another program uses this bot's token: stop it, or give it a bot of its own",
+	BadAnswer:      "what answers at api_url is no Bot API server, or a gateway stands before it",
+	NotSent:        "cannot reach the Bot API: check the network, api_url and proxy_url",
+	NoRights:       "give the bot the right to send messages in this chat",
+	OutcomeUnknown: "the connection broke before the answer",
 }
 
-// Outage reports whether the failure is not about this request: any other would have failed alike, until Telegram, the
-// network or the token is mended.
-func (e *Error) Outage() bool {
-	return e.Reason == Unauthorized || e.Reason == NotSent || e.Unknown()
-}
-
-// Remedy is a sentence that tells a person what to do; empty where the description says it all.
-func (e *Error) Remedy() string {
-	switch e.Reason {
-	case Unauthorized:
-		return "Telegram refuses the bot token: ask @BotFather for the bot's present token (/mybots, API Token) and check telegram.api_url"
-	case Conflict:
-		return "another program receives this bot's updates: stop it, or give this one a bot of its own"
-	case MethodNotFound:
-		return "the Bot API server does not know this method: update it"
-	case NotSent:
-		return "Telegram cannot be reached: check the network, the name server, telegram.api_url and telegram.proxy_url"
-	case OutcomeUnknown:
-		return "Telegram does not answer: check the network and telegram.proxy_url"
-	case BadAnswer:
-		return "what answers is no Bot API: check telegram.api_url and telegram.proxy_url"
-	case ServerError:
-		return "Telegram has trouble of its own: wait, it is tried again"
+// ReasonOf returns the reason of an error of this package, empty for another error.
+func ReasonOf(err error) Reason {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason
 	}
 	return ""
+}
+
+// answer is what is classified: a Bot API answer with ok = false.
+type answer struct {
+	code        int
+	description string
+	retryAfter  time.Duration
+	migrateTo   int64
+}
+
+// classify is the one place that decides what an answer means.
+func classify(a answer) Reason {
+	switch {
+	case a.code == http.StatusTooManyRequests || a.retryAfter > 0:
+		return RateLimited
+	case a.migrateTo != 0:
+		return Migrated
+	}
+	text := strings.ToLower(a.description)
+	for _, r := range rules {
+		if r.code == a.code && strings.Contains(text, r.part) {
+			return r.reason
+		}
+	}
+	if a.code >= http.StatusInternalServerError {
+		return ServerError
+	}
+	if a.code >= http.StatusBadRequest {
+		return Refused
+	}
+	return BadAnswer
 }

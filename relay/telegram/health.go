@@ -8,123 +8,128 @@ import (
 	"time"
 )
 
+// Telegram counts as failing after 10 s of failed calls. With a probe every 10 s that takes at most 5 s, an outage is known
+// after at most 25 s, and its end after at most 15 s.
 const (
-	// quietAfter is how long a success counts without another; then getMe is asked.
-	quietAfter = 10 * time.Second
-	// downAfter is how long a success outweighs later failures: one slow send does not make Telegram unreachable. With
-	// quietAfter and probeTimeout an outage shows within 15 to 18 s.
-	downAfter = 15 * time.Second
-	// probeWhenDown is the pause between two probes of an outage; with probeTimeout its end shows within 11 s.
-	probeWhenDown = 3 * time.Second
+	probeEvery   = 10 * time.Second
+	probeTimeout = 5 * time.Second
+	failingAfter = 10 * time.Second
 )
 
-// health is what the calls told about Telegram.
+// health is what the calls tell about Telegram.
 type health struct {
-	mu         sync.Mutex
-	answeredAt time.Time // when the Bot API last answered to this token, with whatever
-	failed     *Error    // the outage since; nil: none
-	down       bool      // as it was told in the log
+	mu    sync.Mutex
+	good  time.Time // the last answer that only Telegram gives; zero before the first
+	since time.Time // start of the first call that failed after it; zero while all is well
+	last  *Error    // the last failure
 }
 
-// note takes in the outcome of a call; nil means success.
-func (h *health) note(now time.Time, failed *Error) {
+func (h *health) answered() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if failed != nil && failed.Outage() {
-		h.failed = failed
-		return
-	}
-	h.answeredAt, h.failed = now, nil
+	h.good, h.since, h.last = time.Now(), time.Time{}, nil
 }
 
-func (h *health) check(now time.Time) *Error {
+// failed notes a failed call that began at start.
+func (h *health) failed(start time.Time, err *Error) {
+	if !Unreachable(err) && err.Reason != BadToken && err.Reason != Misdirected {
+		h.answered()
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if start.Before(h.good) {
+		return // a later call has been answered meanwhile
+	}
+	if h.since.IsZero() || start.Before(h.since) {
+		h.since = start
+	}
+	h.last = err
+}
+
+// Unreachable reports whether a call failed on the way, whatever it asked for: another call would have failed too.
+func Unreachable(err error) bool {
+	switch ReasonOf(err) {
+	case ServerError, BadAnswer, NotSent, OutcomeUnknown:
+		return true
+	}
+	return false
+}
+
+// quiet reports whether no call has succeeded for a while.
+func (h *health) quiet() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Since(h.good) >= probeEvery
+}
+
+// Healthy returns nil while Telegram answers, else an error that says why not and what to do.
+func (c *Client) Healthy() error {
+	h := &c.health
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.failed == nil && h.answeredAt.IsZero():
-		return &Error{Method: "getMe", Reason: OutcomeUnknown, Description: "Telegram has not answered yet"}
-	case h.failed == nil:
+	case h.last == nil && h.good.IsZero():
+		return errors.New("telegram has not been reached yet")
+	case h.last == nil:
 		return nil
-	case h.failed.Reason != Unauthorized && !h.answeredAt.IsZero() && now.Sub(h.answeredAt) < downAfter:
-		return nil
+	case h.last.Reason == BadToken || h.last.Reason == Misdirected:
+		return fmt.Errorf("telegram refuses the bot: %w", h.last)
+	case h.good.IsZero() || time.Since(h.since) >= failingAfter:
+		return fmt.Errorf("telegram cannot be reached since %s: %w", h.since.UTC().Format(time.RFC3339), h.last)
 	}
-	return h.failed
+	return nil
 }
 
-func (h *health) quiet(now time.Time) time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return now.Sub(h.answeredAt)
-}
-
-// Healthy tells why Telegram is out of reach or refuses the token, and what to do; nil when it answers. It is true to
-// what happens within 20 s while Watch runs, and to the end of an outage within 11 s.
-func (c *Client) Healthy() error {
-	failed := c.health.check(time.Now())
-	if failed == nil {
-		return nil
-	}
-	if remedy := failed.Remedy(); remedy != "" {
-		return fmt.Errorf("%s (%w)", remedy, failed)
-	}
-	return failed
-}
-
-// Watch keeps Healthy true until ctx ends: it asks getMe when no other call has succeeded for 10 s, and every 3 s during
-// an outage, and logs the beginning and the end of one. It returns nil.
+// Watch asks Telegram whether it is there (getMe) while nothing else shows it, so that Healthy knows. It logs each change
+// once and returns nil at the end of ctx.
 func (c *Client) Watch(ctx context.Context) error {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	well := true
 	for {
-		if quiet := c.health.quiet(time.Now()); quiet < quietAfter && c.health.outage() == nil {
-			if !sleep(ctx, quietAfter-quiet) {
-				return nil
-			}
-			continue
+		if c.health.quiet() {
+			c.probe(ctx)
 		}
-		_, err := c.getMe(ctx, probeTimeout)
-		c.tell()
-		pause := time.Duration(0)
-		if e, ok := errors.AsType[*Error](err); ok {
-			pause = max(probeWhenDown, e.RetryAfter)
+		if ctx.Err() == nil {
+			well = c.report(well)
 		}
-		if !sleep(ctx, pause) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
 			return nil
 		}
 	}
 }
 
-func (h *health) outage() *Error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.failed
+func (c *Client) probe(ctx context.Context) {
+	timed, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	_, _ = c.GetMe(timed) // the call itself notes how it went
 }
 
-// tell logs a change of health.
-func (c *Client) tell() {
+// report logs a change of state and returns the state.
+func (c *Client) report(well bool) bool {
 	err := c.Healthy()
-	h := &c.health
-	h.mu.Lock()
-	changed := h.down != (err != nil)
-	h.down = err != nil
-	h.mu.Unlock()
 	switch {
-	case changed && err != nil:
-		c.log.Error("no message gets through; all of them wait", "error", err)
-	case changed:
-		c.log.Info("Telegram answers again")
+	case err != nil && well:
+		c.log.Error("Telegram does not work", "error", err)
+	case err == nil && !well:
+		c.log.Info("Telegram works again")
 	}
+	return err == nil
 }
 
-// sleep reports whether it slept to the end; false: ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
+// Bot asks who the bot is (getMe), again and again until Telegram answers. The error is that of ctx.
+func (c *Client) Bot(ctx context.Context) (*User, error) {
+	var wait backoff
+	for {
+		user, err := c.GetMe(ctx)
+		if err == nil {
+			return user, nil
+		}
+		if err := wait.sleep(ctx, retryAfterOf(err)); err != nil {
+			return nil, err
+		}
 	}
 }

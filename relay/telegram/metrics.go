@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 type metrics struct {
@@ -15,47 +16,48 @@ type metrics struct {
 	lastUpdate prometheus.Gauge
 }
 
+// newMetrics registers with r; nil counts in vain.
 func newMetrics(r prometheus.Registerer) *metrics {
-	m := &metrics{
-		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+	f := promauto.With(r)
+	return &metrics{
+		requests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "tgrelay_telegram_requests_total",
-			Help: "Calls of the Bot API by method and code: error_code (200 for success), or not_sent or outcome_unknown where no answer came.",
+			Help: "Calls of the Bot API by method and HTTP status; not_sent or outcome_unknown where there was no answer.",
 		}, []string{"method", "code"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		duration: f.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "tgrelay_telegram_request_duration_seconds",
-			Help:    "How long calls of the Bot API took. getUpdates waits up to 50 s for an update; a send may be held up by Telegram for 60 s.",
-			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+			Help:    "How long calls of the Bot API took. getUpdates waits for updates.",
+			Buckets: []float64{.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"method"}),
-		retryAfter: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "tgrelay_telegram_retry_after_seconds_total", Help: "Sum of the waits that Telegram asked for (retry_after).",
+		retryAfter: f.NewCounter(prometheus.CounterOpts{
+			Name: "tgrelay_telegram_retry_after_seconds_total",
+			Help: "Seconds of waiting that Telegram asked for (retry_after).",
 		}),
-		updates: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tgrelay_telegram_updates_total", Help: "Updates received from Telegram by type.",
+		updates: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "tgrelay_telegram_updates_total",
+			Help: "Updates received, by type.",
 		}, []string{"type"}),
-		lastUpdate: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "tgrelay_telegram_last_update_timestamp_seconds", Help: "When the last update was received, in Unix time; 0 for never since the start.",
+		lastUpdate: f.NewGauge(prometheus.GaugeOpts{
+			Name: "tgrelay_telegram_last_update_timestamp_seconds",
+			Help: "When the last update was received; 0 before the first.",
 		}),
 	}
-	if r != nil {
-		r.MustRegister(m.requests, m.duration, m.retryAfter, m.updates, m.lastUpdate)
-	}
-	return m
 }
 
-func (m *metrics) call(method string, took time.Duration, failed *Error) {
+func (m *metrics) called(method string, took time.Duration, failed *Error) {
 	code := "200"
 	if failed != nil {
-		m.retryAfter.Add(failed.RetryAfter.Seconds())
 		code = strconv.Itoa(failed.Code)
 		if failed.Code == 0 {
 			code = string(failed.Reason)
 		}
+		m.retryAfter.Add(failed.RetryAfter.Seconds())
 	}
 	m.requests.WithLabelValues(method, code).Inc()
 	m.duration.WithLabelValues(method).Observe(took.Seconds())
 }
 
-func (m *metrics) update(u *Update) {
+func (m *metrics) received(u *Update) {
 	m.updates.WithLabelValues(u.Kind()).Inc()
 	m.lastUpdate.SetToCurrentTime()
 }

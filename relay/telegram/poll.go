@@ -2,159 +2,175 @@ package telegram
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"strings"
+	"time"
 )
 
-// pollTimeout is how long getUpdates waits for an update, in seconds: the most that Telegram allows.
+// pollTimeout is getUpdates' timeout in seconds, the longest that Telegram grants.
 const pollTimeout = 50
 
-// Offsets keeps getUpdates' offset over restarts; relay.Updates does. SetOffset returns when it is on disk.
+// Offsets keeps getUpdates' offset over restarts.
 type Offsets interface {
 	Offset(ctx context.Context) (int64, error)
 	SetOffset(ctx context.Context, offset int64) error
 }
 
-// Handler acts upon an update. It returns nil when the effect is stored, and for an update that means nothing to it; after an
-// error the same update comes again, and the later ones wait.
-type Handler func(ctx context.Context, u Update) error
-
-// Poller gets updates by long polling.
+// Poller gets updates by long polling (getUpdates) and hands them on one after the other.
 //
-// Updates go to Handle one after the other, and their offset is confirmed to Telegram only after Handle returned nil for
-// them and SetOffset returned. A panic in Handle is logged and counts as handled. A crash brings the last updates again, with
-// the same update_id: whether they were handled before is Handle's business.
+// An update is confirmed at Telegram only after Handle returned nil for it and its offset was stored. While Handle fails
+// the same update is tried again; an update that makes it panic, or that cannot be read, is logged and passed over, so
+// that it does not stand in the way of the others.
 type Poller struct {
 	Client  *Client
 	Updates Offsets
-	Handle  Handler
-	Log     *slog.Logger // nil: none
+	Handle  func(context.Context, Update) error
+	Log     *slog.Logger
+
+	trouble trouble
 }
 
-// Run polls until ctx ends, and returns nil then. A webhook that is set is deleted. Whatever fails is tried again, 1 s to
-// 60 s apart, and logged when it begins and when it ends.
+// Run polls until ctx ends and returns nil then. Nothing else ends it: outages are waited out.
 func (p *Poller) Run(ctx context.Context) error {
-	r := &polling{Poller: *p, wait: newBackoff(), webhook: true}
-	if r.Log == nil {
-		r.Log = slog.New(slog.DiscardHandler)
-	}
-	for ctx.Err() == nil {
-		if err := r.step(ctx); err != nil && ctx.Err() == nil {
-			r.trouble(err)
-			r.wait.after(ctx, err)
-			continue
-		}
-		r.fine(ctx)
+	p.trouble.log = p.Log
+	if offset, ok := p.start(ctx); ok {
+		p.poll(ctx, offset)
 	}
 	return nil
 }
 
-// polling is one Run.
-type polling struct {
-	Poller
-	offset  int64
-	loaded  bool
-	webhook bool // one may be set
-	pending []Update
-	done    bool // all of pending were handled
-	wait    *backoff
-	told    string // the trouble that was logged; empty: none
-}
-
-// step does what is next: after an error it is to be called again, and goes on where it failed.
-func (r *polling) step(ctx context.Context) error {
-	if !r.loaded {
-		offset, err := r.Updates.Offset(ctx)
-		if err != nil {
-			return fmt.Errorf("read how far updates were handled: %w", err)
-		}
-		r.offset, r.loaded = offset, true
-	}
-	if r.webhook {
-		if err := r.clearWebhook(ctx); err != nil {
-			return err
-		}
-		r.webhook = false
-	}
-	if err := r.work(ctx); err != nil {
+// start makes way (a webhook that is set would refuse getUpdates) and reads where to go on.
+func (p *Poller) start(ctx context.Context) (offset int64, ok bool) {
+	ok = p.insist(ctx, "remove the webhook", p.removeWebhook) && p.insist(ctx, "read the offset of updates", func(ctx context.Context) (err error) {
+		offset, err = p.Updates.Offset(ctx)
 		return err
-	}
-	return r.fetch(ctx)
+	})
+	return offset, ok
 }
 
-func (r *polling) clearWebhook(ctx context.Context) error {
-	info, err := r.Client.GetWebhookInfo(ctx)
+func (p *Poller) removeWebhook(ctx context.Context) error {
+	info, err := p.Client.GetWebhookInfo(ctx)
 	if err != nil || info.URL == "" {
 		return err
 	}
-	r.Log.Warn("a webhook is set at Telegram; it is deleted, since telegram.mode is polling", "url", r.Client.Redact(webhookHost(info.URL)))
-	return r.Client.DeleteWebhook(ctx, DeleteWebhook{})
+	p.Log.Info("removing the webhook, since mode is polling", "pending_update_count", info.PendingUpdateCount)
+	return p.Client.DeleteWebhook(ctx)
 }
 
-// work handles what was fetched and then stores the offset.
-func (r *polling) work(ctx context.Context) error {
-	for len(r.pending) > 0 {
-		u := r.pending[0]
-		if err := handle(ctx, r.Client, r.Log, r.Handle, u); err != nil {
-			return fmt.Errorf("handle update %d: %w", u.UpdateID, err)
+// insist tries until do works; false means that ctx ended.
+func (p *Poller) insist(ctx context.Context, what string, do func(context.Context) error) bool {
+	var wait backoff
+	for {
+		err := do(ctx)
+		if err == nil {
+			p.trouble.over(what)
+			return true
 		}
-		// Not the highest so far: Telegram may begin to count anew, and then lower.
-		r.offset, r.done = u.UpdateID+1, true
-		r.pending = r.pending[1:]
-	}
-	if r.done {
-		if err := r.Updates.SetOffset(ctx, r.offset); err != nil {
-			return fmt.Errorf("store how far updates were handled: %w", err)
+		if ctx.Err() != nil {
+			return false
 		}
-		r.done = false
-	}
-	return nil
-}
-
-func (r *polling) fetch(ctx context.Context) error {
-	updates, err := r.Client.GetUpdates(ctx, GetUpdates{Offset: r.offset, Timeout: pollTimeout, AllowedUpdates: AllowedUpdates})
-	if e, ok := errors.AsType[*Error](err); ok && e.Reason == Conflict && strings.Contains(strings.ToLower(e.Description), "webhook") {
-		r.webhook = true
-	}
-	for i := range updates {
-		r.Client.metrics.update(&updates[i])
-	}
-	r.pending = updates
-	return err
-}
-
-// trouble logs a failure, unless the one before was of the same kind.
-func (r *polling) trouble(err error) {
-	kind, remedy := err.Error(), ""
-	if e, ok := errors.AsType[*Error](err); ok {
-		kind, remedy = string(e.Reason), e.Remedy()
-	}
-	if kind == r.told {
-		return
-	}
-	r.told = kind
-	r.Log.Error("updates of Telegram are not received or not handled; it is tried again", "error", r.Client.redact.error(err), "remedy", remedy)
-}
-
-func (r *polling) fine(ctx context.Context) {
-	r.wait.reset()
-	if r.told != "" && ctx.Err() == nil {
-		r.Log.Info("updates of Telegram are received again")
-		r.told = ""
+		p.trouble.note(what, err)
+		if wait.sleep(ctx, retryAfterOf(err)) != nil {
+			return false
+		}
 	}
 }
 
-// handle calls h and turns a panic into a log entry: an update that panics would do so for ever.
-func handle(ctx context.Context, c *Client, log *slog.Logger, h Handler, u Update) (err error) {
+func (p *Poller) poll(ctx context.Context, offset int64) {
+	for {
+		var raw []json.RawMessage
+		ok := p.insist(ctx, "get updates", func(ctx context.Context) (err error) {
+			if raw, err = p.Client.GetUpdates(ctx, GetUpdates{offset, pollTimeout, AllowedUpdates}); ReasonOf(err) == Conflict {
+				err = p.yield(ctx, err)
+			}
+			return err
+		})
+		if !ok {
+			return
+		}
+		for _, update := range raw {
+			if offset, ok = p.work(ctx, offset, update); !ok {
+				return
+			}
+		}
+	}
+}
+
+// yield takes a webhook away that somebody has set meanwhile. If there is none another program polls: the error stays.
+func (p *Poller) yield(ctx context.Context, conflict error) error {
+	if err := p.removeWebhook(ctx); err != nil {
+		return err
+	}
+	return conflict
+}
+
+// work handles one update and returns the new offset; false means that ctx ended.
+func (p *Poller) work(ctx context.Context, offset int64, raw json.RawMessage) (int64, bool) {
+	u, err := decode(raw)
+	if u.UpdateID == 0 {
+		p.Log.Error("passing over an update without an ID", "error", err)
+		return offset, sleep(ctx, firstWait) == nil // it comes again: do not spin
+	}
+	p.Client.metrics.received(&u)
+	if err != nil {
+		p.Log.Error("passing over an update that cannot be read", "update_id", u.UpdateID, "error", err)
+	} else if !p.insist(ctx, "handle an update", func(ctx context.Context) error { return guarded(ctx, p.Handle, u, p.Log) }) {
+		return offset, false
+	}
+	next := u.UpdateID + 1
+	return next, p.insist(ctx, "store the offset of updates", func(ctx context.Context) error { return p.Updates.SetOffset(ctx, next) })
+}
+
+// decode reads an update. With an error it has at least the ID, if that can be found.
+func decode(raw []byte) (Update, error) {
+	var u Update
+	err := json.Unmarshal(raw, &u)
+	if err == nil {
+		return u, nil
+	}
+	var id struct {
+		UpdateID int64 `json:"update_id"`
+	}
+	_ = json.Unmarshal(raw, &id) // the first error says it
+	return Update{UpdateID: id.UpdateID}, fmt.Errorf("decode an update: %w", err)
+}
+
+// guarded handles an update; a panic is logged and counts as handled, since it would come again each time.
+func guarded(ctx context.Context, handle func(context.Context, Update) error, u Update, log *slog.Logger) (err error) {
 	defer func() {
-		if v := recover(); v != nil {
-			log.Error("handling an update panicked; the update is skipped", "update_id", u.UpdateID, "kind", u.Kind(),
-				"panic", c.Redact(fmt.Sprint(v)), "stack", c.Redact(string(debug.Stack())))
+		if r := recover(); r != nil {
+			log.Error("passing over an update that made the bot panic: please report this", "update_id", u.UpdateID, "kind", u.Kind(),
+				"panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 			err = nil
 		}
 	}()
-	return h(ctx, u)
+	return handle(ctx, u)
+}
+
+// trouble logs once when something begins to fail and once when it works again.
+type trouble struct {
+	log   *slog.Logger
+	what  string // that fails; empty while nothing does
+	text  string
+	since time.Time
+}
+
+func (t *trouble) note(what string, err error) {
+	if t.what == what && t.text == string(ReasonOf(err)) {
+		return
+	}
+	if t.what == "" {
+		t.since = time.Now()
+	}
+	t.what, t.text = what, string(ReasonOf(err))
+	t.log.Warn("cannot "+what+"; trying again", "error", err)
+}
+
+func (t *trouble) over(what string) {
+	if t.what == what {
+		t.log.Info("can "+what+" again", "after", time.Since(t.since).Round(time.Second))
+		t.what = ""
+	}
 }

@@ -130,7 +130,7 @@ func (s *Server) revokeLink(w http.ResponseWriter, r *http.Request, caller *Toke
 	if err != nil {
 		return err
 	}
-	if err := s.Links.Revoke(r.Context(), l.ID, time.Now()); err != nil {
+	if err := s.Desk.Revoke(r.Context(), l.ID); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

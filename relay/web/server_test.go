@@ -58,7 +58,7 @@ func newHouse(t *testing.T, change func(*web.Options, *intake.Rules)) *house {
 		change(&o, h.rules)
 	}
 	o.Door = intake.New(intake.Options{Outbox: h.db, Directory: h.db, Log: log, Registerer: registry}, h.rules)
-	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: time.Hour})
+	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
 	h.web = web.New(o)
 	h.Server = httptest.NewServer(h.web)
 	t.Cleanup(h.Close)

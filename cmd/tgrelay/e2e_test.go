@@ -1,0 +1,385 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// open rates make tests fast; the pace has tests of its own.
+const fast = "[delivery]\nglobal_rate = 10000\nchat_rate = 10000\ngroup_rate = 1000000\n"
+
+const webhookMode = "mode = \"webhook\"\n[telegram.webhook]\nurl = \"RELAY/telegram\"\n"
+
+// modes runs a test with long polling and with a webhook.
+func modes(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Run("polling", func(t *testing.T) {
+		t.Parallel()
+		test(t, newWorld(t, fast))
+	})
+	t.Run("webhook", func(t *testing.T) {
+		t.Parallel()
+		test(t, newWorld(t, webhookMode+fast))
+	})
+}
+
+func TestFromLinkToAlert(t *testing.T) {
+	modes(t, func(t *testing.T, w *world) {
+		ada := w.user("Ada")
+		w.send("alice", "sent before anybody was connected")
+		link := w.link(`{"recipient":"alice"}`)
+		w.open(ada, link)
+		got := w.messages(ada, 2)
+		if !strings.HasPrefix(got[0].Text, "✅ Connected. Messages for alice") || !strings.Contains(got[0].Text, "One was waiting") || got[1].Text != "sent before anybody was connected" {
+			t.Fatalf("the welcome, then what was held: %+v", got)
+		}
+		w.do("POST", w.relay+"/hooks/alertmanager/alice", payload(t, "alertmanager/single-firing.json"), nil)
+		got = w.messages(ada, 3)
+		if !strings.HasPrefix(got[2].Text, "🔥 InstanceDown (critical)\n") || got[2].Entities[0].Type != "bold" {
+			t.Errorf("the alert: %+v", got[2])
+		}
+		w.do("POST", w.relay+"/api/v1/messages", `{"to":["alice"],"text":"*b* [l](https://example.org/x)","parse_mode":"MarkdownV2","disable_notification":true,
+			"reply_markup":{"inline_keyboard":[[{"text":"Open","url":"https://example.org/"}]]}}`, nil)
+		got = w.messages(ada, 4)
+		if m := got[3]; m.Text != "b l" || !m.Silent || len(m.Entities) != 2 || m.Entities[1].URL != "https://example.org/x" || !strings.Contains(string(m.ReplyMarkup), "Open") {
+			t.Errorf("the message: %+v", m)
+		}
+		// Opened again by the same person; by another; and one that never was: the two are told alike.
+		w.open(ada, link)
+		again := w.messages(ada, 5)[4].Text
+		eve := w.user("Eve")
+		w.open(eve, link)
+		used := w.messages(eve, 1)[0].Text
+		w.say(eve, eve, "/start nonsense")
+		unknown := w.messages(eve, 2)[1].Text
+		if !strings.Contains(again, "already connected") || used != unknown || !strings.Contains(used, "does not work") {
+			t.Errorf("again %q, used %q, unknown %q", again, used, unknown)
+		}
+	})
+}
+
+func TestCommandsInTheChat(t *testing.T) {
+	modes(t, func(t *testing.T, w *world) {
+		ada := w.connect("Ada", "alice")
+		for i, c := range []struct{ say, want string }{
+			{"/status", "Connected as alice since"},
+			{"/help", "/stop"},
+			{"hello", "I only understand commands"},
+			{"/start", "Connected as alice"},
+			{"/stop", "Disconnected alice"},
+			{"/status", "Nothing is connected"},
+			{"/stop", "Nothing was connected"},
+			{"/start", "I bring messages"},
+			{"/start@other_bot", ""},
+		} {
+			w.say(ada, ada, c.say)
+			if c.want == "" {
+				continue
+			}
+			if got := w.messages(ada, i+2)[i+1].Text; !strings.Contains(got, c.want) {
+				t.Errorf("%s: %q, want %q", c.say, got, c.want)
+			}
+		}
+		var answer struct{ Deliveries []struct{ State string } }
+		w.do("POST", w.relay+"/api/v1/messages", `{"to":"alice","text":"after /stop"}`, &answer)
+		if answer.Deliveries[0].State != "held" {
+			t.Errorf("after /stop: %+v", answer)
+		}
+	})
+}
+
+func TestGroups(t *testing.T) {
+	modes(t, func(t *testing.T, w *world) {
+		ada, bob := w.user("Ada"), w.user("Bob")
+		var group struct{ ID int64 }
+		w.do("POST", w.sim+"/sim/groups", fmt.Sprintf(`{"title":"Ops","members":[%d,%d]}`, ada, bob), &group)
+		link := w.link(`{"recipient":"ops","target":"group"}`)
+		w.do("POST", fmt.Sprintf("%s/sim/groups/%d/open", w.sim, group.ID), fmt.Sprintf(`{"link":%q,"user_id":%d}`, link, ada), nil)
+		if got := w.messages(group.ID, 1)[0].Text; !strings.HasPrefix(got, "✅ Connected. Messages for ops") {
+			t.Fatalf("welcome %q", got)
+		}
+		w.say(bob, group.ID, "/stop@relay_bot")
+		if got := w.messages(group.ID, 2)[1].Text; !strings.Contains(got, "Only an administrator") {
+			t.Errorf("a member may stop it: %q", got)
+		}
+		w.do("POST", fmt.Sprintf("%s/sim/groups/%d/upgrade", w.sim, group.ID), "", &group)
+		w.send("ops", "to the supergroup")
+		if got := w.messages(group.ID, 1)[0].Text; got != "to the supergroup" {
+			t.Errorf("after the upgrade: %q", got)
+		}
+		var recipient struct {
+			Chats []struct {
+				ChatID int64 `json:"chat_id"`
+			}
+		}
+		w.eventually(func() bool {
+			w.do("GET", w.relay+"/api/v1/recipients/ops", "", &recipient)
+			return len(recipient.Chats) == 1 && recipient.Chats[0].ChatID == group.ID
+		})
+		private := w.link(`{"recipient":"ops"}`)
+		_, token, _ := strings.Cut(private, "start=")
+		w.say(ada, group.ID, "/link "+token)
+		if got := w.messages(group.ID, 2)[1].Text; !strings.Contains(got, "private chat") {
+			t.Errorf("a private link in a group: %q", got)
+		}
+	})
+}
+
+func TestTopicsAndChannels(t *testing.T) {
+	w := newWorld(t, fast)
+	ada := w.user("Ada")
+	var forum, channel struct{ ID int64 }
+	w.do("POST", w.sim+"/sim/groups", fmt.Sprintf(`{"title":"Forum","kind":"forum","members":[%d]}`, ada), &forum)
+	w.do("POST", w.sim+"/sim/groups", fmt.Sprintf(`{"title":"News","kind":"channel","members":[%d]}`, ada), &channel)
+	for _, id := range []int64{forum.ID, channel.ID} {
+		w.do("POST", fmt.Sprintf("%s/sim/groups/%d/bot", w.sim, id), fmt.Sprintf(`{"user_id":%d,"status":"administrator"}`, ada), nil)
+	}
+	var topic struct {
+		ID int64 `json:"message_thread_id"`
+	}
+	w.do("POST", fmt.Sprintf("%s/sim/groups/%d/topics", w.sim, forum.ID), `{"name":"Deploys"}`, &topic)
+	token := func(recipient string) string {
+		_, token, _ := strings.Cut(w.link(fmt.Sprintf(`{"recipient":%q,"target":"group"}`, recipient)), "startgroup=")
+		return token
+	}
+	w.do("POST", fmt.Sprintf("%s/sim/users/%d/write", w.sim, ada), fmt.Sprintf(`{"chat_id":%d,"message_thread_id":%d,"text":"/link %s"}`, forum.ID, topic.ID, token("deploys")), nil)
+	w.messages(forum.ID, 1)
+	w.say(ada, channel.ID, "/link "+token("news"))
+	w.messages(channel.ID, 1)
+	w.send("deploys", "in the topic")
+	w.send("news", "in the channel")
+	if got := w.messages(forum.ID, 2)[1]; got.Text != "in the topic" || got.ThreadID != topic.ID {
+		t.Errorf("forum: %+v", got)
+	}
+	if got := w.messages(channel.ID, 2)[1]; got.Text != "in the channel" {
+		t.Errorf("channel: %+v", got)
+	}
+}
+
+func payload(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile("../../receivers/testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// Every recorded webhook, posted to the receiver of its kind, arrives as a message that Telegram takes.
+func TestEveryPayloadArrives(t *testing.T) {
+	w := newWorld(t, fast)
+	w.do("GET", w.relay+"/-/healthy", "", nil)
+	ada := w.connect("Ada", "ops")
+	count := 1
+	for folder, receiver := range map[string]string{"alertmanager": "alertmanager", "grafana": "grafana", "others": "json"} {
+		files, err := filepath.Glob("../../receivers/testdata/" + folder + "/*.json")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %v", folder, err)
+		}
+		for _, file := range files {
+			status, answer := w.call("POST", w.relay+"/hooks/"+receiver+"/ops", payload(t, folder+"/"+filepath.Base(file)))
+			if filepath.Base(file) == "custom-payload.json" && receiver != "json" {
+				if status != http.StatusBadRequest {
+					t.Errorf("%s: %d %s", file, status, answer)
+				}
+				continue
+			}
+			if status != http.StatusAccepted {
+				t.Errorf("%s: %d %s", file, status, answer)
+				continue
+			}
+			got := w.messages(ada, count+1)
+			if got[count].Text == "" {
+				t.Errorf("%s arrived empty", file)
+			}
+			w.allSent()
+			count = len(w.messages(ada, count+1)) // a long text comes in parts
+		}
+	}
+	var failed struct{ Items []json.RawMessage }
+	w.do("GET", w.relay+"/api/v1/deliveries?state=failed", "", &failed)
+	if len(failed.Items) > 0 {
+		t.Errorf("failed: %s", failed.Items)
+	}
+}
+
+// allSent waits until nothing is under way any more.
+func (w *world) allSent() {
+	w.t.Helper()
+	w.eventually(func() bool {
+		for _, state := range []string{"queued", "sending"} {
+			var page struct{ Items []json.RawMessage }
+			w.do("GET", w.relay+"/api/v1/deliveries?limit=1&state="+state, "", &page)
+			if len(page.Items) > 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// What waits when the power goes arrives afterwards, in order, each once but for what was under way.
+func TestKilledWithMessagesWaiting(t *testing.T) {
+	w := newWorld(t, fast)
+	chats := map[string]int64{"a": w.connect("Ada", "a"), "b": w.connect("Bob", "b")}
+	w.do("POST", w.sim+"/sim/faults", `{"kind":"gateway","method":"sendMessage"}`, nil)
+	const each = 20
+	for i := range each {
+		for name := range chats {
+			w.send(name, fmt.Sprintf("%s %d", name, i))
+		}
+	}
+	w.restart()
+	w.send("a", "a after")
+	w.restart()
+	w.do("DELETE", w.sim+"/sim/faults", "", nil)
+	for name, chat := range chats {
+		count := 1 + each
+		if name == "a" {
+			count++
+		}
+		var numbers []string
+		for _, m := range w.messages(chat, count)[1:] {
+			numbers = append(numbers, m.Text)
+		}
+		var want []string
+		for i := range each {
+			want = append(want, fmt.Sprintf("%s %d", name, i))
+		}
+		if name == "a" {
+			want = append(want, "a after")
+		}
+		if got := slices.Compact(numbers); !slices.Equal(got, want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+func TestFaultsOfTelegram(t *testing.T) {
+	for _, fault := range []string{
+		`{"kind":"too_many_requests","retry_after":1,"method":"sendMessage","times":1}`,
+		`{"kind":"gateway","method":"sendMessage","times":1}`,
+		`{"kind":"status","code":500,"method":"sendMessage","times":1}`,
+		`{"kind":"empty","method":"sendMessage","times":1}`,
+		`{"kind":"reset_before","method":"sendMessage","times":1}`,
+		`{"kind":"reset_after","method":"sendMessage","times":1}`,
+		`{"kind":"truncated","method":"sendMessage","times":1}`,
+		`{"kind":"status","code":401,"description":"Unauthorized","times":3}`,
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, fast)
+			ada := w.connect("Ada", "ops")
+			w.do("POST", w.sim+"/sim/faults", fault, nil)
+			w.send("ops", "one")
+			w.send("ops", "two")
+			var texts []string
+			w.eventually(func() bool {
+				texts = nil
+				for _, m := range w.messages(ada, 1)[1:] {
+					texts = append(texts, m.Text)
+				}
+				return len(texts) >= 2 && texts[len(texts)-1] == "two"
+			})
+			if got := slices.Compact(texts); !slices.Equal(got, []string{"one", "two"}) {
+				t.Errorf("arrived: %v", texts)
+			}
+		})
+	}
+}
+
+func TestBlockedAndBack(t *testing.T) {
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "alice")
+	w.do("POST", fmt.Sprintf("%s/sim/users/%d/block", w.sim, ada), "", nil)
+	state := func() string {
+		var r struct{ Chats []struct{ State string } }
+		w.do("GET", w.relay+"/api/v1/recipients/alice", "", &r)
+		return r.Chats[0].State
+	}
+	w.eventually(func() bool { return state() == "blocked" })
+	var answer struct{ Deliveries []struct{ State string } }
+	w.do("POST", w.relay+"/api/v1/messages", `{"to":"alice","text":"to nobody"}`, &answer)
+	if answer.Deliveries[0].State != "failed" {
+		t.Errorf("for a chat that is blocked: %+v", answer)
+	}
+	w.do("POST", fmt.Sprintf("%s/sim/users/%d/unblock", w.sim, ada), "", nil)
+	w.eventually(func() bool { return state() == "active" })
+	w.send("alice", "welcome back")
+	if got := w.messages(ada, 2)[1].Text; got != "welcome back" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestLongTextArrivesWhole(t *testing.T) {
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "ops")
+	var lines []string
+	for i := range 700 {
+		lines = append(lines, fmt.Sprintf("line %d of a long stack trace", i))
+	}
+	body, err := json.Marshal(map[string]any{"to": "ops", "text": "<pre>" + strings.Join(lines, "\n") + "</pre>", "parse_mode": "HTML"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.do("POST", w.relay+"/api/v1/messages", string(body), nil)
+	w.allSent()
+	var arrived []string
+	for _, m := range w.messages(ada, 3)[1:] {
+		if len([]rune(m.Text)) > 4096 || len(m.Entities) != 1 || m.Entities[0].Type != "pre" {
+			t.Errorf("a part of %d characters with entities %+v", len([]rune(m.Text)), m.Entities)
+		}
+		arrived = append(arrived, strings.Split(m.Text, "\n")...)
+	}
+	if !slices.Equal(arrived, lines) {
+		t.Errorf("%d of %d lines arrived in order", len(arrived), len(lines))
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	w := newWorld(t, fast)
+	ready := func() (int, string) { return w.call("GET", w.relay+"/-/ready", "") }
+	w.eventually(func() bool { status, _ := ready(); return status == http.StatusOK })
+	w.do("POST", w.sim+"/sim/faults", `{"kind":"status","code":401,"description":"Unauthorized"}`, nil)
+	w.send("ops", "taken all the same")
+	w.eventually(func() bool {
+		status, answer := ready()
+		return status == http.StatusServiceUnavailable && strings.Contains(answer, "not_ready") && strings.Contains(answer, "token")
+	})
+	w.do("DELETE", w.sim+"/sim/faults", "", nil)
+	w.eventually(func() bool { status, _ := ready(); return status == http.StatusOK })
+}
+
+func TestMetricsAreServed(t *testing.T) {
+	w := newWorld(t, fast)
+	w.connect("Ada", "ops")
+	w.send("ops", "x")
+	w.call("POST", w.relay+"/hooks/nosuch/ops", "{}")
+	w.allSent()
+	_, text := w.call("GET", w.relay+"/metrics", "")
+	for _, line := range []string{
+		`tgrelay_messages_received_total{code="202",receiver="api"} 1`, `tgrelay_messages_received_total{code="404",receiver="unknown"} 1`,
+		`tgrelay_deliveries_total{state="sent"} 2`, `tgrelay_outbox_deliveries{state="queued"} 0`, "tgrelay_outbox_oldest_seconds 0",
+		"tgrelay_delivery_latency_seconds_count", `tgrelay_telegram_requests_total{code="200",method="sendMessage"} 2`,
+		`tgrelay_telegram_request_duration_seconds_count{method="sendMessage"}`, "tgrelay_telegram_retry_after_seconds_total 0",
+		`tgrelay_telegram_updates_total{type="message"} 1`, "tgrelay_telegram_last_update_timestamp_seconds", "tgrelay_recipients 1",
+		`tgrelay_bindings{state="active"} 1`, `tgrelay_recipient_cache_requests_total{result="hit"}`, "tgrelay_storage_commit_seconds_count",
+		"tgrelay_storage_batch_rows_count", "tgrelay_build_info{", `tgrelay_links_total{event="created"} 1`, `tgrelay_links_total{event="redeemed"} 1`,
+	} {
+		if !strings.Contains(text, line) {
+			t.Errorf("/metrics lacks %s", line)
+		}
+	}
+	if t.Failed() {
+		for line := range strings.Lines(text) {
+			if strings.HasPrefix(line, "tgrelay_") && !strings.Contains(line, "bucket") {
+				t.Log(strings.TrimSpace(line))
+			}
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package delivery
+
+import (
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// startErrands asks the outbox for heads, and gives it outcomes that it is owed.
+func (s *scheduler) startErrands() {
+	for s.reading < readers && len(s.urgent)+len(s.errands) > 0 {
+		from := &s.urgent
+		if len(s.urgent) == 0 {
+			from = &s.errands
+		}
+		l := (*from)[0]
+		(*from)[0] = nil
+		*from = (*from)[1:]
+		s.reading++
+		if l.owes() {
+			s.settle(l)
+		} else {
+			s.fetch(l)
+		}
+	}
+}
+
+// settle stores an outcome that could not be stored before.
+func (s *scheduler) settle(l *lane) {
+	w := l.current
+	s.workers.Go(func() {
+		err := s.finish(s.working, w)
+		s.note(func(now time.Time) {
+			s.asked(l)
+			s.done(l, err, now)
+		})
+	})
+}
+
+// fetch reads a lane's heads.
+func (s *scheduler) fetch(l *lane) {
+	woken := l.woken
+	l.woken = false
+	s.workers.Go(func() {
+		jobs, err := s.o.Outbox.Heads(s.working, l.chatID, time.Now(), headsLimit)
+		s.note(func(now time.Time) {
+			s.asked(l)
+			l.busy = false
+			if err != nil {
+				s.unread(l, err, now)
+			} else {
+				s.filled(l, jobs, woken, now)
+			}
+			s.place(l, now)
+		})
+	})
+}
+
+// asked counts an errand as done.
+func (s *scheduler) asked(l *lane) {
+	s.reading--
+	if !l.since.IsZero() {
+		s.refreshing--
+	}
+}
+
+// note hands what a worker found out to the scheduler.
+func (s *scheduler) note(f func(time.Time)) { s.results <- f }
+
+func (s *scheduler) unread(l *lane, err error, now time.Time) {
+	s.storage("read what waits for a chat; trying again", err)
+	l.woken = true
+	l.stumble(now)
+}
+
+// filled notes what the outbox has. If a lane was woken and has nothing new, what came is for later (SendAt): the outbox
+// knows when.
+func (s *scheduler) filled(l *lane, jobs []relay.Job, woken bool, now time.Time) {
+	before := l.newest
+	l.broken, l.resume = 0, time.Time{}
+	l.fill(jobs, now)
+	if woken && l.newest == before && !l.more && !s.lanesAt.IsZero() {
+		s.lanesAt = earlier(s.lanesAt, now.Add(max(time.Second, 20*s.lanesTook)))
+	}
+}
+
+// storage logs once when the storage begins to fail and once when it works again.
+func (s *scheduler) storage(what string, err error) {
+	switch {
+	case err != nil && !s.outage:
+		s.o.Log.Error("cannot "+what, "error", err)
+	case err == nil && s.outage:
+		s.o.Log.Info("the storage works again")
+	}
+	s.outage = err != nil
+}

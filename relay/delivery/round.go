@@ -1,0 +1,110 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+// startRounds does what is done from time to time.
+func (s *scheduler) startRounds(now time.Time) {
+	if due(&s.lanesAt, now) {
+		s.findLanes(now)
+	}
+	if due(&s.expireAt, now) {
+		s.expire()
+		s.forget(now)
+	}
+	if due(&s.probeAt, now) {
+		s.probe()
+	}
+}
+
+// due takes a moment that has come, so that what it is for starts once.
+func due(at *time.Time, now time.Time) bool {
+	if at.IsZero() || at.After(now) {
+		return false
+	}
+	*at = time.Time{}
+	return true
+}
+
+// findLanes asks the outbox which chats have something, at the start and when something becomes due.
+func (s *scheduler) findLanes(asked time.Time) {
+	s.workers.Go(func() {
+		chats, next, err := s.o.Outbox.Lanes(s.working, asked)
+		s.note(func(now time.Time) {
+			s.lanesTook = now.Sub(asked)
+			if err != nil {
+				s.broken++
+				s.lanesAt = now.Add(storageBackoff(s.broken))
+				s.storage("read which chats have something waiting; trying again", err)
+				return
+			}
+			s.storage("", nil)
+			s.broken = 0
+			s.lanesAt = now.Add(lanesEvery)
+			if !next.IsZero() {
+				s.lanesAt = earlier(s.lanesAt, later(next, now))
+			}
+			for _, chatID := range chats {
+				if l := s.lane(chatID); l.current == nil && !l.busy {
+					s.wake(chatID, now)
+				}
+			}
+		})
+	})
+}
+
+func (s *scheduler) expire() {
+	s.workers.Go(func() {
+		n, err := s.o.Outbox.Expire(s.working, time.Now())
+		s.note(func(now time.Time) {
+			s.expireAt = now.Add(expireEvery)
+			s.storage("end deliveries that are too old; trying again", err)
+			s.metrics.deliveries.WithLabelValues(string(relay.Expired)).Add(float64(n))
+		})
+	})
+}
+
+// forget drops lanes that have nothing and whose pace is a new one's.
+func (s *scheduler) forget(now time.Time) {
+	for chatID, l := range s.lanes {
+		if l.idle(now) {
+			l.leave()
+			delete(s.lanes, chatID)
+		}
+	}
+}
+
+// stop sends nothing more until Telegram takes the token.
+func (s *scheduler) stop(failed *telegram.Error, now time.Time) {
+	if !s.stopped {
+		s.o.Log.Error("sending stops until this is mended; nothing is lost", "error", failed)
+	}
+	s.stopped = true
+	s.probeAt = now.Add(probeEvery)
+}
+
+// probe asks whether the token is taken again.
+func (s *scheduler) probe() {
+	s.workers.Go(func() {
+		timed, cancel := context.WithTimeout(s.working, probeEvery)
+		defer cancel()
+		_, err := s.o.Client.GetMe(timed)
+		s.note(func(now time.Time) {
+			if e := telegram.ReasonOf(err); err != nil && (reactions[e] == stop || telegram.Unreachable(err)) {
+				s.probeAt = now.Add(probeEvery)
+				return
+			}
+			if failed, ok := errors.AsType[*telegram.Error](err); ok && failed.RetryAfter > 0 {
+				s.bot.shut(now, now.Add(failed.RetryAfter))
+			}
+			s.stopped = false
+			s.o.Log.Info("Telegram takes the bot's token again: sending goes on")
+		})
+	})
+}

@@ -1,0 +1,216 @@
+package delivery
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	readers     = 4                // calls of the outbox at once, those after requests not counted
+	lanesEvery  = 30 * time.Second // how often the outbox is asked for lanes, if it names no earlier moment
+	expireEvery = 30 * time.Second
+	probeEvery  = 10 * time.Second // how often Telegram is asked whether it takes the token again
+)
+
+// scheduler is one run of an engine. One goroutine owns everything in it and decides; workers report through results.
+type scheduler struct {
+	*Engine
+	sender  sender
+	working context.Context // of requests and of the storage: outlives Run's ctx by Drain
+	workers sync.WaitGroup
+	results chan func(now time.Time) // what a worker found out, to be noted by the scheduler
+
+	lanes   map[int64]*lane
+	waiting queue   // lanes that wait for their moment
+	ready   queue   // lanes that wait for the bot's rate and a worker
+	errands []*lane // lanes that wait for the outbox
+	urgent  []*lane // the same, of those that were ready: they come first
+	bot     pace
+	last    refusal // the last 429
+
+	sending    int // requests under way
+	reading    int // errands under way
+	refreshing int // lanes that were ready and ask the outbox once more
+
+	lanesAt, expireAt, probeAt time.Time // zero: under way
+	lanesTook                  time.Duration
+	broken                     int  // failures of Lanes in a row
+	stopped                    bool // the token is refused: nothing is sent
+	outage                     bool // the storage fails
+}
+
+// refusal is a 429.
+type refusal struct {
+	chatID int64
+	at     time.Time
+	until  time.Time
+}
+
+func newScheduler(e *Engine, working context.Context) *scheduler {
+	now := time.Now()
+	return &scheduler{
+		Engine: e, sender: sender{e.o.Client, e.o.Log}, working: working,
+		results: make(chan func(time.Time)), lanes: map[int64]*lane{},
+		waiting: queue{less: byTime}, ready: queue{less: byPriority},
+		bot:     newPace(e.o.GlobalRate),
+		lanesAt: now, expireAt: now.Add(expireEvery),
+	}
+}
+
+// loop works until ctx ends.
+func (s *scheduler) loop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		now := time.Now()
+		s.step(now)
+		timer.Reset(s.next().Sub(now))
+		select {
+		case note := <-s.results:
+			note(time.Now())
+		case <-s.signal:
+		case <-timer.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// step starts all that can be started now.
+func (s *scheduler) step(now time.Time) {
+	for chatID := range s.takeWoken() {
+		s.wake(chatID, now)
+	}
+	for l := s.waiting.first(); l != nil && !l.at.After(now); l = s.waiting.first() {
+		s.due(l, now)
+	}
+	s.startSends(now)
+	s.startErrands()
+	s.startRounds(now)
+}
+
+// next is the moment at which something is due without anything having happened.
+func (s *scheduler) next() time.Time {
+	at := time.Now().Add(time.Minute)
+	if l := s.waiting.first(); l != nil {
+		at = earlier(at, l.at)
+	}
+	if s.ready.first() != nil && s.free() {
+		at = earlier(at, s.bot.next())
+	}
+	for _, round := range []time.Time{s.lanesAt, s.expireAt, s.probeAt} {
+		if !round.IsZero() {
+			at = earlier(at, round)
+		}
+	}
+	return at
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// lane returns the lane of a chat.
+func (s *scheduler) lane(chatID int64) *lane {
+	l := s.lanes[chatID]
+	if l == nil {
+		l = &lane{chatID: chatID, pace: newPace(s.o.ChatRate)}
+		if chatID < 0 {
+			l.pace = newGroupPace(s.o.GroupRate)
+		}
+		s.lanes[chatID] = l
+	}
+	return l
+}
+
+// wake notes that something came for a chat.
+func (s *scheduler) wake(chatID int64, now time.Time) {
+	l := s.lane(chatID)
+	l.woken = true
+	switch {
+	case l.busy:
+	case l.in == &s.ready:
+		if l.hungry(now) { // what came may have another priority
+			s.due(l, now)
+		}
+	default:
+		s.place(l, now)
+	}
+}
+
+// place puts a lane that is not busy where it belongs.
+func (s *scheduler) place(l *lane, now time.Time) {
+	l.leave()
+	if l.current == nil && !l.busy {
+		l.since = time.Time{}
+	}
+	if l.busy || l.current == nil && !l.hungry(now) {
+		return
+	}
+	if at := l.next(); at.After(now) {
+		l.at = at
+		s.waiting.add(l)
+		return
+	}
+	s.due(l, now)
+}
+
+// due moves on a lane whose moment has come.
+func (s *scheduler) due(l *lane, now time.Time) {
+	l.leave()
+	if l.current != nil && !l.owes() && l.current.tooOld(now) {
+		l.current.expire(now)
+	}
+	if l.owes() || l.hungry(now) {
+		s.ask(l)
+		return
+	}
+	if at := l.next(); at.After(now) {
+		l.at, l.since = at, time.Time{}
+		s.waiting.add(l)
+		return
+	}
+	if l.since.IsZero() {
+		l.since = now
+	}
+	s.ready.add(l)
+}
+
+// ask lets a lane wait for the outbox.
+func (s *scheduler) ask(l *lane) {
+	l.busy = true
+	if l.since.IsZero() {
+		s.errands = append(s.errands, l)
+		return
+	}
+	s.urgent = append(s.urgent, l)
+	s.refreshing++
+}
+
+// free reports whether a request may be started, rates apart. A few lanes that are refreshed are waited for, so that a
+// long queue is not read anew for each message.
+func (s *scheduler) free() bool {
+	return !s.stopped && s.sending < s.o.Concurrency && s.refreshing < readers
+}
+
+// startSends gives lanes to workers while the bot's rate allows.
+func (s *scheduler) startSends(now time.Time) {
+	for s.free() && !s.bot.next().After(now) {
+		l := s.ready.first()
+		if l == nil {
+			return
+		}
+		l.leave()
+		if l.hungry(now) || l.current.tooOld(now) {
+			s.due(l, now)
+			continue
+		}
+		s.bot.take(now)
+		l.pace.take(now)
+		s.start(l)
+	}
+}

@@ -1,0 +1,73 @@
+package delivery
+
+import (
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+// start makes the next request of a lane in a worker.
+func (s *scheduler) start(l *lane) {
+	l.busy, l.since = true, time.Time{}
+	s.sending++
+	w := l.current
+	s.o.Outbox.Sending(w.job.ID)
+	s.workers.Go(func() {
+		a, failed := s.sender.send(s.working, w)
+		var stored error
+		if w.outcome != nil {
+			stored = s.finish(s.working, w)
+		}
+		s.results <- func(now time.Time) {
+			s.sending--
+			s.judge(l, a, failed, now)
+			s.done(l, stored, now)
+		}
+	})
+}
+
+// judge lets the answer to a request act on the rates.
+func (s *scheduler) judge(l *lane, a action, failed *telegram.Error, now time.Time) {
+	switch {
+	case failed == nil:
+		l.pace.ease()
+		s.bot.ease()
+	case a == wait:
+		s.refused(l, now, now.Add(failed.RetryAfter))
+	case a == stop:
+		s.stop(failed, now)
+	}
+}
+
+// refused closes the lane after a 429, and the bot if another chat had one within the last second.
+func (s *scheduler) refused(l *lane, now, until time.Time) {
+	l.pace.shut(now, until)
+	if s.last.chatID != 0 && s.last.chatID != l.chatID && now.Sub(s.last.at) <= time.Second {
+		s.bot.shut(now, later(until, s.last.until))
+		s.o.Log.Warn("Telegram limits the whole bot: sending pauses", "until", s.bot.closed.UTC())
+	}
+	s.last = refusal{l.chatID, now, until}
+}
+
+// done takes a lane back from a worker. stored is the storage's error for its outcome.
+func (s *scheduler) done(l *lane, stored error, now time.Time) {
+	l.busy = false
+	switch {
+	case stored != nil:
+		s.storage("store what became of a delivery; it is kept in memory and its chat waits", stored)
+		l.stumble(now)
+	case l.owes():
+		s.storage("", nil)
+		to := l.current.outcome.MigrateTo
+		l.settled()
+		if to != 0 {
+			s.wake(to, now)
+		}
+	}
+	s.place(l, now)
+}
+
+// tooOld reports whether a delivery must not be sent any more. One whose first parts have arrived is completed.
+func (w *work) tooOld(now time.Time) bool {
+	return !w.job.ExpiresAt.IsZero() && !now.Before(w.job.ExpiresAt) && !w.underWay()
+}

@@ -1,0 +1,141 @@
+package telegram_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+type offsets struct {
+	mu     sync.Mutex
+	value  int64
+	errors int // how many writes are still to fail
+}
+
+func (o *offsets) Offset(context.Context) (int64, error) { return o.value, nil }
+
+func (o *offsets) SetOffset(_ context.Context, offset int64) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.errors > 0 {
+		o.errors--
+		return errors.New("disk full")
+	}
+	o.value = offset
+	return nil
+}
+
+// poll runs a poller for a while of virtual time and returns what it logged.
+func poll(t *testing.T, api *botAPI, kept *offsets, handle func(context.Context, telegram.Update) error, while time.Duration) string {
+	t.Helper()
+	c, log, _ := newClient(t, "http://telegram.test", api)
+	logger, b := newLog()
+	p := telegram.Poller{Client: c, Updates: kept, Handle: handle, Log: logger}
+	ctx, cancel := context.WithTimeout(t.Context(), while)
+	defer cancel()
+	if err := p.Run(ctx); err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	synctest.Wait()
+	return log.String() + b.String()
+}
+
+const noWebhook = `{"ok":true,"result":{"url":""}}`
+
+func TestPoll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &botAPI{on: map[string]func(map[string]any) string{
+			"getWebhookInfo": answers(`{"ok":true,"result":{"url":"https://old.example"}}`),
+			"getUpdates": answers(`{"ok":true,"result":[
+				{"update_id":10,"message":{"message_id":1,"chat":{"id":5,"type":"private"},"text":"one"}},
+				{"update_id":11,"message":"odd"},
+				{"update_id":12,"something_new":{}},
+				{"update_id":14,"message":{"message_id":2,"chat":{"id":5,"type":"private"},"text":"panic"}},
+				{"update_id":15,"message":{"message_id":3,"chat":{"id":5,"type":"private"},"text":"two"}}]}`, "wait"),
+		}}
+		kept := &offsets{value: 9, errors: 2}
+		failures := 2
+		var got []string
+		log := poll(t, api, kept, func(_ context.Context, u telegram.Update) error {
+			if u.Message == nil {
+				got = append(got, u.Kind())
+				return nil
+			}
+			if u.Message.Text == "panic" {
+				panic("oh no")
+			}
+			if failures > 0 {
+				failures--
+				return errors.New("not now")
+			}
+			got = append(got, u.Message.Text)
+			return nil
+		}, time.Minute)
+		if d := cmp.Diff([]string{"one", "other", "two"}, got); d != "" {
+			t.Error(d)
+		}
+		if kept.value != 16 {
+			t.Errorf("offset %d", kept.value)
+		}
+		polls := api.of("getUpdates")
+		if polls[0].params["offset"] != 9. || polls[1].params["offset"] != 16. || polls[0].params["timeout"] != 50. {
+			t.Errorf("asked %v", polls)
+		}
+		if len(api.of("deleteWebhook")) != 1 {
+			t.Errorf("called %s", api.made())
+		}
+		for _, part := range []string{"oh no", "update_id=14", "update_id=11", "not now", "disk full", "can handle an update again"} {
+			if !strings.Contains(log, part) {
+				t.Errorf("the log lacks %q:\n%s", part, log)
+			}
+		}
+	})
+}
+
+func TestPollWaitsOutAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &botAPI{on: map[string]func(map[string]any) string{
+			"getWebhookInfo": answers("", "", noWebhook),
+			"getUpdates":     answers("", "", "", "", "", "", "", "", `{"ok":true,"result":[{"update_id":3}]}`, "wait"),
+		}}
+		kept := &offsets{}
+		log := poll(t, api, kept, func(context.Context, telegram.Update) error { return nil }, 5*time.Minute)
+		if kept.value != 4 {
+			t.Errorf("offset %d after the outage", kept.value)
+		}
+		if n := strings.Count(log, "cannot get updates"); n != 1 {
+			t.Errorf("the outage was logged %d times:\n%s", n, log)
+		}
+		polls := api.of("getUpdates")
+		for i, c := range polls[1:9] {
+			want := min(time.Second<<i, time.Minute)
+			if wait := c.at.Sub(polls[i].at); wait > want || wait < want*4/5 {
+				t.Errorf("wait %d: %s, want up to %s", i, wait, want)
+			}
+		}
+	})
+}
+
+func TestPollConflict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := &botAPI{on: map[string]func(map[string]any) string{
+			"getWebhookInfo": answers(noWebhook, `{"ok":true,"result":{"url":"https://other.example"}}`, noWebhook),
+			"getUpdates":     answers(`{"ok":false,"error_code":409,"description":"Conflict: can't use getUpdates method while webhook is active"}`, "wait"),
+		}}
+		log := poll(t, api, &offsets{}, func(context.Context, telegram.Update) error { return nil }, 30*time.Second)
+		if got := api.made(); got != "getWebhookInfo getUpdates getWebhookInfo deleteWebhook getUpdates" {
+			t.Errorf("called %s", got)
+		}
+		if !strings.Contains(log, "another program uses this bot's token") {
+			t.Error(log)
+		}
+	})
+}
