@@ -40,6 +40,7 @@ func parser(b *testing.B, mode markup.Mode) func(string) {
 func BenchmarkParseMarkdownV2(b *testing.B) {
 	benchmark(b, message(4096), parser(b, markup.MarkdownV2))
 }
+
 func BenchmarkParseUnmarked(b *testing.B) { benchmark(b, prose(4096), parser(b, markup.MarkdownV2)) }
 
 func BenchmarkParseHTML(b *testing.B) {

@@ -156,8 +156,14 @@ func empty(s string) bool { return s == "" }
 
 var escapeContexts = map[markup.Mode][]escapeContext{
 	markup.MarkdownV2: {
-		{"", "", 0, never}, {"*", "*", 1, never}, {"_", "_", 1, empty}, {"__", "__", 1, never}, {"||", "||", 1, never}, {"`", "`", 1, empty},
-		{"[", "](http://e.com)", 1, never}, {"```\n", "```", 1, func(s string) bool { return strings.HasPrefix(s, "\r") }},
+		{"", "", 0, never},
+		{"*", "*", 1, never},
+		{"_", "_", 1, empty},
+		{"__", "__", 1, never},
+		{"||", "||", 1, never},
+		{"`", "`", 1, empty},
+		{"[", "](http://e.com)", 1, never},
+		{"```\n", "```", 1, func(s string) bool { return strings.HasPrefix(s, "\r") }},
 	},
 	markup.HTML:     {{"", "", 0, never}, {"<b>", "</b>", 1, never}, {"<pre>", "</pre>", 1, never}, {"<blockquote>", "</blockquote>", 1, never}},
 	markup.Markdown: {{"", "", 0, never}},

@@ -114,9 +114,19 @@ func TestSplitLaw(t *testing.T) {
 func drawText(t *rapid.T, words *rapid.Generator[string]) markup.Text {
 	text := markup.Text{Text: strings.Join(rapid.SliceOfN(words, 0, 60).Draw(t, "words"), "")}
 	types := rapid.SampledFrom([]markup.Entity{
-		{Type: markup.Bold}, {Type: markup.Italic}, {Type: markup.Underline}, {Type: markup.Spoiler}, {Type: markup.Code}, {Type: markup.Pre, Language: "go"},
-		{Type: markup.TextLink, URL: "http://e.com/"}, {Type: markup.Blockquote}, {Type: markup.ExpandableBlockquote}, {Type: markup.CustomEmoji, CustomEmojiID: "5"},
-		{Type: markup.DateTime, UnixTime: 5}, {Type: markup.TextMention, User: &markup.User{ID: 5}}, {Type: "hashtag"},
+		{Type: markup.Bold},
+		{Type: markup.Italic},
+		{Type: markup.Underline},
+		{Type: markup.Spoiler},
+		{Type: markup.Code},
+		{Type: markup.Pre, Language: "go"},
+		{Type: markup.TextLink, URL: "http://e.com/"},
+		{Type: markup.Blockquote},
+		{Type: markup.ExpandableBlockquote},
+		{Type: markup.CustomEmoji, CustomEmojiID: "5"},
+		{Type: markup.DateTime, UnixTime: 5},
+		{Type: markup.TextMention, User: &markup.User{ID: 5}},
+		{Type: "hashtag"},
 	})
 	for range rapid.IntRange(0, 8).Draw(t, "entities") {
 		e := types.Draw(t, "type")

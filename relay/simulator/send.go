@@ -114,6 +114,7 @@ func readEntities(text string) ([]markup.Entity, error) {
 	}
 	for _, e := range entities {
 		if e.Type == "" {
+			//lint:ignore ST1005 Telegram's own words
 			return nil, errors.New("Bad Request: can't parse MessageEntity: Can't find field \"type\"")
 		}
 	}

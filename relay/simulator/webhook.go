@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -183,7 +184,8 @@ func (w *webhook) post(s *Server, u *update) (wait time.Duration, err error) {
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return 0, fmt.Errorf("Can't connect to the webhook") //nolint:staticcheck // Telegram's own words
+		//lint:ignore ST1005 Telegram's own words
+		return 0, errors.New("Can't connect to the webhook")
 	}
 	defer response.Body.Close()
 	reply, _ := io.ReadAll(io.LimitReader(response.Body, maxParameters))
@@ -194,7 +196,8 @@ func (w *webhook) post(s *Server, u *update) (wait time.Duration, err error) {
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		wait = min(time.Duration(seconds)*time.Second, maxWebhookRetry)
 	}
-	return wait, fmt.Errorf("Wrong response from the webhook: %s", response.Status) //nolint:staticcheck // Telegram's own words
+	//lint:ignore ST1005 Telegram's own words
+	return wait, fmt.Errorf("Wrong response from the webhook: %s", response.Status)
 }
 
 func (w *webhook) replied(s *Server, contentType string, body []byte) {
