@@ -383,3 +383,65 @@ func TestMetricsAreServed(t *testing.T) {
 		}
 	}
 }
+
+// The webhook takes updates only from whoever knows the secret token, and each acts once, after a restart too.
+func TestWebhookUpdates(t *testing.T) {
+	w := newWorld(t, "mode = \"webhook\"\n[telegram.webhook]\nurl = \"RELAY/telegram\"\nsecret_token = \"the-secret\"\n"+fast)
+	ada := w.connect("Ada", "ops")
+	update := fmt.Sprintf(`{"update_id":77,"message":{"message_id":9,"date":1,"text":"/status","chat":{"id":%d,"type":"private","first_name":"Ada"},"from":{"id":%[1]d,"is_bot":false,"first_name":"Ada"}}}`, ada)
+	post := func(secret string) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.relay+"/telegram", strings.NewReader(update))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		if secret != "" {
+			r.Header.Set("X-Telegram-Bot-Api-Secret-Token", secret)
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	for _, secret := range []string{"", "wrong", "the-secret2"} {
+		if status := post(secret); status != http.StatusUnauthorized && status != http.StatusForbidden {
+			t.Errorf("with secret %q: %d", secret, status)
+		}
+	}
+	if first, second := post("the-secret"), post("the-secret"); first != http.StatusOK || second != http.StatusOK {
+		t.Errorf("with the secret: %d, %d", first, second)
+	}
+	w.allSent() // what is under way at a kill may come twice
+	w.restart()
+	if third := post("the-secret"); third != http.StatusOK {
+		t.Errorf("after a restart: %d", third)
+	}
+	w.say(ada, ada, "/help")
+	got := w.messages(ada, 3)
+	if len(got) != 3 || !strings.Contains(got[1].Text, "Connected as ops") || !strings.Contains(got[2].Text, "/stop") {
+		t.Errorf("one update, sent three times, acted so: %+v", got)
+	}
+	var info struct {
+		Result struct {
+			URL            string
+			MaxConnections int      `json:"max_connections"`
+			AllowedUpdates []string `json:"allowed_updates"`
+		}
+	}
+	w.do("GET", w.sim+"/bot"+botToken+"/getWebhookInfo", "", &info)
+	if info.Result.URL != w.relay+"/telegram" || info.Result.MaxConnections != 40 || len(info.Result.AllowedUpdates) == 0 {
+		t.Errorf("setWebhook said %+v", info)
+	}
+}
+
+// Whoever changes from webhook to polling need not delete the webhook.
+func TestFromWebhookToPolling(t *testing.T) {
+	w := newWorld(t, webhookMode+fast)
+	ada := w.connect("Ada", "ops")
+	w.extra = fast
+	w.restart()
+	w.say(ada, ada, "/status")
+	w.messages(ada, 2)
+}

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
@@ -10,9 +11,14 @@ import (
 	"github.com/tgrelay/tgrelay/relay/config"
 )
 
-// supervise tells systemd (NOTIFY_SOCKET) that the daemon serves, that it is alive while its storage is, and that it stops.
+// supervise tells systemd (NOTIFY_SOCKET) that the daemon serves, what it is doing, that it is alive, and that it stops. A storage
+// that hangs keeps the watchdog from being told: systemd then starts the daemon afresh. One that refuses writes does not, for
+// that would help nobody.
 func (d *Daemon) supervise(ctx context.Context) error {
-	d.notify(sd.SdNotifyReady)
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		<-ctx.Done()
+		return nil
+	}
 	interval, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
 		return fmt.Errorf("read the watchdog's interval from systemd: %w", err)
@@ -20,13 +26,14 @@ func (d *Daemon) supervise(ctx context.Context) error {
 	if interval == 0 {
 		interval = time.Minute
 	}
+	d.notify(sd.SdNotifyReady)
 	tick := time.NewTicker(interval / 3)
 	defer tick.Stop()
 	for {
+		d.notify("STATUS=" + d.status(ctx))
+		d.notify(sd.SdNotifyWatchdog)
 		select {
 		case <-tick.C:
-			d.notify(sd.SdNotifyWatchdog)
-			d.notify("STATUS=" + d.status(ctx))
 		case <-ctx.Done():
 			d.notify(sd.SdNotifyStopping)
 			return nil

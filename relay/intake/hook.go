@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +43,9 @@ func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Messag
 	return messages, d.accept(ctx, messages)
 }
 
+// noPreview: the preview of a runbook's page would be larger than the alert.
+var noPreview = json.RawMessage(`{"is_disabled":true}`)
+
 // draft makes a message of a draft: whom it is for, what it says, where it goes.
 func (d *Door) draft(ctx context.Context, caller Caller, rules *Rules, rc *Receiver, named string, draft receivers.Draft) (*relay.Message, error) {
 	to, err := d.recipients(rules, rc, named, draft)
@@ -57,6 +61,7 @@ func (d *Door) draft(ctx context.Context, caller Caller, rules *Rules, rc *Recei
 	m := &relay.Message{ID: relay.NewID(), CreatedAt: now, Receiver: rc.Name, Owner: caller.Owner, ExpiresAt: now.Add(rules.MaxAge)}
 	m.Content.Text = d.show(rules, rc, draft)
 	m.Content.DisableNotification = d.silent(rc, draft)
+	m.Content.LinkPreviewOptions = noPreview
 	if m.Content.Text.Text == "" {
 		return m, nil
 	}

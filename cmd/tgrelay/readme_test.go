@@ -1,0 +1,134 @@
+package main_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// fences are the code blocks of a page, by language.
+func fences(t *testing.T, file, language string) []string {
+	t.Helper()
+	page, err := os.ReadFile("../../" + file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var blocks []string
+	for _, found := range regexp.MustCompile("(?ms)^ *```"+language+"\n(.*?)^ *```").FindAllStringSubmatch(string(page), -1) {
+		indent := regexp.MustCompile(`^ *`).FindString(found[1])
+		blocks = append(blocks, strings.ReplaceAll("\n"+found[1], "\n"+indent, "\n"))
+	}
+	if len(blocks) == 0 {
+		t.Fatalf("%s has no %s blocks", file, language)
+	}
+	return blocks
+}
+
+const documented = "http://127.0.0.1:9786"
+
+// The README's curl lines work as they stand, but for the port.
+func TestCurlLinesOfTheDocs(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skipf("curl is not installed: %v", err)
+	}
+	w := newWorld(t, fast)
+	ada, lines := w.connect("Ada", "ops"), 0
+	for _, file := range []string{"README.md", "docs/receivers.md"} {
+		for _, block := range fences(t, file, "sh") {
+			for line := range strings.Lines(block) {
+				if !strings.HasPrefix(line, "curl ") {
+					continue
+				}
+				lines++
+				line = strings.ReplaceAll(line, documented, w.relay)
+				if out, err := exec.Command("bash", "-c", "set -e; curl() { command curl -sS --fail-with-body \"$@\"; }; "+line).CombinedOutput(); err != nil {
+					t.Errorf("%s: %v\n%s", line, err, out)
+				}
+			}
+		}
+	}
+	got := w.messages(ada, 1+lines)
+	if lines < 2 || got[1].Text != "Deploy done in 42s" || len(got[1].Entities) != 2 {
+		t.Errorf("%d lines; arrived: %+v", lines, got)
+	}
+}
+
+// The README's configuration makes a real Alertmanager send what arrives in the chat.
+func TestAlertmanagerSnippet(t *testing.T) {
+	program, err := exec.LookPath("prometheus-alertmanager")
+	if err != nil {
+		t.Skipf("Alertmanager is not installed (Debian: prometheus-alertmanager): %v", err)
+	}
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "ops")
+	snippet := strings.ReplaceAll(fences(t, "README.md", "yaml")[0], documented, w.relay)
+	w.write("alertmanager.yml", strings.Replace(snippet, "  receiver: telegram\n", "  receiver: telegram\n  group_wait: 1s\n  group_interval: 1s\n", 1))
+	address := "127.0.0.1:" + freePort(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	am := exec.CommandContext(ctx, program, "--config.file="+filepath.Join(w.dir, "alertmanager.yml"), "--storage.path="+filepath.Join(w.dir, "am"),
+		"--web.listen-address="+address, "--cluster.listen-address=")
+	var log strings.Builder
+	am.Stdout, am.Stderr = &log, &log
+	if err := am.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cancel(); am.Wait() }()
+	w.eventually(func() bool {
+		response, err := http.Get("http://" + address + "/-/ready")
+		if err == nil {
+			response.Body.Close()
+		}
+		return err == nil && response.StatusCode == http.StatusOK
+	})
+	const labels = `{"alertname":"Disk_full","severity":"critical","instance":"nas"}`
+	w.do("POST", "http://"+address+"/api/v2/alerts", fmt.Sprintf(`[{"labels":%s,"annotations":{"summary":"*90%%* of <nas> is full"},"generatorURL":"http://prometheus.example.org/graph"}]`, labels), nil)
+	got := w.messages(ada, 2)[1]
+	if !strings.HasPrefix(got.Text, "🔥 Disk_full (critical)\n*90%* of <nas> is full\n") {
+		t.Errorf("firing: %q", got.Text)
+	}
+	w.do("POST", "http://"+address+"/api/v2/alerts", fmt.Sprintf(`[{"labels":%s,"endsAt":"2020-01-01T00:00:00Z","startsAt":"2019-01-01T00:00:00Z"}]`, labels), nil)
+	got = w.messages(ada, 3)[2]
+	if !strings.HasPrefix(got.Text, "✅ Disk_full (critical) resolved") || !got.Silent {
+		t.Errorf("resolved: %+v", got)
+	}
+}
+
+// The address of the README's contact point takes what Grafana's own code sends.
+func TestGrafanaSnippet(t *testing.T) {
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "ops")
+	found := regexp.MustCompile(`url: (\S+)`).FindStringSubmatch(fences(t, "README.md", "yaml")[1])
+	if found == nil {
+		t.Fatal("the contact point has no url")
+	}
+	w.do("POST", strings.ReplaceAll(found[1], documented, w.relay), payload(t, "grafana/firing.json"), nil)
+	if got := w.messages(ada, 2)[1].Text; !strings.HasPrefix(got, "🔥 High CPU (warning)") {
+		t.Errorf("arrived: %q", got)
+	}
+}
+
+// The configuration of two lines that the README makes is one.
+func TestReadmesConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	var made string
+	for _, block := range fences(t, "README.md", "sh") {
+		for line := range strings.Lines(block) {
+			if strings.HasPrefix(line, "printf ") {
+				made = line
+			}
+		}
+	}
+	script := fmt.Sprintf("cd %q && echo %s > bot-token && %s", dir, botToken, made)
+	if out, err := exec.Command("bash", "-c", script).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	if out, errs, status := run(t, "", "check", "--config", filepath.Join(dir, "relay.toml")); status != 0 {
+		t.Errorf("%s%s", out, errs)
+	}
+}
