@@ -30,6 +30,14 @@ type Content struct {
 	ProtectContent      bool            `json:"protect_content,omitzero"`
 	LinkPreviewOptions  json.RawMessage `json:"link_preview_options,omitempty"`
 	ReplyMarkup         json.RawMessage `json:"reply_markup,omitempty"`
+	// Attachment follows the text as a document: the whole of what Text is only the head of.
+	Attachment *Attachment `json:"attachment,omitempty"`
+}
+
+// Attachment is a small file, at most some MiB of text.
+type Attachment struct {
+	Name    string `json:"name"` // as the person sees it, such as message.txt
+	Content string `json:"content"`
 }
 
 // Priority orders what waits for the same limit: high before normal before low.

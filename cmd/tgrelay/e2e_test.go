@@ -445,3 +445,33 @@ func TestFromWebhookToPolling(t *testing.T) {
 	w.say(ada, ada, "/status")
 	w.messages(ada, 2)
 }
+
+func TestLongTextAsConfigured(t *testing.T) {
+	text := strings.Repeat("word ", 2000)
+	for setting, check := range map[string]func(t *testing.T, w *world, ada int64){
+		"truncate": func(t *testing.T, w *world, ada int64) {
+			w.allSent()
+			if got := w.messages(ada, 2); len(got) != 2 || len(got[1].Text) > 4200 || !strings.Contains(got[1].Text, "…") {
+				t.Errorf("arrived: %d messages, the last of %d bytes", len(got), len(got[1].Text))
+			}
+		},
+		"document": func(t *testing.T, w *world, ada int64) {
+			got := w.messages(ada, 3)
+			if got[2].FileName != "message.txt" || !got[2].Silent || !strings.Contains(got[1].Text, "…") {
+				t.Fatalf("arrived: %+v", got[2])
+			}
+			_, file := w.call("GET", w.sim+"/file/bot"+botToken+"/files/"+got[2].Document, "")
+			if strings.TrimSpace(file) != strings.TrimSpace(text) {
+				t.Errorf("the file has %d bytes, want %d", len(file), len(text))
+			}
+		},
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, fast+"long_text = \""+setting+"\"\n")
+			ada := w.connect("Ada", "ops")
+			w.send("ops", text)
+			check(t, w, ada)
+		})
+	}
+}

@@ -258,6 +258,8 @@ type message struct {
 		Type, URL string
 	} `json:"entities"`
 	ReplyMarkup json.RawMessage `json:"reply_markup"`
+	FileName    string          `json:"file_name"`
+	Document    string          `json:"document"`
 }
 
 // texts waits until the bot has written count messages in a chat, and returns them all.

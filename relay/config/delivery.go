@@ -14,7 +14,7 @@ type Delivery struct {
 	MaxAge      time.Duration `toml:"max_age"`     // then a delivery expires
 	Fallback    string        `toml:"fallback"`    // recipient; empty: none
 	OnUnlinked  string        `toml:"on_unlinked" one_of:"hold|reject"`
-	LongText    string        `toml:"long_text" one_of:"split"`
+	LongText    string        `toml:"long_text" one_of:"split|truncate|document"`
 }
 
 func defaultDelivery() Delivery {

@@ -28,7 +28,7 @@ func rulesOf(c *config.Config) (*intake.Rules, error) {
 	}
 	rules := &intake.Rules{
 		Builtin: builtin, Templates: b.templates(),
-		Fallback: c.Delivery.Fallback, MaxAge: c.Delivery.MaxAge, Reject: c.Delivery.OnUnlinked == "reject",
+		Fallback: c.Delivery.Fallback, MaxAge: c.Delivery.MaxAge, LongText: c.Delivery.LongText, Reject: c.Delivery.OnUnlinked == "reject",
 		Receivers: map[string]*intake.Receiver{},
 	}
 	if len(b.faults) > 0 {

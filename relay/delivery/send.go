@@ -49,13 +49,13 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 	if w.parts == nil {
 		w.parts = w.job.Content.Text.Split(markup.MaxText, markup.MaxText)
 	}
-	if len(w.job.TelegramMessageIDs) >= len(w.parts) {
+	if len(w.job.TelegramMessageIDs) >= w.count() {
 		return "", w.nothingToSend()
 	}
 	if !w.flowing {
 		w.job.Attempts++
 	}
-	m, err := s.client.SendMessage(ctx, w.request())
+	m, err := s.request(ctx, w)
 	w.flowing = err == nil
 	if err == nil {
 		w.arrived(m.MessageID)
@@ -71,6 +71,24 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 	}
 	s.failed(w, a, f, failed)
 	return a, failed
+}
+
+// count is how many requests the delivery takes: the parts of its text, and what is attached.
+func (w *work) count() int {
+	if w.job.Content.Attachment != nil {
+		return len(w.parts) + 1
+	}
+	return len(w.parts)
+}
+
+// attached reports whether the attachment is next.
+func (w *work) attached() bool { return len(w.job.TelegramMessageIDs) == len(w.parts) }
+
+func (s *sender) request(ctx context.Context, w *work) (*telegram.Message, error) {
+	if w.attached() {
+		return s.client.SendDocument(ctx, w.document())
+	}
+	return s.client.SendMessage(ctx, w.request())
 }
 
 // nothingToSend ends a text without anything to see, or one whose parts have all arrived before a crash.
@@ -104,8 +122,24 @@ func (w *work) request() telegram.SendMessage {
 	return p
 }
 
+// document is the attachment as sendDocument takes it. It makes no sound of its own: the text has made it.
+func (w *work) document() telegram.SendDocument {
+	c := &w.job.Content
+	p := telegram.SendDocument{
+		ChatID: w.job.ChatID, MessageThreadID: w.job.MessageThreadID, Name: c.Attachment.Name, Content: []byte(c.Attachment.Content),
+		DisableNotification: true, ProtectContent: c.ProtectContent,
+	}
+	if w.form.noTopic {
+		p.MessageThreadID = 0
+	}
+	return p
+}
+
 // has reports whether the part has what an action would leave out.
 func (w *work) has(a action) bool {
+	if w.attached() {
+		return a != plain && a != noButtons && (a != noTopic || w.document().MessageThreadID != 0)
+	}
 	p := w.request()
 	switch a {
 	case plain:
@@ -123,7 +157,7 @@ func (w *work) arrived(messageID int64) {
 	w.job.TelegramMessageIDs = append(w.job.TelegramMessageIDs[:len(w.job.TelegramMessageIDs):len(w.job.TelegramMessageIDs)], messageID)
 	w.job.NotBefore = time.Time{}
 	state := relay.Sent
-	if len(w.job.TelegramMessageIDs) < len(w.parts) {
+	if len(w.job.TelegramMessageIDs) < w.count() {
 		state = relay.Queued
 	}
 	w.outcome = w.outcomeOf(state, time.Now())

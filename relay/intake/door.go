@@ -38,6 +38,7 @@ type Rules struct {
 	Builtin   *render.Set   // for when the operator's fail
 	Fallback  string        // recipient told of what could not be routed or delivered; empty: nobody
 	MaxAge    time.Duration // of a delivery whose message names no expires_in
+	LongText  string        // what becomes of a text that is too long for one message: split, truncate or document
 	Reject    bool          // refuse recipients without a chat instead of holding their messages
 }
 

@@ -62,6 +62,7 @@ func (d *Door) draft(ctx context.Context, caller Caller, rules *Rules, rc *Recei
 	m.Content.Text = d.show(rules, rc, draft)
 	m.Content.DisableNotification = d.silent(rc, draft)
 	m.Content.LinkPreviewOptions = noPreview
+	fit(&m.Content, rules.LongText)
 	if m.Content.Text.Text == "" {
 		return m, nil
 	}

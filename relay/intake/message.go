@@ -64,6 +64,7 @@ func compose(rules *Rules, caller Caller, body []byte) (*relay.Message, []string
 	if err := r.render(rules); err != nil {
 		return nil, nil, err
 	}
+	fit(&r.content, rules.LongText)
 	return r.message(rules, caller), r.to, nil
 }
 

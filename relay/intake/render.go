@@ -27,7 +27,7 @@ func (r *request) render(rules *Rules) error {
 	if err != nil {
 		return invalidMarkup(err)
 	}
-	r.content.Text = text.Normalize()
+	r.content.Text = tidy(text)
 	if r.content.Text.Text == "" {
 		return &relay.Error{Code: relay.CodeInvalidField, Detail: "/text: nothing of the text can be seen", Fields: []relay.FieldError{
 			{Pointer: "/text", Detail: "nothing of the text can be seen"},
@@ -51,7 +51,7 @@ func (r *request) renderTemplate(set *render.Set) error {
 	if err != nil {
 		return &relay.Error{Code: relay.CodeTemplateError, Detail: err.Error(), Fields: []relay.FieldError{{Pointer: "/template", Detail: err.Error()}}}
 	}
-	r.content.Text = text.Normalize()
+	r.content.Text = tidy(text)
 	return nil
 }
 
@@ -65,18 +65,21 @@ func invalidMarkup(err error) error {
 	return e
 }
 
+// tidy does what Telegram will do to the text, except that it keeps the columns of code: Telegram makes one space of a TAB.
+func tidy(text markup.Text) markup.Text { return text.ExpandTabs().Normalize() }
+
 // show renders a draft by the receiver's template, else by the type's own as it is built in, else as plain text: a webhook is
 // never refused for what a template did. problem is what the operator should hear of, nil if all went well; step is what served instead.
 func show(rules *Rules, rc *Receiver, draft receivers.Draft) (text markup.Text, step string, problem error) {
 	text, problem = rules.Templates.Execute(rc.Template, rc.Mode, draft.Data)
 	if problem == nil {
-		return text.Normalize(), "", nil
+		return tidy(text), "", nil
 	}
 	text, err := rules.Builtin.Execute(draft.Template, markup.MarkdownV2, draft.Data)
 	if err == nil {
-		return text.Normalize(), stepBuiltin, problem
+		return tidy(text), stepBuiltin, problem
 	}
-	return markup.Text{Text: plain(draft)}.Normalize(), stepPlain, errors.Join(problem, err)
+	return tidy(markup.Text{Text: plain(draft)}), stepPlain, errors.Join(problem, err)
 }
 
 func plain(draft receivers.Draft) string {

@@ -57,13 +57,9 @@ func (c *Client) SetWebhook(ctx context.Context, p SetWebhook) error {
 	}
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
-	for _, field := range [][2]string{
+	writeFields(form, [][2]string{
 		{"url", p.URL}, {"allowed_updates", string(kinds)}, {"secret_token", p.SecretToken.Reveal()}, {"max_connections", number(p.MaxConnections)},
-	} {
-		if field[1] != "" {
-			_ = form.WriteField(field[0], field[1]) // a Buffer takes everything
-		}
-	}
+	})
 	if len(p.Certificate) > 0 {
 		part, _ := form.CreateFormFile("certificate", "certificate.pem")
 		_, _ = part.Write(p.Certificate)
@@ -104,6 +100,50 @@ type SendMessage struct {
 // SendMessage sends a message. Doing it twice shows it twice.
 func (c *Client) SendMessage(ctx context.Context, p SendMessage) (*Message, error) {
 	return result[Message](ctx, c, "sendMessage", p)
+}
+
+// SendDocument are the parameters of sendDocument with an upload: at most 50 MB.
+type SendDocument struct {
+	ChatID              int64
+	MessageThreadID     int64
+	Name                string // of the file
+	Content             []byte
+	DisableNotification bool
+	ProtectContent      bool
+}
+
+// SendDocument sends a file. Doing it twice shows it twice.
+func (c *Client) SendDocument(ctx context.Context, p SendDocument) (*Message, error) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	writeFields(form, [][2]string{
+		{"chat_id", strconv.FormatInt(p.ChatID, 10)}, {"message_thread_id", number(int(p.MessageThreadID))},
+		{"disable_notification", truth(p.DisableNotification)}, {"protect_content", truth(p.ProtectContent)},
+	})
+	part, _ := form.CreateFormFile("document", p.Name)
+	_, _ = part.Write(p.Content)
+	_ = form.Close()
+	var m Message
+	if err := c.post(ctx, "sendDocument", form.FormDataContentType(), body.Bytes(), &m); err != nil {
+		return nil, err
+	}
+	return &m, nil
+}
+
+// writeFields writes what is not empty. The form writes into memory, which takes everything.
+func writeFields(form *multipart.Writer, fields [][2]string) {
+	for _, field := range fields {
+		if field[1] != "" {
+			_ = form.WriteField(field[0], field[1])
+		}
+	}
+}
+
+func truth(b bool) string {
+	if b {
+		return "true"
+	}
+	return ""
 }
 
 // EditMessageText are the parameters of editMessageText. Without ReplyMarkup the buttons go.

@@ -1,0 +1,30 @@
+package intake
+
+import (
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/markup"
+)
+
+// fit does with a text that is too long for one message what [delivery] long_text says. Left alone, it is sent in parts.
+func fit(c *relay.Content, longText string) {
+	if c.Text.Len() <= markup.MaxText && len(c.Text.Entities) <= markup.MaxEntities {
+		return
+	}
+	whole := c.Text
+	switch longText {
+	case "document":
+		c.Attachment = attachment(whole)
+		c.Text = whole.Truncate(markup.MaxText)
+	case "truncate":
+		c.Text = whole.Truncate(markup.MaxText)
+	}
+}
+
+// attachment is the whole text as a file: as a page where there is something to be marked, else as plain text.
+func attachment(t markup.Text) *relay.Attachment {
+	if len(t.Entities) == 0 {
+		return &relay.Attachment{Name: "message.txt", Content: t.Text + "\n"}
+	}
+	const head = "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<title>Message</title>\n<body style=\"white-space: pre-wrap\">"
+	return &relay.Attachment{Name: "message.html", Content: head + t.HTML() + "</body>\n"}
+}
