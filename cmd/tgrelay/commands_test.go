@@ -165,3 +165,37 @@ func TestTakenPort(t *testing.T) {
 		t.Errorf("status %d: %s", status, errs)
 	}
 }
+
+func TestRenderAndLint(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("my.tmpl", "{{ define \"my\" }}*open {{ .Status }}{{ end }}{{ define \"deploy\" }}*{{ .version }}* is out{{ end }}")
+	config := write("relay.toml", "[telegram]\ntoken = \"123456:AAabcdefghijklmnopqrstuvwxyz012345\"\n[templates]\nfiles = [\"my.tmpl\"]\n[receivers.alertmanager]\ntemplate = \"my\"\n")
+	payload := "../../receivers/testdata/alertmanager/single-firing.json"
+	for _, c := range []struct {
+		input  string
+		args   []string
+		status int
+		says   string
+	}{
+		{"", []string{"check", "--config", config}, 0, "relay.toml:6: receivers.alertmanager.template: warning: my: with mixed-2-one-resolved.json, the mark * is never closed"},
+		{"", []string{"render", "--config", config, "--receiver", "alertmanager", payload}, 0, "*open firing"},
+		{"", []string{"render", "--config", config, "--receiver", "alertmanager", "--json", payload}, 0, `"warnings":["the mark *`},
+		{`{"version": 12345678901234567890}`, []string{"render", "--config", config, "--template", "deploy"}, 0, "12345678901234567890 is out"},
+		{`{}`, []string{"render", "--config", config, "--template", "nosuch"}, 1, `no template "nosuch"`},
+		{`{}`, []string{"render", "--config", config, "--receiver", "alertmanager"}, 1, "type json"},
+		{``, []string{"render", "--config", config}, 2, "--receiver"},
+		{``, []string{"render", "--config", config, "--receiver", "json", filepath.Join(dir, "absent")}, 2, "absent"},
+	} {
+		out, errs, status := run(t, c.input, c.args...)
+		if status != c.status || !strings.Contains(out+errs, c.says) {
+			t.Errorf("%v: status %d, want %d with %q\n%s%s", c.args, status, c.status, c.says, out, errs)
+		}
+	}
+}

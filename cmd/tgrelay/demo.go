@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"io"
@@ -15,17 +14,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay/client"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/daemon"
 	"github.com/tgrelay/tgrelay/relay/markup"
 	"github.com/tgrelay/tgrelay/relay/simulator"
 )
-
-// payloads were recorded from a real Alertmanager and from Grafana's own code.
-//
-//go:embed demo/*.json
-var payloads embed.FS
 
 type demoCommand struct {
 	Once   bool   `help:"End after the walk: exit status 0 if every message arrived."`
@@ -136,9 +131,9 @@ func (d *demo) walk(ctx context.Context) error {
 		return err
 	}
 	for _, hook := range []struct{ receiver, file, says string }{
-		{"alertmanager", "alertmanager-firing.json", "Alertmanager posts an alert to /hooks/alertmanager/ops:"},
-		{"alertmanager", "alertmanager-group.json", "A group of three, one of them resolved:"},
-		{"grafana", "grafana.json", "Grafana posts to /hooks/grafana/ops:"},
+		{"alertmanager", "single-firing.json", "Alertmanager posts an alert to /hooks/alertmanager/ops:"},
+		{"alertmanager", "mixed-2-one-resolved.json", "A group of three, one of them resolved:"},
+		{"grafana", "firing.json", "Grafana posts to /hooks/grafana/ops:"},
 	} {
 		d.step(hook.says)
 		if err := d.post(ctx, hook.receiver, hook.file, ada.ID); err != nil {
@@ -173,11 +168,8 @@ func (d *demo) await(ctx context.Context) error {
 }
 
 func (d *demo) post(ctx context.Context, receiver, file string, chatID int64) error {
-	body, err := payloads.ReadFile("demo/" + file)
-	if err != nil {
-		return err
-	}
-	accepted, err := d.api.Hook(ctx, receiver, "ops", body)
+	// The samples were recorded from a real Alertmanager and from Grafana's own code.
+	accepted, err := d.api.Hook(ctx, receiver, "ops", receivers.Samples(receiver)[file])
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type commands struct {
 	Demo       demoCommand       `cmd:"" help:"Show the whole product at work: daemon and simulated Telegram in one process, nothing left behind."`
 	Simulator  simulatorCommand  `cmd:"" help:"Run a simulated Bot API, to develop and test without Telegram."`
 	Check      checkCommand      `cmd:"" help:"Check configuration and templates; print every fault."`
+	Render     renderCommand     `cmd:"" help:"Show in the terminal what a webhook or a template becomes."`
 	Send       sendCommand       `cmd:"" help:"Send a text to a recipient through a running daemon."`
 	Link       linkCommand       `cmd:"" help:"Make a deep link that connects a chat to a recipient; draw its QR code."`
 	Recipients recipientsCommand `cmd:"" help:"List recipients and their chats."`

@@ -64,7 +64,7 @@ type Daemon struct {
 
 // New opens and connects everything. Close or Run must follow.
 func New(ctx context.Context, o Options) (*Daemon, error) {
-	rules, err := rulesOf(o.Config)
+	rules, err := Rules(o.Config)
 	if err != nil {
 		return nil, err
 	}

@@ -12,15 +12,9 @@ import (
 	"github.com/tgrelay/tgrelay/relay/web"
 )
 
-// Check builds all that a configuration describes, without running it. The error is config.Faults: what only the
-// templates' own parser can find.
-func Check(c *config.Config) error {
-	_, err := rulesOf(c)
-	return err
-}
-
-// rulesOf makes the door's rules of a configuration, templates parsed. The error is config.Faults.
-func rulesOf(c *config.Config) (*intake.Rules, error) {
+// Rules makes the door's rules of a configuration, templates parsed. The error is config.Faults: what only the templates'
+// own parser can find.
+func Rules(c *config.Config) (*intake.Rules, error) {
 	b := &builder{c: c}
 	builtin, err := render.New(render.Options{})
 	if err != nil {

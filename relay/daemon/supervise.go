@@ -77,7 +77,7 @@ func (d *Daemon) Reload() error {
 	if err != nil {
 		return err
 	}
-	rules, err := rulesOf(c)
+	rules, err := Rules(c)
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,22 @@ func (s *Server) takeMessage(w http.ResponseWriter, r *http.Request, caller *Tok
 	return s.Door.Message(r.Context(), caller.caller(), body)
 }
 
+// render shows what a message or a webhook would become; nothing is kept and nothing is sent.
+func (s *Server) render(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	if err := jsonOnly(r); err != nil {
+		return err
+	}
+	body, err := s.body(w, r)
+	if err != nil {
+		return err
+	}
+	preview, err := s.Door.Preview(r.Context(), caller.caller(), body)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, preview)
+}
+
 // message is a message as the interface shows it.
 type message struct {
 	ID         relay.ID         `json:"id"`

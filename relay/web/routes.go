@@ -39,6 +39,7 @@ var routes = []route{
 
 	{"POST /api/v1/messages", ScopeSend, (*Server).sendMessage},
 	{"GET /api/v1/messages/{id}", ScopeRead, (*Server).getMessage},
+	{"POST /api/v1/render", ScopeSend, (*Server).render},
 	{"GET /api/v1/deliveries", ScopeRead, (*Server).listDeliveries},
 	{"POST /api/v1/deliveries/{id}/retry", ScopeAdmin, (*Server).retryDelivery},
 	{"POST /api/v1/deliveries/{id}/discard", ScopeAdmin, (*Server).discardDelivery},

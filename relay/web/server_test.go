@@ -477,3 +477,63 @@ func TestStorageTrouble(t *testing.T) {
 		t.Errorf("%d %v %s; want 503 with Retry-After, which Alertmanager tries again", a.status, a.header, a.body)
 	}
 }
+
+func TestRenderKeepsNothing(t *testing.T) {
+	h := newHouse(t, nil)
+	for _, c := range []struct {
+		body   string
+		status int
+		says   string
+	}{
+		{`{"receiver":"alertmanager","payload":` + alert + `}`, 200, `"text":"🔥 Up\nsince 1 Jan 00:00 UTC`},
+		{`{"to":"x","text":"*a*","parse_mode":"MarkdownV2"}`, 200, `"text":"a","entities":[{"type":"bold","offset":0,"length":1}],"parts":[{"text":"a"`},
+		{`{"to":"x","text":"*a","parse_mode":"MarkdownV2"}`, 400, "invalid_markup"},
+		{`{"receiver":"nosuch","payload":{}}`, 404, "unknown_receiver"},
+		{`{"receiver":"alertmanager"}`, 400, "/payload"},
+		{`{"receiver":"alertmanager","payload":{"a":1}}`, 400, "type json"},
+		{`{"receiver":"json","payload":{"a":1},"x":1}`, 400, "/x"},
+	} {
+		if a := h.call(t, "POST", "/api/v1/render", c.body); a.status != c.status || !strings.Contains(string(a.body), c.says) {
+			t.Errorf("%s: %d %s; want %d with %s", c.body, a.status, a.body, c.status, c.says)
+		}
+	}
+	if page := h.call(t, "GET", "/api/v1/deliveries", ""); !strings.Contains(string(page.body), `"items":[]`) {
+		t.Errorf("kept: %s", page.body)
+	}
+}
+
+// Whatever bytes a value holds, the hook's message is stored, and what is stored is what Telegram takes.
+func TestHostileValuesAreDelivered(t *testing.T) {
+	h := newHouse(t, func(o *web.Options, _ *intake.Rules) { o.MaxBody = 4 << 20 })
+	h.bind(t, "ops", 1)
+	for name, value := range map[string]string{
+		"NUL":             `a\u0000b`,
+		"lone surrogate":  `a\ud800b`,
+		"borders":         `\ufdd0x\ufdd1\ufdd2\ufdd3\ufdd4`,
+		"bidi and tabs":   `\u202eabc\t\u200f`,
+		"brackets":        strings.Repeat("[", 1<<20),
+		"tags":            strings.Repeat("<b>", 1<<18),
+		"quotes":          strings.Repeat(`>\n`, 100_000),
+		"only invisibles": `\u200b\u200b`,
+	} {
+		a := h.call(t, "POST", "/hooks/json/ops", `{"text":"`+value+`!"}`)
+		if a.status != 202 || !strings.Contains(string(a.body), `"state":"queued"`) {
+			t.Errorf("%s: %d %.300s", name, a.status, a.body)
+		}
+	}
+	page, err := h.db.Deliveries(t.Context(), relay.DeliveryQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range page.Items {
+		m, err := h.db.Message(t.Context(), d.MessageID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range m.Content.Text.Split(markup.MaxText, markup.MaxText) {
+			if err := markup.Check(part); err != nil || part.Text == "" {
+				t.Errorf("Telegram would refuse %.40q: %v", part.Text, err)
+			}
+		}
+	}
+}
