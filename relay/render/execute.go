@@ -25,6 +25,7 @@ var (
 // bounded gathers a template's output. Its errors stop the template.
 type bounded struct {
 	out    []byte
+	value  int // where the value that is being printed begins
 	writes int
 	until  time.Time
 }
@@ -35,12 +36,24 @@ func (b *bounded) Write(p []byte) (int, error) {
 	if b.writes++; b.writes%look == 0 && time.Now().After(b.until) {
 		return 0, errTooSlow
 	}
+	switch {
+	case is(p, openValue):
+		b.value = len(b.out)
+		b.out = append(b.out, startBorder...)
+		return len(p), nil
+	case is(p, closeValue):
+		b.out = endValue(b.out, b.value)
+		return len(p), nil
+	}
 	if len(b.out)+len(p) > MaxOutput {
 		return 0, errTooLong
 	}
 	b.out = append(b.out, p...)
 	return len(p), nil
 }
+
+// is reports whether p is sign itself and not only like it.
+func is(p, sign []byte) bool { return len(p) == len(sign) && &p[0] == &sign[0] }
 
 // execute runs a template within its bounds. text/template turns panics of functions and methods into errors.
 func execute(t *template.Template, data any) (out string, err error) {

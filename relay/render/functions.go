@@ -24,10 +24,9 @@ func functions(now func() time.Time) template.FuncMap {
 	f := template.FuncMap{}
 	maps.Copy(f, template.FuncMap(amtemplate.DefaultFuncs))
 	maps.Copy(f, template.FuncMap{
-		valueFunc: value,
 		// In Alertmanager these two say what HTML may hold as it is.
 		"safeHtml": safeHTML,
-		"safeUrl":  func(v any) string { return text(v) },
+		"safeUrl":  func(v any) string { return textOf(v) },
 		"now":      now,
 		"since":    func(t time.Time) time.Duration { return now().Sub(t) },
 
@@ -41,7 +40,7 @@ func functions(now func() time.Time) template.FuncMap {
 		"pre":       pre,
 		"link":      link,
 		"mention":   mention,
-		"raw":       func(v any) Markup { return Markup(text(v)) },
+		"raw":       func(v any) Markup { return built(textOf(v)) },
 
 		"default":  defaultTo,
 		"humanize": humanize,
@@ -52,7 +51,7 @@ func functions(now func() time.Time) template.FuncMap {
 }
 
 func wrapper(t markup.Type) func(any) Markup {
-	return func(v any) Markup { return Markup(markup.Wrap(markup.Entity{Type: t}, content(v))) }
+	return func(v any) Markup { return built(markup.Wrap(markup.Entity{Type: t}, content(v))) }
 }
 
 // pre makes a block of code: {{ pre .Log }}, or with its language {{ pre "go" .Log }}.
@@ -60,31 +59,31 @@ func pre(args ...any) (Markup, error) {
 	e := markup.Entity{Type: markup.Pre}
 	switch len(args) {
 	case 2:
-		e.Language = text(args[0])
+		e.Language = textOf(args[0])
 	case 1:
 	default:
 		return "", fmt.Errorf("pre wants a text, or a language and a text; it was given %d arguments", len(args))
 	}
-	return Markup(markup.Wrap(e, content(args[len(args)-1]))), nil
+	return built(markup.Wrap(e, content(args[len(args)-1]))), nil
 }
 
 // link makes a link: {{ link "Runbook" .Annotations.runbook_url }}. An address that Telegram takes for none is shown as text.
 func link(label, url any) Markup {
-	return Markup(markup.Wrap(markup.Entity{Type: markup.TextLink, URL: text(url)}, content(label)))
+	return built(markup.Wrap(markup.Entity{Type: markup.TextLink, URL: textOf(url)}, content(label)))
 }
 
 // mention names a person by Telegram's user ID: {{ mention "Ada" 12345678 }}.
 func mention(label, user any) (Markup, error) {
-	id, err := strconv.ParseInt(text(user), 10, 64)
+	id, err := strconv.ParseInt(textOf(user), 10, 64)
 	if err != nil {
-		return "", fmt.Errorf("mention wants Telegram's number of a user, not %.40q", text(user))
+		return "", fmt.Errorf("mention wants Telegram's number of a user, not %.40q", textOf(user))
 	}
-	return Markup(markup.Wrap(markup.Entity{Type: markup.TextMention, User: &markup.User{ID: id}}, content(label))), nil
+	return built(markup.Wrap(markup.Entity{Type: markup.TextMention, User: &markup.User{ID: id}}, content(label))), nil
 }
 
 // safeHTML takes a value for Telegram's HTML: {{ .Annotations.description | safeHtml }}. What is not closed or not known is text.
 func safeHTML(v any) Markup {
-	return Markup(markup.ParseTemplate(markup.HTML, text(v)).Inline())
+	return built(markup.ParseTemplate(markup.HTML, textOf(v)).Inline())
 }
 
 // defaultTo is the value, or what stands in for an empty one: {{ .Labels.team | default "nobody" }}.
@@ -97,9 +96,9 @@ func defaultTo(fallback, v any) any {
 
 // humanize writes a number with a metric prefix, as Prometheus does: 1234567 is 1.235M.
 func humanize(v any) (string, error) {
-	n, err := strconv.ParseFloat(text(v), 64)
+	n, err := strconv.ParseFloat(textOf(v), 64)
 	if err != nil {
-		return "", fmt.Errorf("humanize wants a number, not %.40q", text(v))
+		return "", fmt.Errorf("humanize wants a number, not %.40q", textOf(v))
 	}
 	if n == 0 || math.IsNaN(n) || math.IsInf(n, 0) {
 		return fmt.Sprintf("%.4g", n), nil
@@ -138,7 +137,7 @@ func toJSON(v any) (string, error) {
 // truncate cuts a text to at most n characters as people count them (grapheme clusters), the last one an ellipsis:
 // {{ truncate 100 .Annotations.description }}.
 func truncate(n int, v any) string {
-	s := text(v)
+	s := textOf(v)
 	if len(s) <= n || uniseg.GraphemeClusterCount(s) <= n {
 		return s
 	}

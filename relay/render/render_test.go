@@ -59,6 +59,7 @@ func TestValuesAreData(t *testing.T) {
 		{markup.MarkdownV2, `{{ with .v }}{{ template "inner" . }}{{ end }}{{ end }}{{ define "inner" }}_{{ . }}_`, "<i>" + hostileHTML + "</i>"},
 		{markup.MarkdownV2, `[{{ .v }}](https://example.org/{{ "a b)c" }})`, `<a href="https://example.org/a%20b)c">` + hostileHTML + `</a>`},
 		{markup.MarkdownV2, `{{ "\uFDD0*x*\uFDD1" }}{{ "\x00" }}`, "*x*"},
+		{markup.MarkdownV2, `{{ printf "%s %s" (bold "b") .v }}|{{ printf "%.20s" (bold "b") }}`, "b " + hostileHTML + "|"},
 	} {
 		if got := execute(t, c.mode, c.text, data); got != c.want {
 			t.Errorf("%s %s\n got %s\nwant %s", c.mode, c.text, got, c.want)

@@ -2,52 +2,51 @@ package render
 
 import "text/template/parse"
 
-// valueFunc is the function at the end of every printing action.
-const valueFunc = "_value"
+// openValue and closeValue are written around what an action prints. The writer knows them by their address, so that no value
+// can pass for one.
+var (
+	openValue  = []byte("<value>")
+	closeValue = []byte("</value>")
+)
 
-// rewrite puts the marking function behind every action that prints, and an empty text into every loop and at the beginning,
-// so that the bounded writer is asked even by a template that loops without printing.
+// rewrite puts the signs around every action that prints, and an empty text into every loop and at the beginning, so that
+// the bounded writer is asked even by a template that loops without printing. html/template appends a function to each action
+// instead; that costs a call by reflection for every value.
 func rewrite(tree *parse.Tree) {
-	rewriteList(tree, tree.Root)
-	tree.Root.Nodes = append([]parse.Node{breath(tree)}, tree.Root.Nodes...)
+	rewriteList(tree.Root)
+	tree.Root.Nodes = append([]parse.Node{text(tree.Root.Pos, nil)}, tree.Root.Nodes...)
 }
 
-func breath(tree *parse.Tree) parse.Node {
-	return &parse.TextNode{NodeType: parse.NodeText, Pos: tree.Root.Pos}
+func text(pos parse.Pos, b []byte) parse.Node {
+	return &parse.TextNode{NodeType: parse.NodeText, Pos: pos, Text: b}
 }
 
-func rewriteList(tree *parse.Tree, list *parse.ListNode) {
+func rewriteList(list *parse.ListNode) {
 	if list == nil {
 		return
 	}
+	nodes := make([]parse.Node, 0, len(list.Nodes))
 	for _, node := range list.Nodes {
 		switch n := node.(type) {
 		case *parse.ActionNode:
-			mark(tree, n)
+			if len(n.Pipe.Decl) == 0 { // one that sets a variable prints nothing
+				nodes = append(nodes, text(n.Pos, openValue), n, text(n.Pos, closeValue))
+				continue
+			}
 		case *parse.IfNode:
-			rewriteBranch(tree, &n.BranchNode)
+			rewriteBranch(&n.BranchNode)
 		case *parse.WithNode:
-			rewriteBranch(tree, &n.BranchNode)
+			rewriteBranch(&n.BranchNode)
 		case *parse.RangeNode:
-			rewriteBranch(tree, &n.BranchNode)
-			n.List.Nodes = append([]parse.Node{breath(tree)}, n.List.Nodes...)
+			rewriteBranch(&n.BranchNode)
+			n.List.Nodes = append([]parse.Node{text(n.Pos, nil)}, n.List.Nodes...)
 		}
+		nodes = append(nodes, node)
 	}
+	list.Nodes = nodes
 }
 
-func rewriteBranch(tree *parse.Tree, b *parse.BranchNode) {
-	rewriteList(tree, b.List)
-	rewriteList(tree, b.ElseList)
-}
-
-// mark makes {{ X }} into {{ X | _value }}. An action that sets a variable prints nothing.
-func mark(tree *parse.Tree, action *parse.ActionNode) {
-	if len(action.Pipe.Decl) > 0 {
-		return
-	}
-	pipe := action.Pipe
-	pipe.Cmds = append(pipe.Cmds, &parse.CommandNode{
-		NodeType: parse.NodeCommand, Pos: pipe.Pos,
-		Args: []parse.Node{parse.NewIdentifier(valueFunc).SetTree(tree).SetPos(pipe.Pos)},
-	})
+func rewriteBranch(b *parse.BranchNode) {
+	rewriteList(b.List)
+	rewriteList(b.ElseList)
 }

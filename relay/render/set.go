@@ -1,8 +1,8 @@
 // Package render turns templates and data into texts in which values are data.
 //
 // A template's own text is markup; whatever an action prints is data and can never become markup, whatever characters it holds.
-// For that the parse tree of each template is rewritten before it runs, as html/template does: every printing action ends in
-// a function that marks the value's borders, and package markup reads what lies between them literally.
+// For that the parse tree of each template is rewritten before it runs: signs around every printing action tell the writer where a
+// value begins and ends, it marks the borders, and package markup reads what lies between them literally.
 //
 // A Set is made once and never changes; a reload makes a new one. Execution is bounded in output and time, and what a
 // template does wrong is an error that names file and line, never a panic.
@@ -111,7 +111,10 @@ func tidy(err error) error {
 }
 
 // Has reports whether there is a template of a name.
-func (s *Set) Has(name string) bool { return slices.Contains(s.names, name) }
+func (s *Set) Has(name string) bool {
+	t := s.root.Lookup(name)
+	return t != nil && t.Tree != nil
+}
 
 // Names are the names of all templates, sorted.
 func (s *Set) Names() []string { return slices.Clone(s.names) }

@@ -1,38 +1,125 @@
 package render
 
 import (
+	"bytes"
+	"crypto/rand"
 	"fmt"
+	"math/big"
 	"reflect"
+	"strconv"
+	"unicode/utf8"
 
 	"github.com/tgrelay/tgrelay/relay/markup"
 )
 
-// Markup is what the functions return that build markup on purpose. It is printed unmarked.
+// Markup is what the functions return that build markup on purpose: a seal with a length, and what ParseTemplate understands.
+// Printed whole it passes unmarked; joined to anything else, or cut, its length is wrong and all of it is data.
 type Markup string
 
-// value is what every printing action ends in: it marks data as data.
-func value(v any) Markup {
-	switch v := v.(type) {
-	case string:
-		return Markup(markup.Value(v))
-	case Markup:
-		return v
-	case nil:
-		return "" // a missing key of a map, which text/template would print as <no value>
+// The seal is made of noncharacters, so that what is left of a cut one is taken out of a value like all of them and shows
+// in no chat. It is new in each process: no data can hold it.
+const (
+	sealRune  = '\uFDD5'
+	sealDigit = '\uFDE0' // to U+FDE9: the digits of the length
+	sealEnd   = '\uFDEA'
+	sealRunes = 24 // random ones of U+FDD6..U+FDDF: 79 bits
+)
+
+var seal = newSeal()
+
+func newSeal() string {
+	b := []byte(string(sealRune))
+	for range sealRunes {
+		n, err := rand.Int(rand.Reader, big.NewInt(10))
+		if err != nil {
+			panic(err) // not reached: crypto/rand does not fail
+		}
+		b = utf8.AppendRune(b, sealRune+1+rune(n.Int64()))
 	}
-	return Markup(markup.Value(text(v)))
+	return string(b)
+}
+
+// built seals markup.
+func built(s string) Markup {
+	b := append(make([]byte, 0, len(seal)+len(s)+8*utf8.UTFMax), seal...)
+	for _, digit := range strconv.Itoa(len(s)) {
+		b = utf8.AppendRune(b, sealDigit+digit-'0')
+	}
+	b = utf8.AppendRune(b, sealEnd)
+	return Markup(append(b, s...))
+}
+
+// open returns what is sealed in s, if all of it is.
+func open(s []byte) ([]byte, bool) {
+	if len(s) < len(seal) || string(s[:len(seal)]) != seal {
+		return nil, false
+	}
+	rest, length := s[len(seal):], 0
+	for {
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
+		switch {
+		case r == sealEnd:
+			return rest, len(rest) == length
+		case r < sealDigit || r > sealDigit+9 || length > MaxOutput:
+			return nil, false
+		}
+		length = 10*length + int(r-sealDigit)
+	}
+}
+
+// absent is what text/template prints for a missing key and a nil pointer: nothing, in a chat.
+func absent(b []byte) bool { return string(b) == "<no value>" || string(b) == "<nil>" }
+
+// The borders of a value (markup.ValueStart, markup.ValueEnd).
+const (
+	startBorder = string(markup.ValueStart)
+	endBorder   = string(markup.ValueEnd)
+)
+
+// endValue ends a value that was written behind the border at start: as markup if it was built as such, else as data.
+func endValue(out []byte, start int) []byte {
+	v := out[start+len(startBorder):]
+	if absent(v) {
+		return append(out[:start+len(startBorder)], endBorder...)
+	}
+	if inner, sealed := open(v); sealed {
+		return append(out[:start], inner...)
+	}
+	if clean(v) {
+		return append(out, endBorder...)
+	}
+	return markup.AppendValue(out[:start], string(v))
+}
+
+// clean reports whether a value has nothing to be taken out: border runes, NUL, invalid UTF-8. Most are ASCII.
+func clean(b []byte) bool {
+	for _, c := range b {
+		if c == 0 || c >= utf8.RuneSelf {
+			return bytes.IndexByte(b, 0) < 0 && !bytes.Contains(b, []byte("\xEF\xB7")) && utf8.Valid(b)
+		}
+	}
+	return true
 }
 
 // content is the inside of built markup: markup stays, everything else is data.
-func content(v any) string { return string(value(v)) }
+func content(v any) string {
+	if m, ok := v.(Markup); ok {
+		if inner, sealed := open([]byte(m)); sealed {
+			return string(inner)
+		}
+	}
+	return markup.Value(textOf(v))
+}
 
-// text prints a value as text/template does: pointers by what they point to, nil by nothing.
-func text(v any) string {
+// textOf prints a value as text/template does: pointers by what they point to, nil by nothing.
+func textOf(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
 	case Markup:
-		return markup.ParseTemplate(markup.Plain, string(v)).Text
+		inner, _ := open([]byte(v))
+		return markup.ParseTemplate(markup.Plain, string(inner)).Text
 	case nil:
 		return ""
 	case error, fmt.Stringer:
@@ -47,9 +134,6 @@ func text(v any) string {
 			return ""
 		}
 		r = r.Elem()
-	}
-	if k := r.Kind(); (k == reflect.Map || k == reflect.Slice) && r.IsNil() {
-		return ""
 	}
 	return fmt.Sprint(r.Interface())
 }
