@@ -123,8 +123,8 @@ type Outbox interface {
 	Sending(id ID)
 	// Finish writes what became of an attempt. A delivery that was ended meanwhile (discarded) stays as it is.
 	Finish(ctx context.Context, o Outcome) error
-	// Expire ends what waits and is past its ExpiresAt, and returns how many there were.
-	Expire(ctx context.Context, now time.Time) (int64, error)
+	// Expire ends what waits and is past its ExpiresAt, at most limit deliveries, and returns them; with fewer than limit there are no more.
+	Expire(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
 	// Prune deletes finished deliveries (and messages left without any) older than before, at most limit rows, and returns how many.
 	Prune(ctx context.Context, before time.Time, limit int) (int64, error)
 

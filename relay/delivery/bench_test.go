@@ -52,7 +52,7 @@ func (s *shelf) Finish(_ context.Context, o relay.Outcome) error {
 	return nil
 }
 
-func (s *shelf) Expire(context.Context, time.Time) (int64, error) { return 0, nil }
+func (s *shelf) Expire(context.Context, time.Time, int) ([]relay.Delivery, error) { return nil, nil }
 
 // BenchmarkEngine delivers with open rates to a Telegram that answers at once: what is left is the engine and the client.
 func BenchmarkEngine(b *testing.B) {

@@ -32,7 +32,7 @@ type Options struct {
 	GroupRate   float64       // messages per minute, one group or channel; 0: no limit
 	Concurrency int           // requests under way at once; 0: 32
 	Drain       time.Duration // how long requests that are under way may take at the end
-	// Failed is told of each delivery that ended as failed or expired at its turn, after that was stored; nil: nobody is.
+	// Failed is told of each delivery that ended as failed or expired, after that was stored; nil: nobody is.
 	Failed func(relay.Delivery)
 }
 

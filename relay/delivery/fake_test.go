@@ -143,17 +143,17 @@ func (o *outbox) Finish(ctx context.Context, out relay.Outcome) error {
 	return nil
 }
 
-func (o *outbox) Expire(_ context.Context, now time.Time) (int64, error) {
+func (o *outbox) Expire(_ context.Context, now time.Time, limit int) ([]relay.Delivery, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := int64(0)
+	var ended []relay.Delivery
 	for _, j := range o.jobs {
-		if waits(j) && now.After(j.ExpiresAt) {
+		if waits(j) && now.After(j.ExpiresAt) && len(ended) < limit {
 			j.State = relay.Expired
-			n++
+			ended = append(ended, j.Delivery)
 		}
 	}
-	return n, o.fail()
+	return ended, o.fail()
 }
 
 func (o *outbox) Backlog(context.Context) (relay.Backlog, error) {

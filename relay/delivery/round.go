@@ -61,11 +61,17 @@ func (s *scheduler) findLanes(asked time.Time) {
 
 func (s *scheduler) expire() {
 	s.workers.Go(func() {
-		n, err := s.o.Outbox.Expire(s.working, time.Now())
+		ended, err := s.o.Outbox.Expire(s.working, time.Now(), expireStep)
+		for _, d := range ended {
+			s.o.Failed(d)
+		}
 		s.note(func(now time.Time) {
 			s.expireAt = now.Add(expireEvery)
+			if len(ended) == expireStep {
+				s.expireAt = now
+			}
 			s.storage("end deliveries that are too old; trying again", err)
-			s.metrics.deliveries.WithLabelValues(string(relay.Expired)).Add(float64(n))
+			s.metrics.deliveries.WithLabelValues(string(relay.Expired)).Add(float64(len(ended)))
 		})
 	})
 }

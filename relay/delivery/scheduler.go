@@ -10,6 +10,7 @@ const (
 	readers     = 4                // calls of the outbox at once, those after requests not counted
 	lanesEvery  = 30 * time.Second // how often the outbox is asked for lanes, if it names no earlier moment
 	expireEvery = 30 * time.Second
+	expireStep  = 1000             // deliveries ended in one transaction
 	probeEvery  = 10 * time.Second // how often Telegram is asked whether it takes the token again
 )
 

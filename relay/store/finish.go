@@ -77,24 +77,27 @@ func (t *tx) announce(ctx context.Context, id relay.ID) error {
 	return err
 }
 
-// Expire implements relay.Outbox, in steps that let other calls through. A delivery that is being sent is left to its outcome.
-func (db *DB) Expire(ctx context.Context, now time.Time) (int64, error) {
-	const step = 1000
-	var total int64
-	for {
-		var n int64
-		err := db.write(ctx, "expire deliveries", func(t *tx) (err error) {
-			n, err = t.move(context.Background(), change{
-				from: patient, to: relay.Expired, set: `, finished_at = $1`, args: []any{millis(now), step},
-				where: `seq IN (SELECT seq FROM deliveries WHERE state IN (0, 1) AND expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2)`,
-			})
+const tooOld = `SELECT seq FROM deliveries WHERE state IN (0, 1) AND expires_at > 0 AND expires_at <= $1 ORDER BY expires_at LIMIT $2`
+
+// Expire implements relay.Outbox. A delivery that is being sent is left to its outcome.
+func (db *DB) Expire(ctx context.Context, now time.Time, limit int) ([]relay.Delivery, error) {
+	var ended []relay.Delivery
+	err := db.write(ctx, "expire deliveries", func(t *tx) (err error) {
+		ctx := context.Background()
+		ended, err = list(ctx, t, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
+			`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq IN (`+tooOld+`)`, millis(now), limit)
+		if err != nil || len(ended) == 0 {
 			return err
-		})
-		total += n
-		if err != nil || n == 0 {
-			return total, err
 		}
+		_, err = t.move(ctx, change{
+			from: patient, to: relay.Expired, set: `, finished_at = $1`, args: []any{millis(now), limit}, where: `seq IN (` + tooOld + `)`,
+		})
+		return err
+	})
+	for i := range ended {
+		ended[i].State = relay.Expired
 	}
+	return ended, err
 }
 
 // requeue puts back what was being sent when the last process ended.

@@ -107,7 +107,7 @@ func (w *world) operate(*rapid.T) {
 
 func (w *world) time(*rapid.T) {
 	w.now = w.now.Add(time.Hour)
-	_, err := w.db.Expire(w.t.Context(), w.now)
+	_, err := w.db.Expire(w.t.Context(), w.now, 1000)
 	w.allow(err)
 	_, err = w.db.Prune(w.t.Context(), w.now.Add(-3*time.Hour), 2)
 	w.allow(err)

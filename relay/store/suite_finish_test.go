@@ -116,15 +116,15 @@ func tooOldExpires(t *testing.T, p *place) {
 	never.Deliveries[0].ExpiresAt = time.Time{}
 	p.accept(t, queued, held, under, young, never)
 	p.Sending(under.Deliveries[0].ID)
-	n, err := p.Expire(t.Context(), t0.Add(24*time.Hour-time.Millisecond))
+	n, err := p.Expire(t.Context(), t0.Add(24*time.Hour-time.Millisecond), 1000)
 	must(t, err)
-	if n != 0 {
-		t.Errorf("%d expired too early", n)
+	if len(n) != 0 {
+		t.Errorf("%d expired too early", len(n))
 	}
-	n, err = p.Expire(t.Context(), t0.Add(24*time.Hour))
+	n, err = p.Expire(t.Context(), t0.Add(24*time.Hour), 1000)
 	must(t, err)
-	if n != 2 {
-		t.Errorf("%d expired, want 2", n)
+	if len(n) != 2 || n[0].State != relay.Expired || n[0].Recipient != "a" && n[0].Recipient != "b" {
+		t.Errorf("expired: %+v, want two", n)
 	}
 	for m, want := range map[*relay.Message]relay.State{
 		queued: relay.Expired, held: relay.Expired, under: relay.Sending, young: relay.Queued, never: relay.Queued,
@@ -156,12 +156,12 @@ func retryGivesTime(t *testing.T, p *place) {
 	if got := p.told.take(); !slices.Equal(got, []int64{1}) {
 		t.Errorf("told of %v, want 1", got)
 	}
-	n, err := p.Expire(t.Context(), now)
+	ended, err := p.Expire(t.Context(), now, 1000)
 	must(t, err)
-	if n != 0 {
+	if len(ended) != 0 {
 		t.Error("what was retried expired at once")
 	}
-	n, err = p.Prune(t.Context(), now.Add(time.Hour), 10)
+	n, err := p.Prune(t.Context(), now.Add(time.Hour), 10)
 	must(t, err)
 	if n != 0 {
 		t.Error("what was retried was pruned")
@@ -172,14 +172,14 @@ func retryFindsChat(t *testing.T, p *place) {
 	m := text("one", heldFor("alice"))
 	p.accept(t, m)
 	id, day := m.Deliveries[0].ID, 24*time.Hour
-	_, err := p.Expire(t.Context(), t0.Add(day))
+	_, err := p.Expire(t.Context(), t0.Add(day), 1000)
 	must(t, err)
 	d, err := p.Retry(t.Context(), id, t0.Add(day))
 	must(t, err)
 	if d.State != relay.Held {
 		t.Errorf("without a chat it is %s, want held", d.State)
 	}
-	_, err = p.Expire(t.Context(), t0.Add(2*day))
+	_, err = p.Expire(t.Context(), t0.Add(2*day), 1000)
 	must(t, err)
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	d, err = p.Retry(t.Context(), id, t0.Add(2*day))

@@ -117,8 +117,10 @@ func (c *Client) SendDocument(ctx context.Context, p SendDocument) (*Message, er
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	writeFields(form, [][2]string{
-		{"chat_id", strconv.FormatInt(p.ChatID, 10)}, {"message_thread_id", number(int(p.MessageThreadID))},
-		{"disable_notification", truth(p.DisableNotification)}, {"protect_content", truth(p.ProtectContent)},
+		{"chat_id", strconv.FormatInt(p.ChatID, 10)},
+		{"message_thread_id", number(int(p.MessageThreadID))},
+		{"disable_notification", truth(p.DisableNotification)},
+		{"protect_content", truth(p.ProtectContent)},
 	})
 	part, _ := form.CreateFormFile("document", p.Name)
 	_, _ = part.Write(p.Content)
