@@ -49,8 +49,8 @@ var controls = map[string]controller{
 	"POST /sim/reset":               func(s *Server, _ *http.Request, _ order) (any, error) { s.Reset(); return done(true).result, nil },
 }
 
-// control answers /sim/….
-func (s *Server) control(w http.ResponseWriter, r *http.Request) {
+// newControl answers /sim/….
+func (s *Server) newControl() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range controls {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -74,7 +74,7 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 		}
 		controlled(w, f, err)
 	})
-	mux.ServeHTTP(w, r)
+	return mux
 }
 
 func decodeOrder(r *http.Request, into any) error {

@@ -33,6 +33,7 @@ type Server struct {
 	options Options
 	botID   int64
 	client  *http.Client
+	control http.Handler
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and made anew at each change that somebody may wait for
@@ -68,6 +69,7 @@ func New(o Options) *Server {
 	id, _, _ := strings.Cut(o.Token, ":")
 	s := &Server{options: o, client: &http.Client{Transport: o.Transport, CheckRedirect: noRedirect, Timeout: time.Minute}}
 	s.botID, _ = strconv.ParseInt(id, 10, 64)
+	s.control = s.newControl()
 	s.reset()
 	return s
 }
@@ -109,7 +111,7 @@ func (s *Server) wake() {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if strings.HasPrefix(path, "/sim/") {
-		s.control(w, r)
+		s.control.ServeHTTP(w, r)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
