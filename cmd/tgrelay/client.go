@@ -133,8 +133,12 @@ func (c *linkCommand) Run(ctx context.Context, std *streams) error {
 		fmt.Fprint(std.out, code)
 	}
 	fmt.Fprintf(std.out, "%s\n", link.URL)
-	fmt.Fprintf(std.err, "Open it and press Start, or send the bot: %s\nIt connects %d chat(s) to %s until %s.\n",
-		link.StartCommand, link.MaxUses, link.Recipient, link.ExpiresAt.Local().Format(time.DateTime))
+	chats := "one chat"
+	if link.MaxUses > 1 {
+		chats = fmt.Sprintf("up to %d chats", link.MaxUses)
+	}
+	fmt.Fprintf(std.err, "Open it and press Start, or send the bot: %s\nIt connects %s to %s until %s.\n",
+		link.StartCommand, chats, link.Recipient, link.ExpiresAt.Local().Format(time.DateTime))
 	return nil
 }
 

@@ -475,3 +475,31 @@ func TestLongTextAsConfigured(t *testing.T) {
 		})
 	}
 }
+
+// A reload puts receivers and templates in force, for whom is connected and for what comes; a bad file changes nothing.
+func TestReload(t *testing.T) {
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "ops")
+	if status, _ := w.call("POST", w.relay+"/hooks/deploys", `{"version":"1.2"}`); status != http.StatusNotFound {
+		t.Errorf("a receiver that is not there yet: %d", status)
+	}
+	w.write("my.tmpl", `{{ define "deploy" }}*{{ .version }}* is out{{ end }}`)
+	old, err := os.ReadFile(w.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("relay.toml", string(old)+"[templates]\nfiles = [\"my.tmpl\"]\n[receivers.deploys]\ntype = \"json\"\nto = [\"ops\"]\ntemplate = \"deploy\"\n")
+	w.do("POST", w.relay+"/-/reload", "", nil)
+	w.do("POST", w.relay+"/hooks/deploys", `{"version":"1.2"}`, nil)
+	if got := w.messages(ada, 2)[1].Text; got != "1.2 is out" {
+		t.Errorf("after the reload: %q", got)
+	}
+	w.write("my.tmpl", `{{ define "deploy" }}{{ broken`)
+	if status, answer := w.call("POST", w.relay+"/-/reload", ""); status != http.StatusConflict || !strings.Contains(answer, "my.tmpl:1") {
+		t.Errorf("a bad template: %d %s", status, answer)
+	}
+	w.do("POST", w.relay+"/hooks/deploys", `{"version":"1.3"}`, nil)
+	if got := w.messages(ada, 3)[2].Text; got != "1.3 is out" {
+		t.Errorf("after the refused reload: %q", got)
+	}
+}

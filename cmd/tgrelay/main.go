@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // templates name time zones, and a small system may know none
 
 	"github.com/alecthomas/kong"
 

@@ -1,0 +1,226 @@
+package chat_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/chat"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/render"
+	"github.com/tgrelay/tgrelay/relay/store"
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+// room is a bot over a real storage. What it says is read from the outbox.
+type room struct {
+	t       *testing.T
+	db      *store.DB
+	desk    *onboarding.Desk
+	bot     *chat.Bot
+	admins  error // nil: everybody is one
+	updates int64
+}
+
+func newRoom(t *testing.T, allowed ...int64) *room {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	log := slog.New(slog.DiscardHandler)
+	db, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + t.TempDir() + "/relay.db", CacheSize: 10, Log: log, Registerer: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	set, err := render.New(render.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &room{t: t, db: db}
+	username := func() string { return "relay_bot" }
+	r.desk = onboarding.New(onboarding.Options{Links: db, Username: username, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
+	r.bot = chat.New(chat.Options{
+		Desk: r.desk, Outbox: db, Directory: db, Updates: db, Username: username, AllowedUsers: allowed, Log: log,
+		Templates: func() *render.Set { return set },
+		IsAdmin:   func(context.Context, int64, int64) (bool, error) { return r.admins == nil, r.admins },
+	})
+	return r
+}
+
+// handle gives the bot an update and returns what it says then, "" for nothing.
+func (r *room) handle(u telegram.Update) string {
+	r.t.Helper()
+	r.updates++
+	u.UpdateID = r.updates
+	before := r.said()
+	if err := r.bot.Handle(r.t.Context(), u); err != nil {
+		r.t.Fatal(err)
+	}
+	after := r.said()
+	return strings.TrimPrefix(strings.Join(after[:len(after)-len(before)], "\n"), "\n")
+}
+
+// said is all that was ever said, newest first.
+func (r *room) said() []string {
+	r.t.Helper()
+	page, err := r.db.Deliveries(r.t.Context(), relay.DeliveryQuery{Limit: 1000})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var texts []string
+	for _, d := range page.Items {
+		m, err := r.db.Message(r.t.Context(), d.MessageID)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		texts = append(texts, m.Content.Text.Text)
+	}
+	return texts
+}
+
+func (r *room) say(c telegram.Chat, from int64, text string) string {
+	r.t.Helper()
+	return r.handle(telegram.Update{Message: &telegram.Message{Chat: c, From: &telegram.User{ID: from, FirstName: "Ada"}, Text: text}})
+}
+
+func (r *room) token(target relay.Target) string {
+	r.t.Helper()
+	link, err := r.desk.Make(r.t.Context(), onboarding.Request{Recipient: "ops", Target: target})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return link.URL[strings.LastIndexByte(link.URL, '=')+1:]
+}
+
+var (
+	private = telegram.Chat{ID: 7, Type: "private", FirstName: "Ada", LastName: "L"}
+	group   = telegram.Chat{ID: -5, Type: "group", Title: "Ops"}
+)
+
+func (r *room) chats() []relay.Binding {
+	r.t.Helper()
+	recipient, err := r.db.Recipient(r.t.Context(), "ops")
+	if err != nil {
+		return nil
+	}
+	return recipient.Chats
+}
+
+func TestConnecting(t *testing.T) {
+	r := newRoom(t)
+	if got := r.say(private, 7, "/start "+r.token(relay.TargetPrivate)); !strings.HasPrefix(got, "✅ Connected. Messages for ops") {
+		t.Errorf("welcome %q", got)
+	}
+	if got := r.say(group, 7, "/start@relay_bot "+r.token(relay.TargetGroup)); !strings.Contains(got, "An administrator disconnects") {
+		t.Errorf("welcome in the group %q", got)
+	}
+	if c := r.chats(); len(c) != 2 || c[0].Title != "Ada L" || c[1].Title != "Ops" {
+		t.Errorf("chats %+v", c)
+	}
+	if got := r.say(private, 7, "/start "+r.token(relay.TargetGroup)); !strings.Contains(got, "is for a group") {
+		t.Errorf("a group's link in private: %q", got)
+	}
+	if got := r.say(group, 7, "/link "+r.token(relay.TargetPrivate)); !strings.Contains(got, "is for a private chat") {
+		t.Errorf("a private link in a group: %q", got)
+	}
+	if got := r.say(group, 7, "/link"); !strings.Contains(got, "followed by the token") {
+		t.Errorf("/link alone: %q", got)
+	}
+}
+
+func TestWrongTokensAreSlowedDown(t *testing.T) {
+	r := newRoom(t)
+	for range 5 {
+		if got := r.say(private, 7, "/start wrong"); !strings.Contains(got, "does not work") {
+			t.Fatalf("%q", got)
+		}
+	}
+	if got := r.say(private, 7, "/start "+r.token(relay.TargetPrivate)); !strings.Contains(got, "Please wait") || len(r.chats()) != 0 {
+		t.Errorf("the sixth: %q", got)
+	}
+}
+
+func TestOnlyAllowedUsersConnect(t *testing.T) {
+	r := newRoom(t, 8)
+	token := r.token(relay.TargetPrivate)
+	if got := r.say(private, 7, "/start "+token); !strings.Contains(got, "may not connect") || len(r.chats()) != 0 {
+		t.Errorf("%q", got)
+	}
+	if got := r.say(telegram.Chat{ID: 8, Type: "private"}, 8, "/start "+token); !strings.HasPrefix(got, "✅") {
+		t.Errorf("who may: %q", got)
+	}
+}
+
+func TestOnlyAdministratorsStopAGroup(t *testing.T) {
+	r := newRoom(t)
+	r.say(group, 7, "/start "+r.token(relay.TargetGroup))
+	r.admins = errors.New("Telegram cannot be asked")
+	if got := r.say(group, 7, "/stop"); !strings.Contains(got, "Only an administrator") || len(r.chats()) != 1 {
+		t.Errorf("%q", got)
+	}
+	anonymous := &telegram.Message{Chat: group, From: &telegram.User{ID: 1087968824, IsBot: true}, SenderChat: &group, Text: "/stop"}
+	if got := r.handle(telegram.Update{Message: anonymous}); !strings.HasPrefix(got, "Disconnected ops") || len(r.chats()) != 0 {
+		t.Errorf("an anonymous administrator: %q", got)
+	}
+}
+
+func TestStandingIsFollowed(t *testing.T) {
+	r := newRoom(t)
+	r.say(private, 7, "/start "+r.token(relay.TargetPrivate))
+	member := func(c telegram.Chat, status string) {
+		r.handle(telegram.Update{MyChatMember: &telegram.ChatMemberUpdated{Chat: c, NewChatMember: telegram.ChatMember{Status: status}}})
+	}
+	member(private, "kicked")
+	if got := r.chats()[0].State; got != relay.Blocked {
+		t.Errorf("after blocking: %s", got)
+	}
+	if got := r.say(private, 7, "/start"); !strings.Contains(got, "Connected as ops") || r.chats()[0].State != relay.Active {
+		t.Errorf("Start brings it back: %q, %s", got, r.chats()[0].State)
+	}
+	r.say(group, 7, "/start "+r.token(relay.TargetGroup))
+	member(group, "left")
+	r.handle(telegram.Update{Message: &telegram.Message{Chat: group, MigrateToChatID: -1005}})
+	r.handle(telegram.Update{Message: &telegram.Message{Chat: telegram.Chat{ID: -1005, Type: "supergroup"}, MigrateFromChatID: -5}})
+	found := false
+	for _, c := range r.chats() {
+		found = found || c.ChatID == -1005
+	}
+	if !found {
+		t.Errorf("after the upgrade: %+v", r.chats())
+	}
+}
+
+func TestOddUpdatesDoNothing(t *testing.T) {
+	r := newRoom(t)
+	for _, u := range []telegram.Update{
+		{},
+		{Message: &telegram.Message{}},
+		{Message: &telegram.Message{Chat: group, Text: "chatter"}},
+		{Message: &telegram.Message{Chat: private}},
+		{CallbackQuery: &telegram.CallbackQuery{}},
+		{ChannelPost: &telegram.Message{Chat: telegram.Chat{ID: -9, Type: "channel"}, Text: "news"}},
+		{MyChatMember: &telegram.ChatMemberUpdated{Chat: telegram.Chat{ID: 99, Type: "private"}}},
+	} {
+		if got := r.handle(u); got != "" {
+			t.Errorf("%+v: %q", u, got)
+		}
+	}
+}
+
+func TestAnUpdateActsOnce(t *testing.T) {
+	r := newRoom(t)
+	u := telegram.Update{UpdateID: 500, Message: &telegram.Message{Chat: private, From: &telegram.User{ID: 7}, Text: "/help"}}
+	for range 3 {
+		if err := r.bot.Handle(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := r.said(); len(got) != 1 {
+		t.Errorf("said %q", got)
+	}
+}

@@ -1,0 +1,4 @@
+package chat
+
+// ParseCommand is tested by itself: it reads what people type.
+var ParseCommand = parseCommand
