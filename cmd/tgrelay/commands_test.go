@@ -24,6 +24,7 @@ func freePort(t *testing.T) string {
 }
 
 func TestDemoOnce(t *testing.T) {
+	t.Parallel()
 	out, errs, status := run(t, "", "demo", "--once", "--listen", "127.0.0.1:0", "--sim", "127.0.0.1:0")
 	if status != 0 {
 		t.Fatalf("status %d\n%s%s", status, out, errs)
@@ -36,6 +37,7 @@ func TestDemoOnce(t *testing.T) {
 }
 
 func TestCheckTellsEveryFault(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -74,6 +76,7 @@ func TestCheckTellsEveryFault(t *testing.T) {
 }
 
 func TestUsage(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -95,6 +98,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestTokenNewFitsIntoTheConfiguration(t *testing.T) {
+	t.Parallel()
 	out, _, status := run(t, "", "token", "new", "am", "--scopes", "hooks,read", "--recipients", "ops")
 	token, block, _ := strings.Cut(out, "\n")
 	if status != 0 || !strings.HasPrefix(token, "tgr_") {
@@ -111,6 +115,7 @@ func TestTokenNewFitsIntoTheConfiguration(t *testing.T) {
 }
 
 func TestCommandsTalkToTheDaemon(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	ada := w.connect("Ada", "ops")
 	out, errs, status := run(t, "", "link", "alice", "--server", w.relay)
@@ -138,6 +143,7 @@ func TestCommandsTalkToTheDaemon(t *testing.T) {
 }
 
 func TestEndsAndSignals(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	w.write("relay.toml", "[telegram]\nnonsense = 1\n")
 	if err := w.process.cmd.Process.Signal(syscall.SIGHUP); err != nil {
@@ -151,6 +157,7 @@ func TestEndsAndSignals(t *testing.T) {
 }
 
 func TestTakenPort(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -167,6 +174,7 @@ func TestTakenPort(t *testing.T) {
 }
 
 func TestRenderAndLint(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)

@@ -29,6 +29,7 @@ func modes(t *testing.T, test func(t *testing.T, w *world)) {
 }
 
 func TestFromLinkToAlert(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, w *world) {
 		ada := w.user("Ada")
 		w.send("alice", "sent before anybody was connected")
@@ -64,6 +65,7 @@ func TestFromLinkToAlert(t *testing.T) {
 }
 
 func TestCommandsInTheChat(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, w *world) {
 		ada := w.connect("Ada", "alice")
 		for i, c := range []struct{ say, want string }{
@@ -94,6 +96,7 @@ func TestCommandsInTheChat(t *testing.T) {
 }
 
 func TestGroups(t *testing.T) {
+	t.Parallel()
 	modes(t, func(t *testing.T, w *world) {
 		ada, bob := w.user("Ada"), w.user("Bob")
 		var group struct{ ID int64 }
@@ -131,6 +134,7 @@ func TestGroups(t *testing.T) {
 }
 
 func TestTopicsAndChannels(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	ada := w.user("Ada")
 	var forum, channel struct{ ID int64 }
@@ -172,6 +176,7 @@ func payload(t *testing.T, name string) string {
 
 // Every recorded webhook, posted to the receiver of its kind, arrives as a message that Telegram takes.
 func TestEveryPayloadArrives(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	w.do("GET", w.relay+"/-/healthy", "", nil)
 	ada := w.connect("Ada", "ops")
@@ -225,6 +230,7 @@ func (w *world) allSent() {
 
 // What waits when the power goes arrives afterwards, in order, each once but for what was under way.
 func TestKilledWithMessagesWaiting(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	chats := map[string]int64{"a": w.connect("Ada", "a"), "b": w.connect("Bob", "b")}
 	w.do("POST", w.sim+"/sim/faults", `{"kind":"gateway","method":"sendMessage"}`, nil)
@@ -261,6 +267,7 @@ func TestKilledWithMessagesWaiting(t *testing.T) {
 }
 
 func TestFaultsOfTelegram(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []string{
 		`{"kind":"too_many_requests","retry_after":1,"method":"sendMessage","times":1}`,
 		`{"kind":"gateway","method":"sendMessage","times":1}`,
@@ -294,6 +301,7 @@ func TestFaultsOfTelegram(t *testing.T) {
 }
 
 func TestBlockedAndBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	ada := w.connect("Ada", "alice")
 	w.do("POST", fmt.Sprintf("%s/sim/users/%d/block", w.sim, ada), "", nil)
@@ -317,6 +325,7 @@ func TestBlockedAndBack(t *testing.T) {
 }
 
 func TestLongTextArrivesWhole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	ada := w.connect("Ada", "ops")
 	var lines []string
@@ -342,6 +351,7 @@ func TestLongTextArrivesWhole(t *testing.T) {
 }
 
 func TestReadiness(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	ready := func() (int, string) { return w.call("GET", w.relay+"/-/ready", "") }
 	w.eventually(func() bool { status, _ := ready(); return status == http.StatusOK })
@@ -356,6 +366,7 @@ func TestReadiness(t *testing.T) {
 }
 
 func TestMetricsAreServed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	w.connect("Ada", "ops")
 	w.send("ops", "x")
@@ -386,6 +397,7 @@ func TestMetricsAreServed(t *testing.T) {
 
 // The webhook takes updates only from whoever knows the secret token, and each acts once, after a restart too.
 func TestWebhookUpdates(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "mode = \"webhook\"\n[telegram.webhook]\nurl = \"RELAY/telegram\"\nsecret_token = \"the-secret\"\n"+fast)
 	ada := w.connect("Ada", "ops")
 	update := fmt.Sprintf(`{"update_id":77,"message":{"message_id":9,"date":1,"text":"/status","chat":{"id":%d,"type":"private","first_name":"Ada"},"from":{"id":%[1]d,"is_bot":false,"first_name":"Ada"}}}`, ada)
@@ -438,6 +450,7 @@ func TestWebhookUpdates(t *testing.T) {
 
 // Whoever changes from webhook to polling need not delete the webhook.
 func TestFromWebhookToPolling(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, webhookMode+fast)
 	ada := w.connect("Ada", "ops")
 	w.extra = fast
@@ -447,6 +460,7 @@ func TestFromWebhookToPolling(t *testing.T) {
 }
 
 func TestLongTextAsConfigured(t *testing.T) {
+	t.Parallel()
 	text := strings.Repeat("word ", 2000)
 	for setting, check := range map[string]func(t *testing.T, w *world, ada int64){
 		"truncate": func(t *testing.T, w *world, ada int64) {
@@ -478,6 +492,7 @@ func TestLongTextAsConfigured(t *testing.T) {
 
 // A reload puts receivers and templates in force, for whom is connected and for what comes; a bad file changes nothing.
 func TestReload(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	ada := w.connect("Ada", "ops")
 	if status, _ := w.call("POST", w.relay+"/hooks/deploys", `{"version":"1.2"}`); status != http.StatusNotFound {

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long anything may take; only a failing test waits so long.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // process is a program that runs until the test ends.
 type process struct {

@@ -34,6 +34,7 @@ const documented = "http://127.0.0.1:9786"
 
 // The README's curl lines work as they stand, but for the port.
 func TestCurlLinesOfTheDocs(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skipf("curl is not installed: %v", err)
 	}
@@ -61,6 +62,7 @@ func TestCurlLinesOfTheDocs(t *testing.T) {
 
 // The README's configuration makes a real Alertmanager send what arrives in the chat.
 func TestAlertmanagerSnippet(t *testing.T) {
+	t.Parallel()
 	program, err := exec.LookPath("prometheus-alertmanager")
 	if err != nil {
 		t.Skipf("Alertmanager is not installed (Debian: prometheus-alertmanager): %v", err)
@@ -101,6 +103,7 @@ func TestAlertmanagerSnippet(t *testing.T) {
 
 // The address of the README's contact point takes what Grafana's own code sends.
 func TestGrafanaSnippet(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, fast)
 	ada := w.connect("Ada", "ops")
 	found := regexp.MustCompile(`url: (\S+)`).FindStringSubmatch(fences(t, "README.md", "yaml")[1])
@@ -115,6 +118,7 @@ func TestGrafanaSnippet(t *testing.T) {
 
 // The configuration of two lines that the README makes is one.
 func TestReadmesConfiguration(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var made string
 	for _, block := range fences(t, "README.md", "sh") {
