@@ -85,7 +85,8 @@ type Directory interface {
 	Mute(ctx context.Context, chatID, threadID int64, until time.Time) error
 	// SetChatState writes what became of a known chat, all its topics alike; an unknown chat is no error.
 	SetChatState(ctx context.Context, chatID int64, state ChatState) error
-	// Migrate moves a group's bindings and what waits for it to the supergroup that it became. Doing it twice does no harm.
+	// Migrate moves a group's bindings and what waits for it to the supergroup that it became. What is being sent stays, and is
+	// moved by its Outcome. Doing it twice does no harm.
 	Migrate(ctx context.Context, from, to int64) error
 	// BindingCount returns how many bindings there are by the state of their chat, and RecipientCount how many recipients.
 	BindingCount(ctx context.Context) (map[ChatState]int64, error)

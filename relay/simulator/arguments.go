@@ -1,12 +1,14 @@
 package simulator
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"math"
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -22,6 +24,7 @@ const (
 type arguments struct {
 	values map[string]string
 	files  map[string]upload
+	size   int // of all parameters, in bytes
 }
 
 type upload struct {
@@ -36,17 +39,24 @@ func readArguments(r *http.Request) *arguments {
 	kind, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	switch kind {
 	case "application/x-www-form-urlencoded":
-		body, _ := io.ReadAll(io.LimitReader(r.Body, maxParameters))
-		form, _ := url.ParseQuery(string(body))
+		form, _ := url.ParseQuery(string(a.read(r.Body)))
 		a.addAll(form)
 	case "application/json":
-		body, _ := io.ReadAll(io.LimitReader(r.Body, maxParameters))
-		a.addJSON(body)
+		a.addJSON(a.read(r.Body))
 	case "multipart/form-data":
 		a.addMultipart(r, parameters["boundary"])
 	}
 	return a
 }
+
+// read reads parameters, and no more of them than show that they are too many.
+func (a *arguments) read(from io.Reader) []byte {
+	b, _ := io.ReadAll(io.LimitReader(from, maxParameters+1))
+	a.size += len(b)
+	return b
+}
+
+func (a *arguments) tooMany() bool { return a.size > maxParameters }
 
 func (a *arguments) add(name, value string) {
 	if _, there := a.values[name]; !there {
@@ -62,17 +72,25 @@ func (a *arguments) addAll(form url.Values) {
 
 // addJSON takes strings as text and keeps the JSON of anything else, so that a nested object equals the JSON-encoded string.
 func (a *arguments) addJSON(body []byte) {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) != nil {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
 		return
 	}
-	for name, raw := range object {
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return
+		}
+		var raw json.RawMessage
+		if dec.Decode(&raw) != nil {
+			return
+		}
 		var s string
 		if json.Unmarshal(raw, &s) != nil {
 			s = string(raw)
 		}
 		if string(raw) != "null" {
-			a.add(name, s)
+			a.add(name.(string), s) // an object's names are strings
 		}
 	}
 }
@@ -85,36 +103,32 @@ func (a *arguments) addMultipart(r *http.Request, boundary string) {
 	if err != nil {
 		return
 	}
-	for {
+	for !a.tooMany() {
 		part, err := reader.NextPart()
 		if err != nil {
 			return
 		}
-		content, _ := io.ReadAll(io.LimitReader(part, maxUpload+1))
-		if part.FileName() != "" {
-			a.files[part.FormName()] = upload{part.FileName(), content}
-		} else {
-			a.add(part.FormName(), string(content))
+		if part.FileName() == "" {
+			a.add(part.FormName(), string(a.read(part)))
+			continue
 		}
+		content, _ := io.ReadAll(io.LimitReader(part, maxUpload+1))
+		a.files[part.FormName()] = upload{part.FileName(), content}
 	}
 }
 
 func (a *arguments) text(name string) string { return a.values[name] }
 
-// integer reads a number leniently, clamped to its range, as the server's get_integer_arg does.
+var leadingInteger = regexp.MustCompile(`^-?[0-9]+`)
+
+// integer reads a number leniently, clamped to its range, as the server's get_integer_arg does: the digits that it begins with, else 0.
 func (a *arguments) integer(name string, fallback, least, most int64) int64 {
 	text := strings.TrimSpace(a.values[name])
 	if text == "" {
 		return fallback
 	}
-	n, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return max(least, min(0, most))
-	}
-	if exact, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return max(least, min(exact, most))
-	}
-	return max(least, min(int64(n), most))
+	n, _ := strconv.ParseInt(leadingInteger.FindString(text), 10, 64) // the nearest possible where it is out of range
+	return max(least, min(n, most))
 }
 
 func (a *arguments) id(name string) int64 {

@@ -79,7 +79,7 @@ func (s *Server) object(c *chat, m *Message) map[string]any {
 	o := map[string]any{"message_id": m.ID, "chat": c.object(), "date": m.Date}
 	switch {
 	case m.FromBot && c.kind != "channel":
-		o["from"] = map[string]any{"id": s.botID, "is_bot": true, "first_name": "Relay", "username": s.options.Username}
+		o["from"] = s.me()
 	case m.sender != nil:
 		o["from"] = m.sender.object()
 	case c.kind == "channel":
@@ -114,7 +114,8 @@ func (s *Server) put(c *chat, m *Message) {
 	m.ID, m.ChatID, m.Date = c.last, c.id, now()
 	c.messages = append(c.messages, m)
 	if n := len(c.messages) - s.options.KeepMessages; n > 0 {
-		c.messages = append([]*Message(nil), c.messages[n:]...)
+		clear(c.messages[:n])
+		c.messages = c.messages[n:]
 	}
 	s.wake()
 }
@@ -210,7 +211,7 @@ func (s *Server) getChatMember(a *arguments) *answer {
 	}
 	id := a.id("user_id")
 	if id == s.botID {
-		return done(map[string]any{"status": c.bot, "user": map[string]any{"id": s.botID, "is_bot": true, "first_name": "Relay"}})
+		return done(map[string]any{"status": c.bot, "user": s.me()})
 	}
 	u := s.users[id]
 	if u == nil {

@@ -67,7 +67,7 @@ func (s *Server) change(c *chat, a *arguments, m *Message, to Message) *answer {
 const deleteAge = 48 * 3600
 
 func (s *Server) deleteMessage(a *arguments) *answer {
-	c, refusal := s.find(a)
+	c, refusal := s.writable(a)
 	if refusal != nil {
 		return refusal
 	}
@@ -75,7 +75,7 @@ func (s *Server) deleteMessage(a *arguments) *answer {
 	switch {
 	case m == nil:
 		return failed(400, "Bad Request: message to delete not found")
-	case now()-m.Date > deleteAge:
+	case now()-m.Date > deleteAge, !m.FromBot && c.kind != "private" && c.bot != "administrator":
 		return failed(400, "Bad Request: message can't be deleted")
 	}
 	m.Deleted = true

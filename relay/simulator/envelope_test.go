@@ -139,7 +139,7 @@ func TestEnvelopeErrors(t *testing.T) {
 		{"GET", "/bot123456789:AAanother-token-that-is-long-enough/getMe", "", "", 401, "Unauthorized"},
 		{"GET", "/botnonsense/getMe", "", "", 401, "Unauthorized: invalid token specified"},
 		{"GET", "/bot0123:AAanother-token-that-is-long-enough/getMe", "", "", 401, "Unauthorized: invalid token specified"},
-		{"POST", b.path("sendMessage"), "application/json", `{"chat_id":1001,"text":`, 400, "Bad Request: chat_id is empty"},
+		{"POST", b.path("sendMessage"), "application/json", `{"chat_id":1001,"text":`, 400, "Bad Request: chat not found"},
 		{"POST", b.path("sendMessage"), "text/plain", `{"chat_id":1001}`, 400, "Bad Request: chat_id is empty"},
 		{"POST", b.path("sendMessage") + "?chat_id=", "", "", 400, "Bad Request: chat_id is empty"},
 		{"PUT", b.path("getMe"), "", "", 501, ""},

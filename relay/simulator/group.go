@@ -1,6 +1,9 @@
 package simulator
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Group is a group, supergroup, forum or channel.
 type Group struct {
@@ -28,15 +31,13 @@ func (s *Server) Channel(title string, members ...*User) *Group {
 
 // Forum makes a supergroup with topics.
 func (s *Server) Forum(title string, members ...*User) *Group {
-	g := s.make("supergroup", title, members)
-	g.c.forum = true
-	return g
+	return s.make("forum", title, members)
 }
 
 func (s *Server) make(kind, title string, members []*User) *Group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &chat{id: -s.nextChat, kind: kind, title: title, members: map[int64]string{}, topics: map[int64]*topic{}}
+	c := &chat{id: -s.nextChat, kind: strings.Replace(kind, "forum", "supergroup", 1), forum: kind == "forum", title: title, members: map[int64]string{}, topics: map[int64]*topic{}}
 	if kind != "group" {
 		c.id = -1_000_000_000_000 - s.nextChat
 	}
@@ -76,10 +77,17 @@ func (g *Group) AddBot(by *User) {
 		g.c.members[by.ID] = "member"
 	}
 	g.s.tellStanding(by, g.c, status)
+	if g.c.kind != "channel" {
+		g.s.service(by, g.c, "new_chat_members", []any{g.s.me()})
+	}
 }
 
 // SetBot changes the bot's standing: administrator, member, restricted, left or kicked.
-func (g *Group) SetBot(by *User, status string) { g.s.setStanding(by, g.c, status) }
+func (g *Group) SetBot(by *User, status string) {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	g.s.tellStanding(by, g.c, status)
+}
 
 // Kick removes the bot for good.
 func (g *Group) Kick(by *User) { g.SetBot(by, "kicked") }
@@ -105,25 +113,34 @@ func (g *Group) CloseTopic(threadID int64) error {
 	return nil
 }
 
-// Upgrade makes a basic group a supergroup with another ID. The bot is told in both.
+// Upgrade makes a basic group a supergroup with another ID. The bot is told in both. What is one already stays as it is.
 func (g *Group) Upgrade() *Group {
 	s := g.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	old := g.c
+	switch {
+	case old.migrated != 0:
+		return &Group{s, s.chats[old.migrated]}
+	case old.kind != "group":
+		return g
+	}
 	c := *old
 	c.id, c.kind, c.last, c.messages = -1_000_000_000_000+old.id, "supergroup", 0, nil
 	old.migrated = c.id
 	s.chats[c.id] = &c
-	s.service(old, "migrate_to_chat_id", c.id)
-	s.service(&c, "migrate_from_chat_id", old.id)
+	s.service(nil, old, "migrate_to_chat_id", c.id)
+	s.service(nil, &c, "migrate_from_chat_id", old.id)
 	return &Group{s, &c}
 }
 
-// service puts a service message into a chat.
-func (s *Server) service(c *chat, field string, value any) {
-	m := &Message{From: c.title}
+// service puts a service message into a chat, of a person or of nobody. A bot that is there hears them all.
+func (s *Server) service(by *User, c *chat, field string, value any) {
+	m := &Message{From: c.title, sender: by}
 	s.put(c, m)
+	if !c.here() {
+		return
+	}
 	object := s.object(c, m)
 	object[field] = value
 	s.happened("message", c.id, object)

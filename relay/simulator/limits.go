@@ -52,11 +52,11 @@ func (r *rates) take(l Limits, c *chat, now time.Time) (seconds int) {
 
 // wait is how long the window is closed. Reaching the limit closes it, at least for a second.
 func (w *window) wait(limit int, span time.Duration, now time.Time) time.Duration {
-	if limit == 0 {
-		return 0
-	}
 	for len(w.sent) > 0 && now.Sub(w.sent[0]) >= span {
 		w.sent = w.sent[1:]
+	}
+	if limit == 0 {
+		return 0
 	}
 	if now.Before(w.closed) {
 		return w.closed.Sub(now)

@@ -54,7 +54,8 @@ func (s *Server) file(a *arguments, field string, limit int) (string, upload, *a
 	case text == "":
 		return "", upload{}, failed(400, "Bad Request: there is no %s in the request", field)
 	case strings.HasPrefix(text, "http://"), strings.HasPrefix(text, "https://"):
-		return s.keep(upload{name: text[strings.LastIndexByte(text, '/')+1:]}), upload{name: text}, nil
+		f := upload{name: text[strings.LastIndexByte(text, '/')+1:]}
+		return s.keep(f), f, nil
 	}
 	f, known := s.files[text]
 	if !known {

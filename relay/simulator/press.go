@@ -3,11 +3,14 @@ package simulator
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strconv"
+	"time"
 )
 
 // press is a button's press that waits for answerCallbackQuery.
 type press struct {
+	dies     time.Time
 	answered bool
 	text     string
 	alert    bool
@@ -58,7 +61,8 @@ func (s *Server) pressed(u *User, c *chat, m *Message, b inlineButton) *Pressed 
 	}
 	s.serial++
 	id := strconv.FormatInt(s.serial, 10)
-	s.presses[id] = &press{}
+	maps.DeleteFunc(s.presses, func(_ string, p *press) bool { return clock().After(p.dies) })
+	s.presses[id] = &press{dies: clock().Add(callbackAge)}
 	s.happened("callback_query", u.ID, map[string]any{
 		"id": id, "from": u.object(), "message": s.object(c, m), "chat_instance": strconv.FormatInt(c.id, 10), "data": *b.CallbackData,
 	})
@@ -67,7 +71,7 @@ func (s *Server) pressed(u *User, c *chat, m *Message, b inlineButton) *Pressed 
 
 func (s *Server) answerCallbackQuery(a *arguments) *answer {
 	p := s.presses[a.text("callback_query_id")]
-	if p == nil || p.answered {
+	if p == nil || p.answered || clock().After(p.dies) {
 		return failed(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
 	}
 	if units(a.text("text")) > 200 {

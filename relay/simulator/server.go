@@ -80,6 +80,9 @@ func (s *Server) reset() {
 	if s.webhook != nil {
 		s.webhook.stop()
 	}
+	if s.changed != nil {
+		close(s.changed)
+	}
 	s.changed = make(chan struct{})
 	s.users, s.chats = map[int64]*User{}, map[int64]*chat{}
 	s.nextUser, s.nextChat = 1001, 5001
@@ -138,6 +141,10 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, token, method stri
 		return
 	}
 	a := readArguments(r)
+	if a.tooMany() {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
 	if method == "" {
 		method = a.text("method")
 	}
@@ -215,10 +222,14 @@ func init() {
 }
 
 func (s *Server) getMe(*arguments) *answer {
-	return done(map[string]any{
-		"id": s.botID, "is_bot": true, "first_name": "Relay", "username": s.options.Username,
-		"can_join_groups": true, "can_read_all_group_messages": false, "supports_inline_queries": false,
-	})
+	me := s.me()
+	me["can_join_groups"], me["can_read_all_group_messages"], me["supports_inline_queries"] = true, false, false
+	return done(me)
+}
+
+// me is the Bot API's User of the bot.
+func (s *Server) me() map[string]any {
+	return map[string]any{"id": s.botID, "is_bot": true, "first_name": "Relay", "username": s.options.Username}
 }
 
 func (s *Server) setMyCommands(a *arguments) *answer {

@@ -105,12 +105,18 @@ func (u *User) WriteIn(chatID, threadID int64, text string) error {
 	defer s.mu.Unlock()
 	c := s.chats[chatID]
 	switch {
+	case u.deleted || s.users[u.ID] != u:
+		return fmt.Errorf("write: %s is not there any more", u.Name)
 	case c == nil:
 		return fmt.Errorf("write: there is no chat %d", chatID)
 	case c.migrated != 0:
 		return fmt.Errorf("write: the group became %d", c.migrated)
 	case c.kind == "private" && c.bot == "kicked":
 		return fmt.Errorf("write: %s has blocked the bot; unblock it first", u.Name)
+	case threadID != 0 && c.topics[threadID] == nil:
+		return fmt.Errorf("write: there is no topic %d", threadID)
+	case threadID != 0 && c.topics[threadID].closed && c.members[u.ID] != "creator":
+		return fmt.Errorf("write: topic %d is closed", threadID)
 	}
 	if c.kind == "private" {
 		c.bot = "member"
@@ -131,19 +137,33 @@ func (u *User) WriteIn(chatID, threadID int64, text string) error {
 // hears tells whether the bot gets a message: with privacy mode on, in groups only commands, unless it is an administrator.
 func (s *Server) hears(c *chat, m *Message) bool {
 	switch {
-	case c.bot == "" || c.bot == "left" || c.bot == "kicked":
+	case !c.here():
 		return false
 	case c.kind == "private" || c.kind == "channel" || c.bot == "administrator":
 		return true
 	}
-	return strings.HasPrefix(m.Text, "/")
+	command, _, _ := strings.Cut(m.Text, " ")
+	name, bot, named := strings.Cut(command, "@")
+	return len(name) > 1 && name[0] == '/' && (!named || strings.EqualFold(bot, s.options.Username))
 }
 
+// here tells whether the bot is in the chat.
+func (c *chat) here() bool { return c.bot != "" && c.bot != "left" && c.bot != "kicked" }
+
 // Block blocks the bot; Unblock lets it write again, but presses no Start.
-func (u *User) Block() { u.server.setStanding(u, u.server.chats[u.ID], "kicked") }
+func (u *User) Block() { u.allow("kicked") }
 
 // Unblock undoes Block.
-func (u *User) Unblock() { u.server.setStanding(u, u.server.chats[u.ID], "member") }
+func (u *User) Unblock() { u.allow("member") }
+
+func (u *User) allow(status string) {
+	s := u.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users[u.ID] == u { // else a Reset came between
+		s.tellStanding(u, s.chats[u.ID], status)
+	}
+}
 
 // Delete deletes the person's account.
 func (u *User) Delete() {
@@ -152,20 +172,14 @@ func (u *User) Delete() {
 	u.deleted = true
 }
 
-// setStanding changes what the bot is in a chat, and tells it.
-func (s *Server) setStanding(by *User, c *chat, status string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tellStanding(by, c, status)
-}
-
+// tellStanding changes what the bot is in a chat, and tells it. The caller holds mu.
 func (s *Server) tellStanding(by *User, c *chat, status string) {
 	old := c.bot
 	if old == "" {
 		old = "left"
 	}
 	c.bot = status
-	bot := map[string]any{"id": s.botID, "is_bot": true, "first_name": "Relay", "username": s.options.Username}
+	bot := s.me()
 	s.happened("my_chat_member", c.id, map[string]any{
 		"chat": c.object(), "from": by.object(), "date": now(),
 		"old_chat_member": map[string]any{"status": old, "user": bot},

@@ -139,7 +139,8 @@ func (t *tx) migrate(ctx context.Context, from, to int64) error {
 			return err
 		}
 	}
-	n, err := t.move(ctx, change{from: lively, to: relay.Queued, where: `chat_id = $1`, set: `, chat_id = $2, not_before = 0`, args: []any{from, to}})
+	// What is being sent stays: the supergroup's lane would send it again. Its outcome moves it if it did not arrive.
+	n, err := t.move(ctx, change{from: []relay.State{relay.Queued}, to: relay.Queued, where: `chat_id = $1`, set: `, chat_id = $2, not_before = 0`, args: []any{from, to}})
 	if n > 0 {
 		t.queued = append(t.queued, to)
 	}

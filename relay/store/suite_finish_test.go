@@ -89,6 +89,20 @@ func blockedFails(t *testing.T, p *place) {
 	}
 }
 
+// A message that is under way to a group when Telegram tells of the upgrade must not be taken by the supergroup's lane too.
+func migrationLeavesWhatIsBeingSent(t *testing.T, p *place) {
+	must(t, p.Bind(t.Context(), "ops", relay.Chat{ChatID: -5, Type: "group", State: relay.Active}, t0))
+	first, second := text("one", to("ops", -5)), text("two", to("ops", -5))
+	p.accept(t, first, second)
+	id := first.Deliveries[0].ID
+	p.Sending(id)
+	must(t, p.Migrate(t.Context(), -5, -100500))
+	p.wantTexts(t, -100500, "two")
+	p.wantState(t, first, relay.Sending)
+	must(t, p.Finish(t.Context(), relay.Outcome{Delivery: id, State: relay.Queued, Attempts: 1, Reason: "migrated", At: t0, ChatID: -5, MigrateTo: -100500}))
+	p.wantTexts(t, -100500, "one", "two")
+}
+
 func finishMigrates(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "ops", group(-5), t0))
 	first, second := text("first", to("ops", -5)), text("second", to("ops", -5))

@@ -29,6 +29,7 @@ var outboxSuite = map[string]func(*testing.T, *place){
 	"what was ended stays ended":               endedStays,
 	"a blocked chat fails what waits":          blockedFails,
 	"a group moves to its supergroup":          finishMigrates,
+	"what is being sent stays with its lane":   migrationLeavesWhatIsBeingSent,
 	"what is too old expires":                  tooOldExpires,
 	"retry gives new time":                     retryGivesTime,
 	"retry follows the chat":                   retryFollowsTheChat,
