@@ -41,7 +41,7 @@ func TestGroupsHearCommandsOnly(t *testing.T) {
 	say("privacy mode keeps this from the bot")
 	say("/status")
 	got := b.updates(nil)
-	if len(got) != 3 || got[0].MyChatMember.New.Status != "member" || got[1].Message.Text != "/start@relay_bot tok" || got[2].Message.Text != "/status" {
+	if len(got) != 4 || got[0].MyChatMember.New.Status != "member" || got[2].Message.Text != "/start@relay_bot tok" || got[3].Message.Text != "/status" {
 		t.Fatalf("%+v", got)
 	}
 	g.SetBot(ada, "administrator")
@@ -76,7 +76,7 @@ func TestUpgradeTellsBothChats(t *testing.T) {
 		}
 	}
 	b.ok("getUpdates", nil, &updates)
-	to, from := updates[1].Message, updates[2].Message
+	to, from := updates[2].Message, updates[3].Message
 	if to.Chat.ID != g.ID() || to.To != super.ID() || from.Chat.ID != super.ID() || from.From != g.ID() {
 		t.Errorf("%+v %+v", to, from)
 	}
@@ -153,7 +153,7 @@ func TestTopicsAndChannels(t *testing.T) {
 	}
 	b.ok("createForumTopic", object{"chat_id": forum.ID(), "name": "Deploys"}, &topic)
 	b.ok("sendMessage", object{"chat_id": forum.ID(), "text": "in it", "message_thread_id": topic.ID}, nil)
-	if got := b.sim.Messages(forum.ID()); got[0].ThreadID != topic.ID {
+	if got := simulator.FromBot(b.sim.Messages(forum.ID())); got[0].ThreadID != topic.ID {
 		t.Errorf("%+v", got)
 	}
 	b.ok("closeForumTopic", object{"chat_id": forum.ID(), "message_thread_id": topic.ID}, nil)

@@ -537,3 +537,25 @@ func TestHostileValuesAreDelivered(t *testing.T) {
 		}
 	}
 }
+
+// A caller's hostile markup is an error in linear time, with Telegram's words and offset.
+func TestHostileMarkupIsRefused(t *testing.T) {
+	h := newHouse(t, func(o *web.Options, _ *intake.Rules) { o.MaxBody = 4 << 20 })
+	for _, c := range []struct{ mode, text, says string }{
+		{"MarkdownV2", strings.Repeat("[", 1<<20), "invalid_markup"},
+		{"MarkdownV2", strings.Repeat("*_", 1<<18), "invalid_markup"},
+		{"HTML", strings.Repeat("<b>", 1<<18), "invalid_markup"},
+		{"HTML", strings.Repeat("<blockquote>", 100_000), "invalid_markup"},
+		{"MarkdownV2", "*open", "Can't find end of Bold entity at byte offset 0"},
+		{"HTML", "x <i>open", `Can't find end tag corresponding to start tag \"i\"`},
+		{"Markdown", "a_b", "Can't find end of the entity starting at byte offset 1"},
+	} {
+		body, err := json.Marshal(map[string]string{"to": "ops", "text": c.text, "parse_mode": c.mode})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := h.call(t, "POST", "/api/v1/messages", string(body)); a.status != 400 || !strings.Contains(string(a.body), c.says) {
+			t.Errorf("%s %.20q: %d %.300s", c.mode, c.text, a.status, a.body)
+		}
+	}
+}
