@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -22,6 +23,8 @@ func (k *checker) secret(key string, src secret.Source) (secret.Value, error) {
 		return v, errFaulty
 	case errors.Is(err, secret.ErrMany):
 		k.fault(givenAs(key, src), "give one of %s, %s_file and %s_env, not several", name, name, name)
+	case errors.Is(err, fs.ErrNotExist):
+		k.fault(givenAs(key, src), "the file %s is not there: write the %s into it, readable by the daemon's user only", src.File, strings.ReplaceAll(name, "_", " "))
 	case err != nil && !errors.Is(err, secret.ErrNone):
 		k.fault(givenAs(key, src), "%v", err)
 	}

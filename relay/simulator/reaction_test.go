@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,25 +97,25 @@ func TestWebhookFailures(t *testing.T) {
 // An update that was dropped is not tried again, and one that grew old neither.
 func TestWebhookDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tries := 0
+		var tries atomic.Int32
 		b := newBot(t, simulator.Options{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
-			tries++
+			tries.Add(1)
 			return reply(500, "", ""), nil
 		})})
 		b.ok("setWebhook", object{"url": "http://relay/"}, nil)
 		write(t, b.sim.User("Ada"), "x")
 		time.Sleep(10 * time.Second)
 		b.ok("setWebhook", object{"url": "http://relay/", "drop_pending_updates": true}, nil)
-		before := tries
+		before := tries.Load()
 		time.Sleep(time.Hour)
-		if tries != before || before < 3 {
-			t.Errorf("%d tries, then %d more of what was dropped", before, tries-before)
+		if more := tries.Load() - before; more != 0 || before < 3 {
+			t.Errorf("%d tries, then %d more of what was dropped", before, more)
 		}
 		write(t, b.sim.User("Ada"), "y")
 		time.Sleep(25 * time.Hour)
-		before = tries
+		before = tries.Load()
 		time.Sleep(time.Hour)
-		if tries != before {
+		if tries.Load() != before {
 			t.Error("an update of yesterday is still tried")
 		}
 		b.ok("deleteWebhook", nil, nil)

@@ -11,7 +11,9 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -20,6 +22,8 @@ const (
 	maxWebhookRetry = time.Hour
 	// A webhook that answers no later than this is alive (WebhookActor.cpp closes an idle connection).
 	webhookTimeout = 60 * time.Second
+	// A webhook that answers 410 Gone for so long is removed (WebhookActor.cpp).
+	maxGone = 23 * time.Hour
 )
 
 var secretToken = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
@@ -35,6 +39,7 @@ type webhook struct {
 	busy        map[int64]bool // keys under way
 	lastError   string
 	lastErrorAt int64
+	goneSince   time.Time // of the first 410 of an unbroken row
 }
 
 func (s *Server) setWebhook(a *arguments) *answer {
@@ -125,24 +130,15 @@ func (w *webhook) pump(s *Server) {
 	}
 }
 
-// bring posts an update until it is taken, or too old, or the webhook is gone.
+// bring posts an update until it is taken, too old or dropped, or the webhook is gone.
 func (w *webhook) bring(s *Server, u *update) {
 	for try := 0; ; try++ {
 		wait, err := w.post(s, u)
-		s.mu.Lock()
-		if err == nil || clock().After(u.dies) || w.ctx.Err() != nil {
-			if w.ctx.Err() == nil {
-				s.queue.remove(u.id)
-				delete(w.busy, u.key)
-				w.pump(s)
-			}
-			s.mu.Unlock()
-			return
-		}
-		w.lastError, w.lastErrorAt = err.Error(), now()
-		s.mu.Unlock()
 		if wait == 0 {
 			wait = backOff(try)
+		}
+		if w.finished(s, u, err) {
+			return
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -152,6 +148,43 @@ func (w *webhook) bring(s *Server, u *update) {
 			return
 		}
 	}
+}
+
+// finished notes how a try went, and reports whether it was the last. The next update of the key may then be brought.
+func (w *webhook) finished(s *Server, u *update, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.ctx.Err() != nil {
+		return true
+	}
+	if err != nil {
+		w.lastError, w.lastErrorAt = err.Error(), now()
+		if w.isGone(err) {
+			w.stop()
+			s.webhook = nil
+			return true
+		}
+		s.queue.expire(clock())
+		if slices.Contains(s.queue.updates, u) {
+			return false
+		}
+	}
+	w.goneSince = time.Time{}
+	s.queue.remove(u.id)
+	delete(w.busy, u.key)
+	w.pump(s)
+	return true
+}
+
+// isGone reports whether nothing but 410 Gone was answered for so long that the webhook is removed.
+func (w *webhook) isGone(err error) bool {
+	switch {
+	case !errors.Is(err, errGone):
+		w.goneSince = time.Time{}
+	case w.goneSince.IsZero():
+		w.goneSince = clock()
+	}
+	return !w.goneSince.IsZero() && clock().Sub(w.goneSince) >= maxGone
 }
 
 // backOff is Telegram's: at once, then 2, 4, 8 … s, at last between 60 and 120 s.
@@ -184,8 +217,7 @@ func (w *webhook) post(s *Server, u *update) (wait time.Duration, err error) {
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		//lint:ignore ST1005 Telegram's own words
-		return 0, errors.New("Can't connect to the webhook")
+		return 0, unreachable(err)
 	}
 	defer response.Body.Close()
 	reply, _ := io.ReadAll(io.LimitReader(response.Body, maxParameters))
@@ -196,10 +228,27 @@ func (w *webhook) post(s *Server, u *update) (wait time.Duration, err error) {
 	if seconds, err := strconv.Atoi(response.Header.Get("Retry-After")); err == nil && seconds > 0 {
 		wait = min(time.Duration(seconds)*time.Second, maxWebhookRetry)
 	}
+	if response.StatusCode == http.StatusGone {
+		return wait, errGone
+	}
 	//lint:ignore ST1005 Telegram's own words
 	return wait, fmt.Errorf("Wrong response from the webhook: %s", response.Status)
 }
 
+//lint:ignore ST1005 Telegram's own words
+var errGone = errors.New("Wrong response from the webhook: 410 Gone")
+
+// unreachable says in Telegram's words why no answer came.
+func unreachable(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		//lint:ignore ST1005 Telegram's own words
+		return errors.New("Read timeout expired")
+	}
+	//lint:ignore ST1005 Telegram's own words
+	return errors.New("Can't connect to the webhook")
+}
+
+// replied carries out the call in a webhook's answer, unless it is one whose result matters, or of the webhook itself.
 func (w *webhook) replied(s *Server, contentType string, body []byte) {
 	r, err := http.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
 	if err != nil {
@@ -208,9 +257,8 @@ func (w *webhook) replied(s *Server, contentType string, body []byte) {
 	r.Header.Set("Content-Type", contentType)
 	a := readArguments(r)
 	name := lower(a.text("method"))
-	if do, known := methods[name]; known && name != "setwebhook" && name != "deletewebhook" {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		do(s, a)
+	if strings.HasPrefix(name, "get") || name == "setwebhook" || name == "deletewebhook" || methods[name] == nil {
+		return
 	}
+	s.note(name, a, s.run(r, name, a).status())
 }
