@@ -152,7 +152,10 @@ func (s *Server) find(a *arguments) (*chat, *answer) {
 }
 
 // writable is the chat of the argument chat_id, if the bot may write there.
-func (s *Server) writable(a *arguments) (*chat, *answer) {
+func (s *Server) writable(a *arguments) (*chat, *answer) { return s.sendable(a, "text messages") }
+
+// sendable is the chat of the argument chat_id, if the bot may send something there.
+func (s *Server) sendable(a *arguments, what string) (*chat, *answer) {
 	c, refusal := s.find(a)
 	if refusal != nil {
 		return nil, refusal
@@ -175,7 +178,7 @@ func (s *Server) writable(a *arguments) (*chat, *answer) {
 	case c.kind == "channel" && c.bot != "administrator":
 		return nil, failed(400, "Bad Request: need administrator rights in the channel chat")
 	case c.bot == "restricted":
-		return nil, failed(400, "Bad Request: not enough rights to send text messages to the chat")
+		return nil, failed(400, "Bad Request: not enough rights to send %s to the chat", what)
 	}
 	return c, nil
 }

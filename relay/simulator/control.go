@@ -205,6 +205,9 @@ func (s *Server) controlUpgrade(r *http.Request, _ order) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if g.c.kind != "group" {
+		return nil, fmt.Errorf("%d is a %s; only a basic group is upgraded", g.ID(), g.c.kind)
+	}
 	return s.describe(g.Upgrade().c), nil
 }
 
@@ -228,6 +231,9 @@ func (s *Server) controlTopic(r *http.Request, o order) (any, error) {
 	g, err := s.group(pathID(r))
 	if err != nil {
 		return nil, err
+	}
+	if !g.c.forum || o.Name == "" {
+		return nil, errors.New(`{"name": "Deploys"} is wanted, for a group of kind forum`)
 	}
 	return map[string]any{"message_thread_id": g.Topic(o.Name), "name": o.Name}, nil
 }

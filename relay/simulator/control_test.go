@@ -97,6 +97,7 @@ func TestControlRefusals(t *testing.T) {
 	server := httptest.NewServer(b.sim)
 	defer server.Close()
 	do(t, server.URL, "POST", "/sim/users", `{"name":"Ada"}`)
+	b.sim.Supergroup("S", b.sim.User("Ada"))
 	for _, c := range []struct {
 		method, path, body string
 		status             int
@@ -109,6 +110,12 @@ func TestControlRefusals(t *testing.T) {
 		{"POST", "/sim/users/1001/press", `{"message_id":9}`, 400, "there is no message 9"},
 		{"POST", "/sim/groups", `{"title":"x","kind":"party"}`, 400, "kind is group"},
 		{"POST", "/sim/groups/-1/upgrade", ``, 400, "there is no group"},
+		{"POST", "/sim/groups/-1000000005001/upgrade", ``, 400, "only a basic group"},
+		{"POST", "/sim/groups/-1000000005001/topics", `{"name":"x"}`, 400, "of kind forum"},
+		{"POST", "/sim/groups/-1000000005001/bot", `{"user_id":1001,"status":"king"}`, 400, "status is one of administrator"},
+		{"POST", "/sim/groups/-1000000005001/open", `{"user_id":7}`, 400, "there is no user 7"},
+		{"POST", "/sim/groups/-1000000005001/open", `{"user_id":1001,"link":"https://t.me/relay_bot"}`, 400, "no parameter startgroup"},
+		{"POST", "/sim/groups", `{"title":"x","members":[7]}`, 400, "there is no user 7"},
 		{"POST", "/sim/faults", `{"kind":"rain"}`, 400, "one of [too_many_requests"},
 		{"GET", "/sim/chats/1001/messages?wait=1h", ``, 400, "at most 1m"},
 		{"GET", "/sim/nowhere", ``, 404, ""},

@@ -1,7 +1,7 @@
 package simulator
 
 import (
-	"bytes"
+	"encoding/json"
 	"reflect"
 )
 
@@ -52,7 +52,7 @@ func (s *Server) change(c *chat, a *arguments, m *Message, to Message) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	if m.Text == to.Text && reflect.DeepEqual(m.Entities, to.Entities) && bytes.Equal(m.ReplyMarkup, keyboard) {
+	if m.Text == to.Text && reflect.DeepEqual(m.Entities, to.Entities) && sameJSON(m.ReplyMarkup, keyboard) {
 		return failed(400, "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message")
 	}
 	if seconds := s.rates.take(s.options.Limits, c, clock()); seconds > 0 {
@@ -61,6 +61,13 @@ func (s *Server) change(c *chat, a *arguments, m *Message, to Message) *answer {
 	m.Text, m.Entities, m.ReplyMarkup, m.Edited = to.Text, to.Entities, keyboard, true
 	s.wake()
 	return done(s.object(c, m))
+}
+
+// sameJSON compares as values: neither the order of fields nor blanks make a keyboard another.
+func sameJSON(a, b json.RawMessage) bool {
+	var x, y any
+	_, _ = json.Unmarshal(a, &x), json.Unmarshal(b, &y) // nothing is nil
+	return reflect.DeepEqual(x, y)
 }
 
 // deleteAge is how old a message may be to be deleted, in seconds: 48 h.

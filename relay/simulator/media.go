@@ -17,7 +17,7 @@ func (s *Server) sendDocument(a *arguments) *answer {
 }
 
 func (s *Server) sendFile(a *arguments, field string, limit int, set func(m *Message, id string)) *answer {
-	c, refusal := s.writable(a)
+	c, refusal := s.sendable(a, field+"s")
 	if refusal != nil {
 		return refusal
 	}

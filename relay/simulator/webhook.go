@@ -134,11 +134,11 @@ func (w *webhook) pump(s *Server) {
 func (w *webhook) bring(s *Server, u *update) {
 	for try := 0; ; try++ {
 		wait, err := w.post(s, u)
+		if w.tried(s, u, err) {
+			return
+		}
 		if wait == 0 {
 			wait = backOff(try)
-		}
-		if w.finished(s, u, err) {
-			return
 		}
 		timer := time.NewTimer(wait)
 		select {
@@ -147,30 +147,42 @@ func (w *webhook) bring(s *Server, u *update) {
 			timer.Stop()
 			return
 		}
+		s.mu.Lock()
+		over := w.ctx.Err() != nil || w.over(s, u)
+		s.mu.Unlock()
+		if over {
+			return
+		}
 	}
 }
 
-// finished notes how a try went, and reports whether it was the last. The next update of the key may then be brought.
-func (w *webhook) finished(s *Server, u *update, err error) bool {
+// tried notes how a try went, and reports whether it was the last.
+func (w *webhook) tried(s *Server, u *update, err error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if w.ctx.Err() != nil {
 		return true
 	}
-	if err != nil {
-		w.lastError, w.lastErrorAt = err.Error(), now()
-		if w.isGone(err) {
-			w.stop()
-			s.webhook = nil
-			return true
-		}
-		s.queue.expire(clock())
-		if slices.Contains(s.queue.updates, u) {
-			return false
-		}
+	if err == nil {
+		w.goneSince = time.Time{}
+		s.queue.remove(u.id)
+		return w.over(s, u)
 	}
-	w.goneSince = time.Time{}
-	s.queue.remove(u.id)
+	w.lastError, w.lastErrorAt = err.Error(), now()
+	if w.isGone(err) {
+		w.stop()
+		s.webhook = nil
+		return true
+	}
+	return w.over(s, u)
+}
+
+// over reports whether an update is no longer in the queue; then the next one of its key may be brought. The caller holds mu.
+func (w *webhook) over(s *Server, u *update) bool {
+	s.queue.expire(clock())
+	if slices.Contains(s.queue.updates, u) {
+		return false
+	}
 	delete(w.busy, u.key)
 	w.pump(s)
 	return true
