@@ -69,39 +69,56 @@ func (as Alerts) with(status string) Alerts {
 
 // envelope is the webhook of Alertmanager or Grafana as it comes.
 type envelope struct {
-	Receiver           text            `json:"receiver"`
-	Status             text            `json:"status"`
-	Alerts             []wireAlert     `json:"alerts"`
-	GroupLabels        map[string]text `json:"groupLabels"`
-	CommonLabels       map[string]text `json:"commonLabels"`
-	CommonAnnotations  map[string]text `json:"commonAnnotations"`
-	RouteLabels        map[string]text `json:"routeLabels"`
-	ExternalURL        text            `json:"externalURL"`
-	Version            text            `json:"version"`
-	GroupKey           text            `json:"groupKey"`
-	TruncatedAlerts    count           `json:"truncatedAlerts"`
-	NotificationReason text            `json:"notification_reason"`
-	Title              text            `json:"title"`
-	Message            text            `json:"message"`
-	State              text            `json:"state"`
-	OrgID              count           `json:"orgId"`
+	Receiver           text       `json:"receiver"`
+	Status             text       `json:"status"`
+	Alerts             wireAlerts `json:"alerts"`
+	GroupLabels        table      `json:"groupLabels"`
+	CommonLabels       table      `json:"commonLabels"`
+	CommonAnnotations  table      `json:"commonAnnotations"`
+	RouteLabels        table      `json:"routeLabels"`
+	ExternalURL        text       `json:"externalURL"`
+	Version            text       `json:"version"`
+	GroupKey           text       `json:"groupKey"`
+	TruncatedAlerts    count      `json:"truncatedAlerts"`
+	NotificationReason text       `json:"notification_reason"`
+	Title              text       `json:"title"`
+	Message            text       `json:"message"`
+	State              text       `json:"state"`
+	OrgID              count      `json:"orgId"`
 }
 
 type wireAlert struct {
-	Status       text            `json:"status"`
-	Labels       map[string]text `json:"labels"`
-	Annotations  map[string]text `json:"annotations"`
-	StartsAt     moment          `json:"startsAt"`
-	EndsAt       moment          `json:"endsAt"`
-	GeneratorURL text            `json:"generatorURL"`
-	Fingerprint  text            `json:"fingerprint"`
-	SilenceURL   text            `json:"silenceURL"`
-	DashboardURL text            `json:"dashboardURL"`
-	PanelURL     text            `json:"panelURL"`
-	ImageURL     text            `json:"imageURL"`
-	RuleUID      text            `json:"ruleUID"`
-	ValueString  text            `json:"valueString"`
-	Values       map[string]text `json:"values"`
+	Status       text   `json:"status"`
+	Labels       table  `json:"labels"`
+	Annotations  table  `json:"annotations"`
+	StartsAt     moment `json:"startsAt"`
+	EndsAt       moment `json:"endsAt"`
+	GeneratorURL text   `json:"generatorURL"`
+	Fingerprint  text   `json:"fingerprint"`
+	SilenceURL   text   `json:"silenceURL"`
+	DashboardURL text   `json:"dashboardURL"`
+	PanelURL     text   `json:"panelURL"`
+	ImageURL     text   `json:"imageURL"`
+	RuleUID      text   `json:"ruleUID"`
+	ValueString  text   `json:"valueString"`
+	Values       table  `json:"values"`
+}
+
+// wireAlerts is the list of alerts. What stands in it and is none is left out: one stray element must not cost the others.
+type wireAlerts []wireAlert
+
+func (as *wireAlerts) UnmarshalJSON(b []byte) error {
+	var elements []json.RawMessage
+	if json.Unmarshal(b, &elements) != nil {
+		return nil // no list: no alerts
+	}
+	for _, element := range elements {
+		var a wireAlert
+		if json.Unmarshal(element, &a) == nil && (a.Labels != nil || a.Status != "") {
+			*as = append(*as, a)
+		}
+	}
+	return nil
 }
 
 type alertmanager struct{}
@@ -146,6 +163,9 @@ func (e *envelope) notification() *Notification {
 		Title: string(e.Title), Message: string(e.Message), State: string(e.State), OrgID: int64(e.OrgID),
 	}
 	for _, a := range e.Alerts {
+		if a.Status == "" { // a sender that says it once, for all
+			a.Status = e.Status
+		}
 		n.Alerts = append(n.Alerts, a.alert())
 	}
 	return n
@@ -162,7 +182,7 @@ func (a *wireAlert) alert() Alert {
 	}
 }
 
-func numbers(m map[string]text) map[string]json.Number {
+func numbers(m table) map[string]json.Number {
 	exact := map[string]json.Number{}
 	for ref, value := range m {
 		exact[ref] = json.Number(value)
@@ -170,7 +190,7 @@ func numbers(m map[string]text) map[string]json.Number {
 	return exact
 }
 
-func pairs(m map[string]text) template.KV {
+func pairs(m table) template.KV {
 	kv := template.KV{}
 	for name, value := range m {
 		kv[name] = string(value)

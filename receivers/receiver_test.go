@@ -195,3 +195,53 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Every JSON value shows as something: what is accepted arrives.
+func TestEveryDocumentShows(t *testing.T) {
+	set := newSet(t)
+	kind, _ := receivers.Get("json")
+	for body, want := range map[string]string{
+		`null`: "null", `""`: `""`, `{}`: "{}", `{"a":null}`: `"a": null`, `0`: "0", `false`: "false", `[]`: "[]", `{"text":""}`: `"text": ""`,
+		`{"text":{"firing":"x"},"chat":7}`: "chat: 7",
+	} {
+		drafts, err := kind.Decode(receivers.Request{Body: []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := set.Execute("json.message", markup.MarkdownV2, drafts[0].Data)
+		if got := text.Normalize().Text; err != nil || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, %v; want %q", body, got, err, want)
+		}
+	}
+}
+
+// What is odd in an alert webhook costs itself, not the alerts: a sender that is refused does not try again.
+func TestOddAlertsCostThemselves(t *testing.T) {
+	set := newSet(t)
+	kind, _ := receivers.Get("alertmanager")
+	drafts, err := kind.Decode(receivers.Request{Body: []byte(`{"status":"firing","groupLabels":[],"commonLabels":"x","alerts":[7,null,{"labels":{"alertname":"Up"}}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := set.Execute("alertmanager.message", markup.MarkdownV2, drafts[0].Data)
+	if got := text.Normalize().Text; err != nil || !strings.HasPrefix(got, "🔥") || strings.Contains(got, "1 Jan") {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// With max_alerts "resolved" speaks of the alerts that are left only (measured: ten of fifty, thirty still firing).
+func TestTruncatedIsNotResolved(t *testing.T) {
+	set := newSet(t)
+	kind, _ := receivers.Get("alertmanager")
+	for file, want := range map[string]bool{"truncated-10-of-50-partly-resolved": false, "truncated-10-of-50-resolved": true} {
+		drafts, err := kind.Decode(receivers.Request{Body: read(t, "testdata/alertmanager/"+file+".json")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := set.Execute("alertmanager.message", markup.MarkdownV2, drafts[0].Data)
+		got := text.Normalize().Text
+		if err != nil || strings.HasPrefix(got, "✅") != want || strings.Contains(got, "may still fire") == want {
+			t.Errorf("%s: %.200q, %v", file, got, err)
+		}
+	}
+}

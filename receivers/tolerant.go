@@ -51,6 +51,17 @@ func (c *count) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// table is a label set; what is no object is an empty one.
+type table map[string]text
+
+func (t *table) UnmarshalJSON(b []byte) error {
+	var m map[string]text
+	if json.Unmarshal(b, &m) == nil {
+		*t = m
+	}
+	return nil
+}
+
 // decode reads one JSON value in UTF-8. Numbers in an any stay exact. Error: relay.CodeInvalidJSON, with the byte offset.
 func decode(body []byte, into any) error {
 	if !utf8.Valid(body) {
