@@ -13,9 +13,27 @@ func (document) Decode(r Request) ([]Draft, error) {
 	if err := decode(r.Body, &data); err != nil {
 		return nil, err
 	}
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, bytes.TrimSpace(r.Body), "", "  "); err != nil {
-		return nil, err // not reached: it was decoded
+	return []Draft{{Template: "json.message", Data: data, Plain: indent(bytes.TrimSpace(r.Body))}}, nil
+}
+
+// maxNesting is how deep a document may be to be indented: deeper ones grow with the square of their depth.
+const maxNesting = 100
+
+// indent writes a document for people; a deep one as it is.
+func indent(body []byte) string {
+	depth, deepest := 0, 0
+	for _, c := range body { // brackets within texts count too: that costs only looks
+		switch c {
+		case '{', '[':
+			depth++
+			deepest = max(deepest, depth)
+		case '}', ']':
+			depth--
+		}
 	}
-	return []Draft{{Template: "json.message", Data: data, Plain: indented.String()}}, nil
+	var indented bytes.Buffer
+	if deepest > maxNesting || json.Indent(&indented, body, "", "  ") != nil {
+		return string(body)
+	}
+	return indented.String()
 }

@@ -245,3 +245,19 @@ func TestTruncatedIsNotResolved(t *testing.T) {
 		}
 	}
 }
+
+// Indenting grows with the square of the depth; a deep document is shown as it is.
+func TestDeepDocumentsStaySmall(t *testing.T) {
+	kind, _ := receivers.Get("json")
+	body := strings.Repeat("[", 9000) + strings.Repeat("]", 9000)
+	drafts, err := kind.Decode(receivers.Request{Body: []byte(body)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if drafts[0].Plain != body {
+		t.Errorf("%d bytes of document became %d", len(body), len(drafts[0].Plain))
+	}
+	if _, err := newSet(t).Execute("json.message", markup.MarkdownV2, drafts[0].Data); err == nil || !strings.Contains(err.Error(), "larger than") {
+		t.Errorf("the template: %v; the door falls back to plain text", err)
+	}
+}

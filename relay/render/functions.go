@@ -23,6 +23,7 @@ import (
 func functions(now func() time.Time) template.FuncMap {
 	f := template.FuncMap{}
 	maps.Copy(f, template.FuncMap(amtemplate.DefaultFuncs))
+	maps.Copy(f, growing())
 	maps.Copy(f, template.FuncMap{
 		// In Alertmanager these two say what HTML may hold as it is.
 		"safeHtml": safeHTML,
@@ -45,6 +46,7 @@ func functions(now func() time.Time) template.FuncMap {
 		"default":  defaultTo,
 		"humanize": humanize,
 		"json":     toJSON,
+		"toJson":   compactJSON,
 		"truncate": truncate,
 	})
 	return f
@@ -124,6 +126,9 @@ func humanize(v any) (string, error) {
 
 // toJSON writes a value as JSON, indented: {{ pre "json" (json .) }}.
 func toJSON(v any) (string, error) {
+	if !fits(v) {
+		return "", errTooLarge
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -132,6 +137,15 @@ func toJSON(v any) (string, error) {
 		return "", err
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// compactJSON is Alertmanager's toJson.
+func compactJSON(v any) (string, error) {
+	if !fits(v) {
+		return "", errTooLarge
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
 }
 
 // truncate cuts a text to at most n characters as people count them (grapheme clusters), the last one an ellipsis:

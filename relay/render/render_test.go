@@ -138,6 +138,9 @@ func TestFaultsNameFileAndLine(t *testing.T) {
 	if _, err := set.Execute("x", markup.HTML, map[string]any{"a": []int{1}}); err == nil || !strings.Contains(err.Error(), "my.tmpl:2:") {
 		t.Errorf("executing: %v", err)
 	}
+	if _, err := set.Execute("x", markup.HTML, map[string]any{"a": strings.Repeat("payload ", 10_000)}); err == nil || len(err.Error()) > 400 {
+		t.Errorf("an error holds data: %d bytes", len(err.Error()))
+	}
 	if _, err := set.Execute("nosuch", markup.HTML, nil); err == nil || !strings.Contains(err.Error(), `no template "nosuch"`) {
 		t.Errorf("unknown name: %v", err)
 	}
@@ -148,12 +151,19 @@ func TestExecutionIsBounded(t *testing.T) {
 {{ define "long" }}{{ range 1000000 }}{{ "0123456789" }}{{ end }}{{ end }}
 {{ define "slow" }}{{ range 1000000000000 }}{{ end }}{{ end }}
 {{ define "deep" }}{{ template "deep" . }}{{ end }}
-{{ define "panic" }}{{ .Panic }}{{ end }}`}}})
+{{ define "panic" }}{{ .Panic }}{{ end }}
+{{ define "lists" }}{{ $x := list }}{{ range 40 }}{{ $x = append $x $x $x $x }}{{ end }}{{ len (toJson $x) }}{{ end }}
+{{ define "dicts" }}{{ $x := dict "a" "b" }}{{ range 40 }}{{ $x = dict "a" $x "b" $x }}{{ end }}{{ $x }}{{ end }}
+{{ define "doubled" }}{{ $x := "x" }}{{ range 40 }}{{ $x = printf "%s%s" $x $x }}{{ end }}{{ end }}
+{{ define "wide" }}{{ printf "%999999d" 1 }}{{ end }}
+{{ define "replaced" }}{{ $x := "xx" }}{{ range 40 }}{{ $x = reReplaceAll "x" "xxxx" $x }}{{ end }}{{ end }}`}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
 		"long": "more than 256 KiB", "slow": "longer than 1s", "deep": "maximum template depth", "panic": "on purpose",
+		"lists": "larger than 256 KiB", "dicts": "larger than 256 KiB", "doubled": "larger than 256 KiB",
+		"wide": "at most 999", "replaced": "larger than 256 KiB",
 	} {
 		if _, err := set.Execute(name, markup.MarkdownV2, panics{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %q", name, err, want)

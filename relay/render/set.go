@@ -105,9 +105,12 @@ func parseBuiltin(root *template.Template) error {
 	return nil
 }
 
-// tidy takes the package's name from the front of text/template's errors; file and line stay.
+// maxError is how much of an error is kept, in characters: text/template prints data into its errors, and they go to logs and chats.
+const maxError = 300
+
+// tidy takes the package's name from the front of text/template's errors; file and line, which follow it, stay.
 func tidy(err error) error {
-	return errors.New(strings.TrimPrefix(err.Error(), "template: "))
+	return errors.New(truncate(maxError, strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "template: "), "\uFFFD")))
 }
 
 // Has reports whether there is a template of a name.
