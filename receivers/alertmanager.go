@@ -35,6 +35,9 @@ type Notification struct {
 	OrgID   int64
 }
 
+// RouteLabel is a label of the route, for the function routeLabels; empty if there is none.
+func (n *Notification) RouteLabel(name string) string { return n.RouteLabels[name] }
+
 // Alert is an alert, as Alertmanager's templates know it, with what Grafana adds.
 type Alert struct {
 	template.Alert

@@ -3,9 +3,11 @@ package receivers
 import (
 	"bytes"
 	"encoding/json"
+
+	"github.com/tgrelay/tgrelay/relay/render"
 )
 
-// document takes any JSON value as the template's data: objects as maps, numbers as they are written.
+// document takes any JSON value as the template's data: objects as maps, numbers as render.Numbers makes them.
 type document struct{}
 
 func (document) Decode(r Request) ([]Draft, error) {
@@ -13,7 +15,7 @@ func (document) Decode(r Request) ([]Draft, error) {
 	if err := decode(r.Body, &data); err != nil {
 		return nil, err
 	}
-	return []Draft{{Template: "json.message", Data: data, Plain: indent(bytes.TrimSpace(r.Body))}}, nil
+	return []Draft{{Template: "json.message", Data: render.Numbers(data), Plain: indent(bytes.TrimSpace(r.Body))}}, nil
 }
 
 // maxNesting is how deep a document may be to be indented: deeper ones grow with the square of their depth.

@@ -257,7 +257,46 @@ func TestDeepDocumentsStaySmall(t *testing.T) {
 	if drafts[0].Plain != body {
 		t.Errorf("%d bytes of document became %d", len(body), len(drafts[0].Plain))
 	}
-	if _, err := newSet(t).Execute("json.message", markup.MarkdownV2, drafts[0].Data); err == nil || !strings.Contains(err.Error(), "larger than") {
-		t.Errorf("the template: %v; the door falls back to plain text", err)
+	text, err := newSet(t).Execute("json.message", markup.MarkdownV2, drafts[0].Data)
+	if got := text.Normalize().Text; err != nil || got != body {
+		t.Errorf("the template: %d bytes, %v", len(got), err)
+	}
+}
+
+// A text larger than a template may write costs its own end: no other field, and no fallback.
+func TestImmenseTextsAreCut(t *testing.T) {
+	immense := strings.Repeat("trace ", 150_000)
+	for name, body := range map[string]string{
+		"alertmanager": `{"status":"firing","alerts":[{"labels":{"alertname":"Up"}}],"commonLabels":{"alertname":"Up","severity":"page"},"commonAnnotations":{"description":"` + immense + `","dashboard":"https://example.org/d"}}`,
+		"json":         `{"title":"Up (page)","text":"` + immense + `"}`,
+	} {
+		kind, _ := receivers.Get(name)
+		drafts, err := kind.Decode(receivers.Request{Body: []byte(body)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := newSet(t).Execute(drafts[0].Template, markup.MarkdownV2, drafts[0].Data)
+		got := text.Normalize()
+		if err != nil || len(got.Text) > 256<<10 || len(got.Text) < 100_000 || !strings.Contains(got.Text[:40], "Up (page)") || !strings.Contains(got.Text, "more bytes)") {
+			t.Errorf("%s: %d bytes, %v: %.60q", name, len(got.Text), err, got.Text)
+		}
+		if name == "alertmanager" && !strings.HasSuffix(got.HTML(), `<a href="https://example.org/d">Dashboard</a>`) {
+			t.Errorf("what follows the text is lost")
+		}
+	}
+}
+
+// Annotations that no template knows are shown too, and a runbook that is no address is a text.
+func TestEveryAnnotationIsShown(t *testing.T) {
+	kind, _ := receivers.Get("alertmanager")
+	drafts, err := kind.Decode(receivers.Request{Body: []byte(`{"status":"firing","alerts":[{"labels":{"alertname":"Up"}}],"commonLabels":{"alertname":"Up"},
+		"commonAnnotations":{"summary":"down","note":"ask Ada","runbook":"wiki page 12","dashboard":"https://example.org/d"}}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := newSet(t).Execute("alertmanager.message", markup.MarkdownV2, drafts[0].Data)
+	const want = "🔥 <b>Up</b>\ndown\n<b>note</b>: ask Ada\n<b>runbook</b>: wiki page 12\n<a href=\"https://example.org/d\">Dashboard</a>"
+	if got := text.Normalize().HTML(); err != nil || got != want {
+		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/daemon"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
 )
 
 type renderCommand struct {
@@ -82,7 +83,7 @@ func (c *renderCommand) preview(rules *intake.Rules, body []byte) (*intake.Previ
 	if !known {
 		return nil, usageError{errors.New("unknown parse mode")}
 	}
-	return intake.PreviewTemplate(rules.Templates, c.Template, mode, data)
+	return intake.PreviewTemplate(rules.Templates, c.Template, mode, render.Numbers(data))
 }
 
 // readFile reads a file, or standard input for "-".

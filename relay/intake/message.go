@@ -11,6 +11,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
 )
 
 // MaxRecipients is how many recipients one message may name.
@@ -142,6 +143,7 @@ func (r *request) decodeText(o *Object) {
 	entities := o.Field("entities", &r.entities)
 	template := o.Field("template", &r.template)
 	hasData := o.Field("data", &r.data)
+	r.data = render.Numbers(r.data)
 	switch {
 	case r.text == nil && !o.Has("text") && !template && !o.Has("template"):
 		o.Fault("text", "a text or a template is wanted")

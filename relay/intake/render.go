@@ -86,5 +86,5 @@ func plain(draft receivers.Draft) string {
 	if strings.TrimSpace(draft.Plain) == "" {
 		return "(a webhook that could not be shown)"
 	}
-	return draft.Plain
+	return render.Cut(draft.Plain, render.MaxOutput)
 }

@@ -11,9 +11,11 @@ import (
 	amtemplate "github.com/prometheus/alertmanager/template"
 )
 
-// Functions make their results before the writer is asked, so what can grow in a loop has a bound of its own: a text, and all
-// that hangs together in a list or dict, may be as large as a template's output.
-var errTooLarge = fmt.Errorf("the result is larger than %d KiB", MaxOutput>>10)
+// maxResult bounds what functions make, in bytes. They do so before the writer is asked, so that what can grow in a loop has a
+// bound of its own: a text, and all that hangs together in a list or dict. It leaves room for every webhook that is taken in.
+const maxResult = 8 << 20
+
+var errTooLarge = fmt.Errorf("the result is larger than %d MiB", maxResult>>20)
 
 // growing are the functions whose results can be larger than what they are given, with their bounds.
 func growing() template.FuncMap {
@@ -71,7 +73,7 @@ func printf(format string, args ...any) (string, error) {
 	if wide.MatchString(format) {
 		return "", errors.New("printf takes widths of at most 999")
 	}
-	return short(append(args[:len(args):len(args)], format), func() string { return fmt.Sprintf(format, args...) })
+	return short(append(args[:len(args):len(args)], format), func() string { return fmt.Sprintf(format, flex(args)...) })
 }
 
 // join is Alertmanager's: {{ join ", " .Values }}.
@@ -80,7 +82,7 @@ func join(separator string, parts []string) (string, error) {
 	for _, p := range parts {
 		size += len(p)
 	}
-	if size > MaxOutput {
+	if size > maxResult {
 		return "", errTooLarge
 	}
 	return strings.Join(parts, separator), nil
@@ -95,20 +97,23 @@ func reReplaceAll(pattern, replacement, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(replacement) > maxReplacement || len(text) > MaxOutput {
+	if len(replacement) > maxReplacement || len(text) > maxResult {
 		return "", errTooLarge
 	}
 	return fitting(re.ReplaceAllString(text, replacement), nil)
 }
 
-// fits reports whether all that hangs together in v is within the bound, a level of nesting counting as much as it is
-// indented in JSON. It looks at no more than that.
+// fits reports whether all that hangs together in v is within the bound. It looks at no more than that.
 func fits(v any) bool {
-	budget := MaxOutput
-	return spend(reflect.ValueOf(v), 1, &budget)
+	budget := maxResult
+	return spend(reflect.ValueOf(v), perValue, 0, &budget)
 }
 
-func spend(v reflect.Value, depth int, budget *int) bool {
+// perValue is what a value costs besides its text: it bounds how long fits looks.
+const perValue = 4
+
+// spend takes what v costs from a budget: its texts, and depth for each value; step is how much deeper what is in a value lies.
+func spend(v reflect.Value, depth, step int, budget *int) bool {
 	if *budget -= depth; *budget < 0 {
 		return false
 	}
@@ -116,20 +121,20 @@ func spend(v reflect.Value, depth int, budget *int) bool {
 	case reflect.String:
 		*budget -= v.Len()
 	case reflect.Interface, reflect.Pointer:
-		return spend(v.Elem(), depth+1, budget)
+		return spend(v.Elem(), depth+step, step, budget)
 	case reflect.Slice, reflect.Array:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
 			*budget -= v.Len()
 			break
 		}
 		for i := range v.Len() {
-			if !spend(v.Index(i), depth+1, budget) {
+			if !spend(v.Index(i), depth+step, step, budget) {
 				return false
 			}
 		}
 	case reflect.Map:
 		for entries := v.MapRange(); entries.Next(); {
-			if !spend(entries.Key(), depth+1, budget) || !spend(entries.Value(), depth+1, budget) {
+			if !spend(entries.Key(), depth+step, step, budget) || !spend(entries.Value(), depth+step, step, budget) {
 				return false
 			}
 		}

@@ -6,6 +6,9 @@ import (
 	"sync"
 	"text/template"
 	"time"
+	"unicode/utf8"
+
+	"github.com/tgrelay/tgrelay/relay/markup"
 )
 
 const (
@@ -13,21 +16,29 @@ const (
 	MaxOutput = 256 << 10
 	// MaxTime is how long it may take.
 	MaxTime = time.Second
+	// MaxDepth is how deep templates may call each other.
+	MaxDepth = 1000
 	// look is after how many writes the clock is asked.
-	look = 256
+	look = 64
+	// long is how long a value must be to be cut, in bytes, where there is no room for it.
+	long = 4 << 10
 )
 
 var (
 	errTooLong = fmt.Errorf("it writes more than %d KiB", MaxOutput>>10)
 	errTooSlow = fmt.Errorf("it takes longer than %s", MaxTime)
+	errTooDeep = fmt.Errorf("templates call each other more than %d deep", MaxDepth)
 )
 
-// bounded gathers a template's output. Its errors stop the template.
+// bounded gathers a template's output. Its errors stop the template. It is written to once for each text and each value. Of a
+// long value at most half of what room is left is taken, so that an immense one costs its own end and not the whole message.
 type bounded struct {
-	out    []byte
-	value  int // where the value that is being printed begins
-	writes int
-	until  time.Time
+	out      []byte
+	exact    bool
+	doubtful bool // text/template said that there is no value, or a value reads so
+	depth    int
+	writes   int
+	until    time.Time
 }
 
 var buffers = sync.Pool{New: func() any { return new(bounded) }}
@@ -36,39 +47,81 @@ func (b *bounded) Write(p []byte) (int, error) {
 	if b.writes++; b.writes%look == 0 && time.Now().After(b.until) {
 		return 0, errTooSlow
 	}
-	switch {
-	case is(p, openValue):
-		b.value = len(b.out)
-		b.out = append(b.out, startBorder...)
-		return len(p), nil
-	case is(p, closeValue):
-		b.out = endValue(b.out, b.value)
-		return len(p), nil
+	if t, ok := behind(p); ok {
+		switch t {
+		case ofText:
+			return len(p), b.add(p)
+		case ofEnter:
+			if b.depth++; b.depth > MaxDepth {
+				return 0, errTooDeep
+			}
+			return 0, nil
+		case ofLeave:
+			b.depth--
+			return 0, nil
+		}
 	}
-	if len(b.out)+len(p) > MaxOutput {
-		return 0, errTooLong
-	}
-	b.out = append(b.out, p...)
-	return len(p), nil
+	return len(p), b.value(p)
 }
 
-// is reports whether p is sign itself and not only like it.
-func is(p, sign []byte) bool { return len(p) == len(sign) && &p[0] == &sign[0] }
+// value adds what an action printed: as markup if it was built as such, else as data.
+func (b *bounded) value(p []byte) error {
+	if absent(p) {
+		b.doubtful = true
+		if !b.exact {
+			p = nil
+		}
+	}
+	if room := (MaxOutput - len(b.out)) / 2; len(p) > max(long, room) {
+		p = Cut(p, max(long, room))
+	}
+	if inner, sealed := open(p); sealed {
+		return b.add(inner)
+	}
+	if !clean(p) {
+		return b.add([]byte(markup.Value(string(p))))
+	}
+	b.out = append(b.out, startBorder...)
+	err := b.add(p)
+	b.out = append(b.out, endBorder...)
+	return err
+}
+
+func (b *bounded) add(p []byte) error {
+	if len(b.out)+len(p) > MaxOutput {
+		return errTooLong
+	}
+	b.out = append(b.out, p...)
+	return nil
+}
+
+// Cut leaves at most n bytes of a text, at least 40, and says how many are missing.
+func Cut[T string | []byte](s T, n int) T {
+	if len(s) <= n {
+		return s
+	}
+	note := fmt.Sprintf("… (%d more bytes)", len(s)-n)
+	end := n - len(note)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return T(append(append(make([]byte, 0, n), s[:end]...), note...))
+}
 
 // execute runs a template within its bounds. text/template turns panics of functions and methods into errors.
-func execute(t *template.Template, data any) (out string, err error) {
+func execute(t *template.Template, data any, exact bool) (out string, doubtful bool, err error) {
 	b := buffers.Get().(*bounded)
 	defer buffers.Put(b)
-	b.out, b.writes, b.until = b.out[:0], 0, time.Now().Add(MaxTime)
+	*b = bounded{out: b.out[:0], exact: exact, until: time.Now().Add(MaxTime)}
 	if err := t.Execute(b, data); err != nil {
-		return "", stopped(t.Name(), err)
+		return "", false, stopped(t.Name(), err)
 	}
-	return string(b.out), nil
+	return string(b.out), b.doubtful, nil
 }
 
 // stopped gives the bounds' own errors the name that text/template does not.
 func stopped(name string, err error) error {
-	if errors.Is(err, errTooLong) || errors.Is(err, errTooSlow) {
+	if errors.Is(err, errTooLong) || errors.Is(err, errTooSlow) || errors.Is(err, errTooDeep) {
 		return fmt.Errorf("template %s was stopped: %w", name, err)
 	}
 	return tidy(err)

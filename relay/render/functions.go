@@ -24,12 +24,14 @@ func functions(now func() time.Time) template.FuncMap {
 	f := template.FuncMap{}
 	maps.Copy(f, template.FuncMap(amtemplate.DefaultFuncs))
 	maps.Copy(f, growing())
+	maps.Copy(f, comparisons())
+	duration := amtemplate.DefaultFuncs["humanizeDuration"].(func(any) (string, error))
 	maps.Copy(f, template.FuncMap{
 		// In Alertmanager these two say what HTML may hold as it is.
-		"safeHtml": safeHTML,
-		"safeUrl":  func(v any) string { return textOf(v) },
-		"now":      now,
-		"since":    func(t time.Time) time.Duration { return now().Sub(t) },
+		safeHTMLFunction: safeHTML,
+		"safeUrl":        func(v any) string { return textOf(v) },
+		"now":            now,
+		"since":          func(t time.Time) time.Duration { return now().Sub(t) },
 
 		"bold":      wrapper(markup.Bold),
 		"italic":    wrapper(markup.Italic),
@@ -41,16 +43,20 @@ func functions(now func() time.Time) template.FuncMap {
 		"pre":       pre,
 		"link":      link,
 		"mention":   mention,
-		"raw":       func(v any) Markup { return built(textOf(v)) },
+		"raw":       raw,
 
-		"default":  defaultTo,
-		"humanize": humanize,
-		"json":     toJSON,
-		"toJson":   compactJSON,
-		"truncate": truncate,
+		"default":          defaultTo,
+		"humanize":         humanize,
+		"humanizeDuration": func(v any) (string, error) { return duration(plainNumber(v)) },
+		"json":             toJSON,
+		"toJson":           compactJSON,
+		"truncate":         truncate,
 	})
 	return f
 }
+
+// raw takes a value for markup of the template's mode.
+func raw(v any) Markup { return built(Cut(textOf(v), MaxOutput/2)) }
 
 func wrapper(t markup.Type) func(any) Markup {
 	return func(v any) Markup { return built(markup.Wrap(markup.Entity{Type: t}, content(v))) }
@@ -85,7 +91,7 @@ func mention(label, user any) (Markup, error) {
 
 // safeHTML takes a value for Telegram's HTML: {{ .Annotations.description | safeHtml }}. What is not closed or not known is text.
 func safeHTML(v any) Markup {
-	return built(markup.ParseTemplate(markup.HTML, textOf(v)).Inline())
+	return built(markup.ParseTemplate(markup.HTML, Cut(textOf(v), MaxOutput/2)).Inline())
 }
 
 // defaultTo is the value, or what stands in for an empty one: {{ .Labels.team | default "nobody" }}.
@@ -124,15 +130,30 @@ func humanize(v any) (string, error) {
 	return fmt.Sprintf("%.4g%s", n, prefix), nil
 }
 
-// toJSON writes a value as JSON, indented: {{ pre "json" (json .) }}.
+// plainNumber is a number of a document as Alertmanager's functions know them.
+func plainNumber(v any) any {
+	switch v.(type) {
+	case Decimal, json.Number:
+		if f, ok := float(reflect.ValueOf(v)); ok {
+			return f
+		}
+	}
+	return v
+}
+
+// toJSON writes a value as JSON, indented: {{ pre "json" (json .) }}. One too deep to be indented is not.
 func toJSON(v any) (string, error) {
 	if !fits(v) {
 		return "", errTooLarge
 	}
+	budget, indent := maxResult, "  "
+	if !spend(reflect.ValueOf(v), 1, 1, &budget) {
+		indent = ""
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	enc.SetIndent("", indent)
 	if err := enc.Encode(v); err != nil {
 		return "", err
 	}

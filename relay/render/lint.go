@@ -14,7 +14,7 @@ func (s *Set) Lint(name string, mode markup.Mode, data any) ([]string, error) {
 	if !s.Has(name) {
 		return nil, fmt.Errorf("there is no template %q", name)
 	}
-	out, err := execute(s.root.Lookup(name), data)
+	out, err := s.execute(name, mode, data)
 	if err != nil {
 		return nil, err
 	}

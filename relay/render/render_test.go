@@ -126,6 +126,98 @@ func TestAlertmanagersTemplates(t *testing.T) {
 	}
 }
 
+// What text/template writes for an absent value is nothing; a value that reads so is a value.
+func TestAbsentIsNothing(t *testing.T) {
+	data := map[string]any{"v": "<no value>", "w": "<nil>", "nil": nil, "p": (*int)(nil), "n": 5}
+	got := execute(t, markup.MarkdownV2, "*{{ .v }}* {{ .w }} a{{ .missing }}{{ .nil }}{{ .p }}{{ .missing.too }}b {{ .n }} {{ bold .v }}{{ with .n }}{{ $.v }}{{ end }}", data)
+	if want := "<b>&lt;no value&gt;</b> &lt;nil&gt; ab 5 <b>&lt;no value&gt;</b>&lt;no value&gt;"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// A document's numbers are shown to the digit, and are numbers to conditions and printf however they were written.
+func TestNumbersOfDocuments(t *testing.T) {
+	var data any
+	dec := json.NewDecoder(strings.NewReader(`{"zero":0,"five":5,"float":5.5,"large":1234567.5,"exact":1.50,"huge":12345678901234567890,"text":"5","list":[{"n":0.25}]}`))
+	dec.UseNumber()
+	if err := dec.Decode(&data); err != nil {
+		t.Fatal(err)
+	}
+	data = render.Numbers(data)
+	for text, want := range map[string]string{
+		`{{ .zero }} {{ .five }} {{ .float }} {{ .large }} {{ .exact }} {{ .huge }} {{ range .list }}{{ .n }}{{ end }}`:  "0 5 5.5 1234567.5 1.50 12345678901234567890 0.25",
+		`{{ if .zero }}yes{{ else }}no{{ end }} {{ if .five }}yes{{ end }}`:                                              "no yes",
+		`{{ gt .five 4 }} {{ gt .float 5 }} {{ lt .exact 2 }} {{ ge .five 5.0 }} {{ le .huge 5 }} {{ gt .large .huge }}`: "true true true true false false",
+		`{{ eq .five 5 }} {{ eq .five 5.0 }} {{ eq .exact 1.5 }} {{ ne .zero 0 }} {{ eq .five 1 2 5 }} {{ eq .text 5 }}`: "true true true false true false",
+		`{{ eq .text "5" }} {{ eq .missing "x" }} {{ eq .missing nil }} {{ eq true true }} {{ lt "a" "b" }}`:             "true false true true true",
+		`{{ printf "%d %.1f %s %v %03d %5.2f|%d" .five .five .float .exact .zero .large .float }}`:                       "5 5.0 5.5 1.50 000 1234567.50|%!d(render.Decimal=5.5)",
+		`{{ humanize .large }} {{ humanizeDuration .five }} {{ humanizeDuration .exact }} {{ json .list }}`:              "1.235M 5s 1.5s [\n  {\n    &quot;n&quot;: 0.25\n  }\n]",
+	} {
+		if got := execute(t, markup.MarkdownV2, text, data); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+	set, err := render.New(render.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inline, err := set.Inline(`{{ gt .text 4 }}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := inline.Bool(data); err == nil || !strings.Contains(err.Error(), "cannot be compared") {
+		t.Errorf("a text and a number: %v", err)
+	}
+}
+
+// What Alertmanager's users write in HTML means here what it means there.
+func TestHTMLAsAlertmanagersUsersWriteIt(t *testing.T) {
+	data := map[string]any{"v": "a <b> & c", "html": "<i>x</i>"}
+	for text, want := range map[string]string{
+		`<b>{{ .v | html }}</b> {{ html .v }}`:                                     "<b>a &lt;b&gt; &amp; c</b> a &lt;b&gt; &amp; c",
+		`{{ if .v }}{{ safeHtml "<b>" }}{{ end }}{{ .v }}{{ "</b>" | safeHtml }}.`: "<b>a &lt;b&gt; &amp; c</b>.",
+		`{{ .html | safeHtml }}`:                                                   "<i>x</i>",
+		`{{ printf "<u>%s</u>" (html .v) | safeHtml }}`:                            "<u>a &lt;b&gt; &amp; c</u>",
+	} {
+		if got := execute(t, markup.HTML, text, data); got != want {
+			t.Errorf("%s\n got %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+type labels map[string]string
+
+func (l labels) RouteLabel(name string) string { return l[name] }
+
+func TestRouteLabels(t *testing.T) {
+	got := execute(t, markup.MarkdownV2, `{{ routeLabels "team" }}{{ with "x" }} *{{ routeLabels "team" }}*{{ routeLabels "none" }}{{ end }}`, labels{"team": "a*b"})
+	if got != "a*b <b>a*b</b>" {
+		t.Error(got)
+	}
+}
+
+func TestDefines(t *testing.T) {
+	set, err := render.New(render.Options{Files: []render.File{{Name: "silent.tmpl", Text: `{{ define "json.message" }}{{ end }}{{ define "chat.stop" }} {{/* nothing */}} {{ end }}`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"json.message", "chat.stop"} {
+		if out, err := set.Execute(name, markup.MarkdownV2, map[string]any{"a": 1}); err != nil || out.Text != "" || !set.Has(name) {
+			t.Errorf("an empty define of %s does not silence it: %q, %v", name, out.Text, err)
+		}
+	}
+	_, err = render.New(render.Options{Files: []render.File{{Name: "my.tmpl", Text: "{{ define \"x\" }}\n{{ if .a }}{{ template \"nowhere\" . }}{{ end }}{{ end }}"}}})
+	if err == nil || err.Error() != `my.tmpl:2: there is no template "nowhere"` {
+		t.Errorf("a call of what is not there: %v", err)
+	}
+	if _, err := set.Inline(`{{ template "nowhere" }}`); err == nil || !strings.Contains(err.Error(), `no template "nowhere"`) {
+		t.Errorf("a call of what is not there: %v", err)
+	}
+	if _, err := set.Inline(`{{ define "y" }}y{{ end }}{{ template "y" }}`); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestFaultsNameFileAndLine(t *testing.T) {
 	_, err := render.New(render.Options{Files: []render.File{{Name: "my.tmpl", Text: "{{ define \"x\" }}\n{{ .a | nosuch }}{{ end }}"}}})
 	if err == nil || !strings.Contains(err.Error(), `my.tmpl:2: function "nosuch" not defined`) {
@@ -165,9 +257,9 @@ func TestExecutionIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{
-		"long": "more than 256 KiB", "slow": "longer than 1s", "deep": "maximum template depth", "panic": "on purpose",
-		"lists": "larger than 256 KiB", "dicts": "larger than 256 KiB", "doubled": "larger than 256 KiB",
-		"wide": "at most 999", "replaced": "larger than 256 KiB",
+		"long": "more than 256 KiB", "slow": "longer than 1s", "deep": "1000 deep", "panic": "on purpose",
+		"lists": "larger than 8 MiB", "dicts": "larger than 8 MiB", "doubled": "larger than 8 MiB",
+		"wide": "at most 999", "replaced": "larger than 8 MiB",
 	} {
 		if _, err := set.Execute(name, markup.MarkdownV2, panics{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %q", name, err, want)

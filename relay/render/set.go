@@ -1,8 +1,8 @@
 // Package render turns templates and data into texts in which values are data.
 //
 // A template's own text is markup; whatever an action prints is data and can never become markup, whatever characters it holds.
-// For that the parse tree of each template is rewritten before it runs: signs around every printing action tell the writer where a
-// value begins and ends, it marks the borders, and package markup reads what lies between them literally.
+// For that the parse tree of each template is rewritten before it runs, so that the writer knows the template's texts from what is
+// printed; it marks the borders of values, and package markup reads what lies between them literally.
 //
 // A Set is made once and never changes; a reload makes a new one. Execution is bounded in output and time, and what a
 // template does wrong is an error that names file and line, never a panic.
@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"text/template"
+	"text/template/parse"
 	"time"
 
 	amtemplate "github.com/prometheus/alertmanager/template"
@@ -38,8 +39,9 @@ type Options struct {
 
 // Set is templates that know each other by name. Its methods are safe for concurrent use.
 type Set struct {
-	root  *template.Template
+	engine
 	names []string
+	funcs template.FuncMap
 }
 
 // New parses Alertmanager's own default templates, ours, and the operator's files. The error names file and line.
@@ -47,26 +49,29 @@ func New(o Options) (*Set, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	root := template.New("").Funcs(functions(o.Now))
-	for _, parse := range []func(*template.Template) error{parseAlertmanagers, parseBuiltin} {
-		if err := parse(root); err != nil {
+	s := &Set{funcs: functions(o.Now)}
+	root := template.New("").Funcs(s.funcs)
+	if err := parseAlertmanagers(root); err != nil {
+		return nil, err
+	}
+	files, err := builtin()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range append(files, o.Files...) {
+		if err := add(root, s.funcs, f); err != nil {
 			return nil, err
 		}
 	}
-	for _, f := range o.Files {
-		if _, err := root.New(f.Name).Parse(f.Text); err != nil {
-			return nil, tidy(err)
+	for _, t := range defined(root) {
+		if err := checkCalls(root, t.Tree); err != nil {
+			return nil, err
 		}
-	}
-	s := &Set{root: root}
-	for _, t := range root.Templates() {
-		if t.Tree != nil {
-			rewrite(t.Tree)
-			s.names = append(s.names, t.Name())
-		}
+		s.names = append(s.names, t.Name())
 	}
 	slices.Sort(s.names)
-	return s, nil
+	s.engine = newEngine(s.funcs)
+	return s, s.define(defined(root))
 }
 
 // parseAlertmanagers adds the templates that Alertmanager's users' files build upon, "__text_alert_list" and the like. Its package
@@ -88,21 +93,55 @@ func parseAlertmanagers(root *template.Template) error {
 	return nil
 }
 
-func parseBuiltin(root *template.Template) error {
+// builtin are our own templates.
+func builtin() ([]File, error) {
 	names, err := fs.Glob(templates.FS, "*.tmpl")
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var files []File
 	for _, name := range names {
 		text, err := fs.ReadFile(templates.FS, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if _, err := root.New("builtin/" + name).Parse(string(text)); err != nil {
+		files = append(files, File{"builtin/" + name, string(text)})
+	}
+	return files, nil
+}
+
+// add parses a file. It is parsed apart from the others, for text/template does not let an empty define replace another; here
+// it does, and so silences it.
+func add(root *template.Template, funcs template.FuncMap, f File) error {
+	file, err := template.New(f.Name).Funcs(funcs).Parse(f.Text)
+	if err != nil {
+		return tidy(err)
+	}
+	for _, t := range defined(file) {
+		if parse.IsEmptyTree(t.Tree.Root) {
+			t.Tree.Root.Nodes = []parse.Node{nothing(t.Tree.Root.Pos)}
+		}
+		if _, err := root.AddParseTree(t.Name(), t.Tree); err != nil {
 			return tidy(err)
 		}
 	}
 	return nil
+}
+
+// defined are the templates of a set that have a text.
+func defined(set *template.Template) []*template.Template {
+	return slices.DeleteFunc(set.Templates(), func(t *template.Template) bool { return t.Tree == nil || t.Tree.Root == nil })
+}
+
+// checkCalls finds calls of templates that do not exist; text/template would only when they run.
+func checkCalls(root *template.Template, tree *parse.Tree) (err error) {
+	walk(tree.Root, func(n parse.Node) {
+		call, ok := n.(*parse.TemplateNode)
+		if ok && err == nil && root.Lookup(call.Name) == nil {
+			err = fmt.Errorf("%s:%d: there is no template %q", tree.ParseName, call.Line, call.Name)
+		}
+	})
+	return err
 }
 
 // maxError is how much of an error is kept, in characters: text/template prints data into its errors, and they go to logs and chats.
@@ -115,8 +154,8 @@ func tidy(err error) error {
 
 // Has reports whether there is a template of a name.
 func (s *Set) Has(name string) bool {
-	t := s.root.Lookup(name)
-	return t != nil && t.Tree != nil
+	_, found := slices.BinarySearch(s.names, name)
+	return found
 }
 
 // Names are the names of all templates, sorted.
@@ -128,7 +167,7 @@ func (s *Set) Execute(name string, mode markup.Mode, data any) (markup.Text, err
 	if !s.Has(name) {
 		return markup.Text{}, fmt.Errorf("there is no template %q", name)
 	}
-	out, err := execute(s.root.Lookup(name), data)
+	out, err := s.execute(name, mode, data)
 	if err != nil {
 		return markup.Text{}, err
 	}
@@ -136,30 +175,42 @@ func (s *Set) Execute(name string, mode markup.Mode, data any) (markup.Text, err
 }
 
 // Inline is a template of the configuration: a recipient, a condition. Its values and its text are alike.
-type Inline struct{ t *template.Template }
+type Inline struct{ engine }
+
+// inline is the name that such a template has in errors.
+const inline = "inline"
 
 // Inline parses a template that may use those of the set.
 func (s *Set) Inline(text string) (*Inline, error) {
-	root, err := s.root.Clone()
+	e, err := s.clone()
 	if err != nil {
 		return nil, fmt.Errorf("parse %q: %w", text, err)
 	}
-	t, err := root.New("inline").Parse(text)
+	t, err := template.New(inline).Funcs(s.funcs).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("parse %q: %w", text, tidy(err))
 	}
-	if t.Tree != nil {
-		rewrite(t.Tree)
+	all := defined(t)
+	if len(all) == 0 { // the text is empty
+		return &Inline{}, nil
 	}
-	return &Inline{t}, nil
+	if err := e.define(all); err != nil {
+		return nil, fmt.Errorf("parse %q: %w", text, err)
+	}
+	for _, t := range all {
+		if err := checkCalls(e.fast, t.Tree); err != nil {
+			return nil, fmt.Errorf("parse %q: %w", text, err)
+		}
+	}
+	return &Inline{e}, nil
 }
 
 // String runs the template. White space around the result is cut.
 func (i *Inline) String(data any) (string, error) {
-	if i.t.Tree == nil {
-		return "", nil // the template is empty
+	if i.fast == nil {
+		return "", nil
 	}
-	out, err := execute(i.t, data)
+	out, err := i.execute(inline, markup.Plain, data)
 	if err != nil {
 		return "", err
 	}

@@ -68,7 +68,7 @@ func open(s []byte) ([]byte, bool) {
 	}
 }
 
-// absent is what text/template prints for a missing key and a nil pointer: nothing, in a chat.
+// absent is what text/template prints for a missing key and a nil pointer, which is nothing in a chat.
 func absent(b []byte) bool { return string(b) == "<no value>" || string(b) == "<nil>" }
 
 // The borders of a value (markup.ValueStart, markup.ValueEnd).
@@ -76,21 +76,6 @@ const (
 	startBorder = string(markup.ValueStart)
 	endBorder   = string(markup.ValueEnd)
 )
-
-// endValue ends a value that was written behind the border at start: as markup if it was built as such, else as data.
-func endValue(out []byte, start int) []byte {
-	v := out[start+len(startBorder):]
-	if absent(v) {
-		return append(out[:start+len(startBorder)], endBorder...)
-	}
-	if inner, sealed := open(v); sealed {
-		return append(out[:start], inner...)
-	}
-	if clean(v) {
-		return append(out, endBorder...)
-	}
-	return markup.AppendValue(out[:start], string(v))
-}
 
 // clean reports whether a value has nothing to be taken out: border runes, NUL, invalid UTF-8. Most are ASCII.
 func clean(b []byte) bool {
@@ -109,7 +94,7 @@ func content(v any) string {
 			return string(inner)
 		}
 	}
-	return markup.Value(textOf(v))
+	return markup.Value(Cut(textOf(v), MaxOutput/2))
 }
 
 // textOf prints a value as text/template does: pointers by what they point to, nil by nothing.
