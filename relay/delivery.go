@@ -14,7 +14,7 @@ import (
 //	  │                     │  ▲                         └─────────────▶ failed
 //	  │                     │  └─ retry (operator) ── failed, expired
 //	  └── too old ──────────┴──────────────────────────────────────────▶ expired
-//	      (failed, expired) ── operator ──▶ discarded;  queued ── newer update ──▶ superseded
+//	      (failed, expired) ── operator ──▶ discarded;  (held, queued) ── newer update ──▶ superseded
 type State string
 
 // The states of the contract.
@@ -55,6 +55,9 @@ type Delivery struct {
 	ExpiresAt          time.Time `json:"expires_at,omitzero"`
 	SentAt             time.Time `json:"sent_at,omitzero"`
 
+	Key      string   `json:"key,omitzero"` // of the live message
+	OnUpdate OnUpdate `json:"-"`
+
 	// Seq is the order of arrival, given by the store.
 	Seq int64 `json:"-"`
 }
@@ -63,6 +66,7 @@ type Delivery struct {
 type Job struct {
 	Delivery
 	Content Content
+	Live    []int64 // with a Key: the Telegram messages of the live message that is in the chat; none if there is none
 }
 
 // Outcome is what became of one attempt at a delivery. The store writes all of it in one step.
@@ -75,6 +79,7 @@ type Outcome struct {
 	NotBefore          time.Time // with Queued
 	TelegramMessageIDs []int64   // all parts sent so far, so that a restart goes on with the next
 	At                 time.Time
+	Live               []int64 // with Sent and a Key: what the live message consists of from now on
 
 	// What the answer told about the chat, zero where it told nothing.
 	ChatID    int64
@@ -112,6 +117,7 @@ func (b Backlog) Waiting() int64 { return b.Count[Held] + b.Count[Queued] + b.Co
 type Outbox interface {
 	// Accept stores messages with their deliveries in one transaction and gives each delivery its Seq. The deliveries'
 	// order in the call is their order of sending. Deliveries have State Held or Queued, or Failed where the chat is known not to take them.
+	// One that edits a live message takes the place of an update of the same Key that waits for the same recipient and chat.
 	Accept(ctx context.Context, messages ...*Message) error
 	// Lanes returns the chats that have queued or sending deliveries which are due (SendAt) at now, and the moment of the
 	// next SendAt after now (zero if there is none).

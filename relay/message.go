@@ -15,6 +15,8 @@ type Message struct {
 	Receiver   string    // the inlet that it came by; empty for the API and for the bot's own answers
 	Owner      string    // name of the token that brought it; empty without tokens
 	Priority   Priority  // order under a rate limit
+	Key        string    // of a live message; empty: the message stands alone
+	OnUpdate   OnUpdate  // what becomes of the live message that is in the chat already
 	SendAt     time.Time // not before then; zero: at once
 	ExpiresAt  time.Time // a delivery that has not been sent by then expires; never zero once accepted
 	Content    Content
@@ -38,6 +40,26 @@ type Content struct {
 type Attachment struct {
 	Name    string `json:"name"` // as the person sees it, such as message.txt
 	Content string `json:"content"`
+}
+
+// OnUpdate is what a message does that has the key of one that is in the chat.
+type OnUpdate string
+
+// The ways to update a live message.
+const (
+	Edit  OnUpdate = "edit"  // changes the one that is there; of updates that wait, only the newest is sent
+	Reply OnUpdate = "reply" // answers the first
+	Anew  OnUpdate = "new"   // stands beside it
+)
+
+// UnmarshalText reads edit, reply or new.
+func (u *OnUpdate) UnmarshalText(b []byte) error {
+	switch OnUpdate(b) {
+	case Edit, Reply, Anew:
+		*u = OnUpdate(b)
+		return nil
+	}
+	return fmt.Errorf("unknown on_update %q; one of edit, reply, new", b)
 }
 
 // Priority orders what waits for the same limit: high before normal before low.

@@ -251,6 +251,7 @@ func (w *world) do(method, url, body string, into any) {
 type message struct {
 	ID       int64  `json:"message_id"`
 	FromBot  bool   `json:"from_bot"`
+	Deleted  bool   `json:"deleted"`
 	Text     string `json:"text"`
 	Silent   bool   `json:"silent"`
 	ThreadID int64  `json:"message_thread_id"`
@@ -258,6 +259,7 @@ type message struct {
 		Type, URL string
 	} `json:"entities"`
 	ReplyMarkup json.RawMessage `json:"reply_markup"`
+	ReplyTo     int64           `json:"reply_to_message_id"`
 	FileName    string          `json:"file_name"`
 	Document    string          `json:"document"`
 }
@@ -268,7 +270,7 @@ func (w *world) messages(chat int64, count int) []message {
 	var all, bots []message
 	w.do("GET", fmt.Sprintf("%s/sim/chats/%d/messages?wait=%s&count=%d", w.sim, chat, patience, count), "", &all)
 	for _, m := range all {
-		if m.FromBot {
+		if m.FromBot && !m.Deleted {
 			bots = append(bots, m)
 		}
 	}

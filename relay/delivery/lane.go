@@ -100,6 +100,9 @@ func (l *lane) settled() {
 	case o.State == relay.Queued:
 		w.job.NotBefore = o.NotBefore
 	default:
+		if len(o.Live) > 0 {
+			l.updated(w, o.Live)
+		}
 		l.current = nil
 		l.advance()
 	}

@@ -21,6 +21,9 @@ const (
 	plain     action = "plain"     // once more without entities
 	noButtons action = "noButtons" // once more without reply_markup
 	noTopic   action = "noTopic"   // once more into the chat itself: its topic is gone
+	noReply   action = "noReply"   // once more without answering the message that is gone
+	anew      action = "anew"      // as a new message: the one to be changed is gone or cannot be
+	done      action = "done"      // it is as it should be
 )
 
 // reactions has an entry for each of telegram.Reasons.
@@ -46,9 +49,9 @@ var reactions = map[telegram.Reason]action{
 	telegram.EmptyText:      drop,
 	telegram.TooLong:        drop,
 	telegram.BadEncoding:    drop,
-	telegram.ReplyNotFound:  drop,
-	telegram.NotEditable:    drop,
-	telegram.NotModified:    drop,
+	telegram.ReplyNotFound:  noReply,
+	telegram.NotEditable:    anew,
+	telegram.NotModified:    done,
 	telegram.NotDeletable:   drop,
 	telegram.AlreadyDeleted: drop,
 	telegram.QueryTooOld:    drop,
@@ -68,7 +71,7 @@ var reactions = map[telegram.Reason]action{
 }
 
 // form is what was left out of a message because Telegram refused it. Each is left out at most once.
-type form struct{ plain, noButtons, noTopic bool }
+type form struct{ plain, noButtons, noTopic, noReply, anew bool }
 
 // react decides what to do about a failed attempt at a message that was sent in a form. It does nothing itself.
 func react(e *telegram.Error, f form) (action, form) {
@@ -85,6 +88,10 @@ func react(e *telegram.Error, f form) (action, form) {
 		tried, f.noButtons = f.noButtons, true
 	case noTopic:
 		tried, f.noTopic = f.noTopic, true
+	case noReply:
+		tried, f.noReply = f.noReply, true
+	case anew:
+		tried, f.anew = f.anew, true
 	}
 	if !known || tried {
 		a = drop

@@ -58,7 +58,7 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 	m, err := s.request(ctx, w)
 	w.flowing = err == nil
 	if err == nil {
-		w.arrived(m.MessageID)
+		s.arrived(ctx, w, m.MessageID)
 		return "", nil
 	}
 	failed, ok := errors.AsType[*telegram.Error](err)
@@ -68,6 +68,10 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 	a, f := react(failed, w.form)
 	if !w.has(a) {
 		a = drop
+	}
+	if a == done {
+		s.arrived(ctx, w, w.edits())
+		return "", nil
 	}
 	s.failed(w, a, f, failed)
 	return a, failed
@@ -88,7 +92,13 @@ func (s *sender) request(ctx context.Context, w *work) (*telegram.Message, error
 	if w.attached() {
 		return s.client.SendDocument(ctx, w.document())
 	}
-	return s.client.SendMessage(ctx, w.request())
+	p := w.request()
+	if id := w.edits(); id != 0 {
+		return s.client.EditMessageText(ctx, telegram.EditMessageText{
+			ChatID: p.ChatID, MessageID: id, Text: p.Text, Entities: p.Entities, LinkPreviewOptions: p.LinkPreviewOptions, ReplyMarkup: p.ReplyMarkup,
+		})
+	}
+	return s.client.SendMessage(ctx, p)
 }
 
 // nothingToSend ends a text without anything to see, or one whose parts have all arrived before a crash.
@@ -119,6 +129,9 @@ func (w *work) request() telegram.SendMessage {
 	if w.form.noTopic {
 		p.MessageThreadID = 0
 	}
+	if w.job.OnUpdate == relay.Reply && n == 0 && len(w.job.Live) > 0 && !w.form.noReply {
+		p.ReplyTo = &telegram.ReplyTo{MessageID: w.job.Live[0], AllowSendingWithoutReply: true}
+	}
 	return p
 }
 
@@ -138,10 +151,14 @@ func (w *work) document() telegram.SendDocument {
 // has reports whether the part has what an action would leave out.
 func (w *work) has(a action) bool {
 	if w.attached() {
-		return a != plain && a != noButtons && (a != noTopic || w.document().MessageThreadID != 0)
+		return a != plain && a != noButtons && a != noReply && a != anew && a != done && (a != noTopic || w.document().MessageThreadID != 0)
 	}
 	p := w.request()
 	switch a {
+	case anew, done:
+		return w.edits() != 0
+	case noReply:
+		return p.ReplyTo != nil
 	case plain:
 		return len(p.Entities) > 0
 	case noButtons:
@@ -153,7 +170,7 @@ func (w *work) has(a action) bool {
 }
 
 // arrived notes a part. With several parts each is stored, so that a restart goes on with the next.
-func (w *work) arrived(messageID int64) {
+func (s *sender) arrived(ctx context.Context, w *work, messageID int64) {
 	w.job.TelegramMessageIDs = append(w.job.TelegramMessageIDs[:len(w.job.TelegramMessageIDs):len(w.job.TelegramMessageIDs)], messageID)
 	w.job.NotBefore = time.Time{}
 	state := relay.Sent
@@ -161,6 +178,10 @@ func (w *work) arrived(messageID int64) {
 		state = relay.Queued
 	}
 	w.outcome = w.outcomeOf(state, time.Now())
+	if state == relay.Sent && w.job.Key != "" {
+		w.outcome.Live = w.live()
+		s.tidy(ctx, w)
+	}
 }
 
 // failed makes the outcome of a failed attempt.
@@ -170,7 +191,7 @@ func (s *sender) failed(w *work, a action, f form, e *telegram.Error) {
 	o.Reason, o.LastError = string(e.Reason), lastError(e)
 	w.job.Reason, w.job.LastError = o.Reason, o.LastError
 	switch a {
-	case plain, noButtons, noTopic:
+	case plain, noButtons, noTopic, noReply, anew:
 		w.form = f
 		s.log.Warn("Telegram refused a part of a message; sending it without", "delivery", w.job.ID, "reason", e.Reason, "error", e)
 		return

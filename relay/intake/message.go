@@ -28,6 +28,8 @@ type request struct {
 	data     any
 	content  relay.Content
 	priority relay.Priority
+	key      string
+	onUpdate relay.OnUpdate
 	sendAt   time.Time
 	expires  time.Duration // 0: the rules' max_age
 }
@@ -73,7 +75,7 @@ func (r *request) message(rules *Rules, caller Caller) *relay.Message {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	m := &relay.Message{
 		ID: relay.NewID(), CreatedAt: now, Owner: caller.Owner, Priority: r.priority,
-		SendAt: r.sendAt, Content: r.content,
+		SendAt: r.sendAt, Content: r.content, Key: r.key, OnUpdate: r.onUpdate,
 	}
 	age := r.expires
 	if age == 0 {
@@ -102,7 +104,29 @@ func decode(body []byte) (*request, error) {
 	r.content.LinkPreviewOptions = linkPreview(o)
 	r.content.ReplyMarkup = keyboard(o)
 	r.decodeTiming(o)
+	r.decodeLive(o)
 	return r, o.Err()
+}
+
+// maxKey is how long the key of a live message may be, in bytes.
+const maxKey = 255
+
+func (r *request) decodeLive(o *Object) {
+	has := o.Field("key", &r.key)
+	if has && (r.key == "" || len(r.key) > maxKey) {
+		o.Fault("key", "1 to %d bytes are wanted", maxKey)
+	}
+	var update string
+	switch given := o.Field("on_update", &update); {
+	case given && !has:
+		o.Fault("on_update", "on_update goes with key")
+	case given:
+		if err := r.onUpdate.UnmarshalText([]byte(update)); err != nil {
+			o.Fault("on_update", "%s", err)
+		}
+	case has:
+		r.onUpdate = relay.Edit
+	}
 }
 
 // recipients reads `to`: one ID or a list of them.

@@ -23,6 +23,9 @@ func (db *DB) Finish(ctx context.Context, o relay.Outcome) error {
 
 func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string) error {
 	moved, err := t.outcome(ctx, o, parts)
+	if err == nil && len(o.Live) > 0 {
+		err = t.noteLive(ctx, o)
+	}
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ func (t *tx) forget(ctx context.Context, recipient string) (gone int64, err erro
 		`DELETE FROM bindings WHERE recipient = $1`,
 		`DELETE FROM redemptions WHERE recipient = $1`,
 		`DELETE FROM links WHERE recipient = $1`,
+		`DELETE FROM live WHERE recipient = $1`,
 		`DELETE FROM recipients WHERE id = $1`,
 	} {
 		n, err := t.exec(ctx, text, recipient)

@@ -57,14 +57,16 @@ func (db *DB) Lanes(ctx context.Context, now time.Time) (chats []int64, next tim
 }
 
 // heads are the first of what was never scheduled, in the order of the index, and all of what was scheduled and is due.
-const heads = `SELECT ` + deliveryColumns + `, m.content FROM (
-		SELECT seq FROM (SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at = 0 ORDER BY priority DESC, seq LIMIT $3)
+const heads = `SELECT ` + deliveryColumns + `, m.content, coalesce(live.telegram_message_ids, '') FROM (
+		SELECT seq FROM (SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at = 0 ORDER BY priority DESC, rank LIMIT $3)
 		UNION ALL
 		SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at > 0 AND send_at <= $2
 	) AS head
 	CROSS JOIN deliveries d ON d.seq = head.seq
 	CROSS JOIN messages m ON m.seq = d.message
-	ORDER BY d.priority DESC, d.seq LIMIT $3`
+	LEFT JOIN live ON d.live_key <> '' AND live.recipient = d.recipient AND live.chat_id = d.chat_id
+		AND live.message_thread_id = d.message_thread_id AND live.live_key = d.live_key
+	ORDER BY d.priority DESC, d.rank LIMIT $3`
 
 // Heads implements relay.Outbox.
 func (db *DB) Heads(ctx context.Context, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
@@ -73,11 +75,14 @@ func (db *DB) Heads(ctx context.Context, chatID int64, now time.Time, limit int)
 }
 
 func scanJob(row scanner) (relay.Job, error) {
-	var content []byte
-	d, err := scanDelivery(row, &content)
+	var content, live []byte
+	d, err := scanDelivery(row, &content, &live)
 	job := relay.Job{Delivery: d}
 	if err == nil {
 		err = json.Unmarshal(content, &job.Content)
+	}
+	if err == nil && len(live) > 0 {
+		err = json.Unmarshal(live, &job.Live)
 	}
 	return job, err
 }

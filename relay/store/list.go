@@ -70,6 +70,9 @@ func readMessage(ctx context.Context, q querier, id relay.ID) (*relay.Message, e
 		return nil, notFound("message", id)
 	}
 	m.Deliveries, err = list(ctx, q, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) }, deliveriesText, firstDelivery, firstDelivery+deliveries, seq)
+	if len(m.Deliveries) > 0 {
+		m.Key, m.OnUpdate = m.Deliveries[0].Key, m.Deliveries[0].OnUpdate
+	}
 	return m, err
 }
 

@@ -71,16 +71,20 @@ func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Deli
 		}
 	}
 	t.seqs.delivery++
-	d.Seq, d.MessageID = t.seqs.delivery, m.ID
+	d.Seq, d.MessageID, d.Key, d.OnUpdate = t.seqs.delivery, m.ID, m.Key, m.OnUpdate
+	rank, err := t.supersede(ctx, d)
+	if err != nil {
+		return err
+	}
 	var finished int64
 	if !d.State.Waiting() {
 		finished = millis(d.CreatedAt)
 	}
-	err := t.run(ctx, `INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
-			telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', $13, $14, $15, $16, 0, $17)`,
+	err = t.run(ctx, `INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
+			telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', $13, $14, $15, $16, 0, $17, $18, $19, $20)`,
 		d.Seq, d.ID[:], t.seqs.message, d.Recipient, d.ChatID, d.MessageThreadID, d.Receiver, code(d.State), int64(d.Priority), d.Attempts, d.Reason, d.LastError,
-		millis(d.CreatedAt), millis(d.SendAt), millis(d.NotBefore), millis(d.ExpiresAt), finished)
+		millis(d.CreatedAt), millis(d.SendAt), millis(d.NotBefore), millis(d.ExpiresAt), finished, rank, d.Key, string(d.OnUpdate))
 	t.count(d.State, 1)
 	if d.State == relay.Queued {
 		t.queued = append(t.queued, d.ChatID)

@@ -38,6 +38,11 @@ func (t *tx) pruneRest(ctx context.Context, before time.Time, limit int, now tim
 	if err != nil {
 		return err
 	}
+	err = t.run(ctx, `DELETE FROM live WHERE (recipient, chat_id, message_thread_id, live_key) IN
+		(SELECT recipient, chat_id, message_thread_id, live_key FROM live WHERE updated_at < $1 LIMIT $2)`, millis(before), limit)
+	if err != nil {
+		return err
+	}
 	if err := t.pruneLinks(ctx, now); err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ var states = [...]relay.State{
 // moves are the drawing in relay/delivery.go, and two that it leaves out: a chat that is taken away takes what waits for it along
 // (discarded), and what is retried while its recipient has no chat waits for one (held).
 var moves = map[relay.State][]relay.State{
-	relay.Held:    {relay.Queued, relay.Expired},
+	relay.Held:    {relay.Queued, relay.Expired, relay.Superseded},
 	relay.Queued:  {relay.Sending, relay.Sent, relay.Failed, relay.Queued, relay.Expired, relay.Discarded, relay.Superseded},
 	relay.Sending: {relay.Queued, relay.Sent, relay.Failed, relay.Expired, relay.Discarded},
 	relay.Failed:  {relay.Queued, relay.Held, relay.Discarded},

@@ -95,6 +95,13 @@ type SendMessage struct {
 	DisableNotification bool            `json:"disable_notification,omitempty"`
 	ProtectContent      bool            `json:"protect_content,omitempty"`
 	ReplyMarkup         json.RawMessage `json:"reply_markup,omitempty"`
+	ReplyTo             *ReplyTo        `json:"reply_parameters,omitempty"`
+}
+
+// ReplyTo are the Bot API's ReplyParameters.
+type ReplyTo struct {
+	MessageID                int64 `json:"message_id"`
+	AllowSendingWithoutReply bool  `json:"allow_sending_without_reply,omitempty"`
 }
 
 // SendMessage sends a message. Doing it twice shows it twice.
@@ -161,6 +168,17 @@ type EditMessageText struct {
 // EditMessageText changes a message of the bot's own.
 func (c *Client) EditMessageText(ctx context.Context, p EditMessageText) (*Message, error) {
 	return result[Message](ctx, c, "editMessageText", p)
+}
+
+// DeleteMessage are the parameters of deleteMessage.
+type DeleteMessage struct {
+	ChatID    int64 `json:"chat_id"`
+	MessageID int64 `json:"message_id"`
+}
+
+// DeleteMessage takes a message of the bot's own away, for 48 hours after it was sent.
+func (c *Client) DeleteMessage(ctx context.Context, p DeleteMessage) error {
+	return c.call(ctx, "deleteMessage", p, nil)
 }
 
 // AnswerCallbackQuery are the parameters of answerCallbackQuery.

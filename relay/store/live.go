@@ -1,0 +1,47 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// place of a delivery in its lane.
+type rank struct{ seq, rank int64 }
+
+func scanRank(row scanner) (rank, error) {
+	var r rank
+	err := row.Scan(&r.seq, &r.rank)
+	return r, err
+}
+
+// supersede ends the update of the same live message that waits, and returns its place in the lane: where updates come faster
+// than they can be sent, the newest still has its turn. What has begun to be sent, or is for a later hour, is let alone.
+func (t *tx) supersede(ctx context.Context, d *relay.Delivery) (int64, error) {
+	if d.Key == "" || d.OnUpdate != relay.Edit || !d.State.Waiting() || !d.SendAt.IsZero() {
+		return d.Seq, nil
+	}
+	older, found, err := first(ctx, t, scanRank, `SELECT seq, rank FROM deliveries WHERE live_key = $1 AND recipient = $2 AND chat_id = $3 AND message_thread_id = $4
+		AND live_key <> '' AND state IN (0, 1) AND on_update = 'edit' AND telegram_message_ids = '[]' AND send_at = 0 ORDER BY rank LIMIT 1`,
+		d.Key, d.Recipient, d.ChatID, d.MessageThreadID)
+	if err != nil || !found {
+		return d.Seq, err
+	}
+	_, err = t.move(ctx, change{
+		from: patient, to: relay.Superseded, one: true, where: `seq = $1`, set: `, finished_at = $2`, args: []any{older.seq, millis(d.CreatedAt)},
+	})
+	return older.rank, err
+}
+
+// noteLive keeps what a live message consists of. It does so too for a delivery that was superseded while it was being sent: it is in the chat.
+func (t *tx) noteLive(ctx context.Context, o relay.Outcome) error {
+	ids, err := json.Marshal(o.Live)
+	if err != nil {
+		return err
+	}
+	return t.run(ctx, `INSERT INTO live (recipient, chat_id, message_thread_id, live_key, telegram_message_ids, updated_at)
+		SELECT recipient, chat_id, message_thread_id, live_key, $2, $3 FROM deliveries WHERE id = $1 AND live_key <> ''
+		ON CONFLICT (recipient, chat_id, message_thread_id, live_key) DO UPDATE SET telegram_message_ids = excluded.telegram_message_ids, updated_at = excluded.updated_at`,
+		o.Delivery[:], string(ids), millis(o.At))
+}
