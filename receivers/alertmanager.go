@@ -3,6 +3,7 @@ package receivers
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -131,7 +132,7 @@ func (alertmanager) Decode(r Request) ([]Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Draft{{Template: "alertmanager.message", Data: n, Plain: n.plain()}}, nil
+	return []Draft{n.draft("alertmanager.message")}, nil
 }
 
 // decodeNotification reads an alert webhook. What has no list of alerts is none, a custom payload for one.
@@ -199,6 +200,34 @@ func pairs(m table) template.KV {
 		kv[name] = string(value)
 	}
 	return kv
+}
+
+func (n *Notification) draft(template string) Draft {
+	return Draft{Template: template, Data: n, Plain: n.plain(), Group: n.group(), Alerts: n.said()}
+}
+
+// group is the group of alerts, of one receiver of the sender's.
+func (n *Notification) group() string {
+	if n.GroupKey == "" {
+		return ""
+	}
+	return n.Receiver + "\x00" + n.GroupKey
+}
+
+// said is which alerts fire or are resolved, since when, and why the sender speaks: repeating itself it is no twin. What may differ
+// between two Alertmanagers (endsAt, annotations, the order) is left out.
+func (n *Notification) said() string {
+	lines := []string{n.Status + " " + n.NotificationReason}
+	for _, a := range n.Alerts {
+		var line strings.Builder
+		fmt.Fprintf(&line, "%s %s", a.Status, a.StartsAt.UTC().Format(time.RFC3339Nano))
+		for _, p := range a.Labels.SortedPairs() {
+			fmt.Fprintf(&line, " %q=%q", p.Name, p.Value)
+		}
+		lines = append(lines, line.String())
+	}
+	slices.Sort(lines[1:])
+	return strings.Join(lines, "\n")
 }
 
 // plain tells the alerts without any template.

@@ -9,5 +9,5 @@ func (grafana) Decode(r Request) ([]Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Draft{{Template: "grafana.message", Data: n, Plain: n.plain()}}, nil
+	return []Draft{n.draft("grafana.message")}, nil
 }

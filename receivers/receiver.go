@@ -25,6 +25,11 @@ type Draft struct {
 	Template string   // the type's own
 	Data     any      // the template's dot
 	Plain    string   // the document for people, should every template fail
+
+	// Of alerts: the group that the document speaks of, and all that it says of it. Two that agree in both are one notification
+	// that came twice. Empty Group: that cannot be told.
+	Group  string
+	Alerts string
 }
 
 // Type is a kind of sender.

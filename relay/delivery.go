@@ -118,7 +118,12 @@ type Outbox interface {
 	// Accept stores messages with their deliveries in one transaction and gives each delivery its Seq. The deliveries'
 	// order in the call is their order of sending. Deliveries have State Held or Queued, or Failed where the chat is known not to take them.
 	// One that edits a live message takes the place of an update of the same Key that waits for the same recipient and chat.
+	// A Request that was answered before changes nothing: the message gets the ID and Deliveries of then. Error for one with another
+	// body: CodeIdempotencyMismatch. Deliveries that a Notification has brought already are left out.
 	Accept(ctx context.Context, messages ...*Message) error
+	// Answered returns the message that a request brought when it came before, with the Deliveries of then; nil if it is new. Error:
+	// CodeIdempotencyMismatch.
+	Answered(ctx context.Context, r Request) (*Message, error)
 	// Lanes returns the chats that have queued or sending deliveries which are due (SendAt) at now, and the moment of the
 	// next SendAt after now (zero if there is none).
 	Lanes(ctx context.Context, now time.Time) (chats []int64, next time.Time, err error)

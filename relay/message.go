@@ -21,6 +21,30 @@ type Message struct {
 	ExpiresAt  time.Time // a delivery that has not been sent by then expires; never zero once accepted
 	Content    Content
 	Deliveries []Delivery
+
+	Request      *Request      // that brought it, if it may come twice; nil: it is taken as often as it comes
+	Replayed     bool          // the request had come before: ID and Deliveries are those of then
+	Notification *Notification // of alerts, if another sender may bring it too
+}
+
+// RequestAge is for how long a request with a key is remembered.
+const RequestAge = 24 * time.Hour
+
+// Request is one that its caller may repeat, not knowing whether it arrived (header Idempotency-Key).
+type Request struct {
+	Owner string // name of the token
+	Key   string // the caller's, 1 to 255 printable ASCII characters
+	Body  [32]byte
+}
+
+// NotificationAge is how long after a notification the same one is taken for its twin.
+const NotificationAge = 5 * time.Minute
+
+// Notification is what a webhook says of a group of alerts. Where two Alertmanagers both send it, a recipient gets it once: one
+// that says the same as the last of its group. Both are SHA-256.
+type Notification struct {
+	Group  [32]byte
+	Alerts [32]byte // which alerts, since when, firing or resolved
 }
 
 // Content is what is shown in the chat. It is stored as JSON.

@@ -81,11 +81,11 @@ type Caller struct {
 
 func (c Caller) may(recipient string) bool { return c.May == nil || c.May(recipient) }
 
-// accept stores messages that have deliveries. One without any is a message that nobody was to get.
+// accept stores messages that have deliveries. One without any is a message that nobody was to get; its request may still come twice.
 func (d *Door) accept(ctx context.Context, messages []*relay.Message) error {
 	var full []*relay.Message
 	for _, m := range messages {
-		if len(m.Deliveries) > 0 {
+		if len(m.Deliveries) > 0 || m.Request != nil {
 			full = append(full, m)
 		}
 	}

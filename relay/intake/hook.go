@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -40,7 +41,23 @@ func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Messag
 		}
 		messages = append(messages, m)
 	}
-	return messages, d.accept(ctx, messages)
+	if err := d.accept(ctx, messages); err != nil {
+		return nil, err
+	}
+	for _, m := range messages {
+		if m.Notification != nil && len(m.Deliveries) == 0 {
+			d.log.Info("a notification came a second time and is not sent again", "receiver", rc.Name)
+		}
+	}
+	return messages, nil
+}
+
+// notification tells a webhook about alerts from others; nil where two of them may say the same and both be meant.
+func notification(rc *Receiver, draft receivers.Draft) *relay.Notification {
+	if draft.Group == "" {
+		return nil
+	}
+	return &relay.Notification{Group: sha256.Sum256([]byte(rc.Name + "\x00" + draft.Group)), Alerts: sha256.Sum256([]byte(draft.Alerts))}
 }
 
 // noPreview: the preview of a runbook's page would be larger than the alert.
@@ -62,6 +79,7 @@ func (d *Door) draft(ctx context.Context, caller Caller, rules *Rules, rc *Recei
 	m.Content.Text = d.show(rules, rc, draft)
 	m.Content.DisableNotification = d.silent(rc, draft)
 	m.Content.LinkPreviewOptions = noPreview
+	m.Notification = notification(rc, draft)
 	fit(&m.Content, rules.LongText)
 	if m.Content.Text.Text == "" {
 		return m, nil

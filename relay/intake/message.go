@@ -2,9 +2,11 @@ package intake
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -35,20 +37,45 @@ type request struct {
 }
 
 // Message takes a message in. The result is stored. Errors: relay.CodeInvalidJSON, CodeUnknownField, CodeInvalidField,
-// CodeInvalidMarkup, CodeUnknownTemplate, CodeTemplateError, CodeForbidden, CodeRecipientNotLinked and the storage's.
-func (d *Door) Message(ctx context.Context, caller Caller, body []byte) (*relay.Message, error) {
+// CodeInvalidMarkup, CodeUnknownTemplate, CodeTemplateError, CodeForbidden, CodeRecipientNotLinked, CodeIdempotencyMismatch and the
+// storage's. With a key, a second call within a day is answered like the first (Replayed) and changes nothing.
+func (d *Door) Message(ctx context.Context, caller Caller, key string, body []byte) (*relay.Message, error) {
+	request, err := requestOf(caller, key, body)
+	if err != nil {
+		return nil, err
+	}
+	if request != nil {
+		// What was accepted then may be refused by today's rules; the answer stays what it was.
+		if m, err := d.outbox.Answered(ctx, *request); m != nil || err != nil {
+			return m, err
+		}
+	}
 	rules := d.Rules()
 	m, to, err := compose(rules, caller, body)
 	if err != nil {
 		return nil, err
 	}
-	if m.Content.Text.Text == "" {
-		return m, nil // a template that renders to nothing sends nothing
-	}
-	if err := d.address(ctx, m, to, rules); err != nil {
-		return nil, err
+	m.Request = request
+	if m.Content.Text.Text != "" { // a template that renders to nothing sends nothing
+		if err := d.address(ctx, m, to, rules); err != nil {
+			return nil, err
+		}
 	}
 	return m, d.accept(ctx, []*relay.Message{m})
+}
+
+// maxIdempotencyKey is how long an Idempotency-Key may be.
+const maxIdempotencyKey = 255
+
+func requestOf(caller Caller, key string, body []byte) (*relay.Request, error) {
+	if key == "" {
+		return nil, nil
+	}
+	printable := func(r rune) bool { return r >= ' ' && r <= '~' }
+	if len(key) > maxIdempotencyKey || strings.IndexFunc(key, func(r rune) bool { return !printable(r) }) >= 0 {
+		return nil, &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("Idempotency-Key: 1 to %d printable ASCII characters are wanted", maxIdempotencyKey)}
+	}
+	return &relay.Request{Owner: caller.Owner, Key: key, Body: sha256.Sum256(body)}, nil
 }
 
 func compose(rules *Rules, caller Caller, body []byte) (*relay.Message, []string, error) {

@@ -48,6 +48,50 @@ func encode(m *relay.Message) ([]byte, error) {
 }
 
 func (t *tx) accept(ctx context.Context, m *relay.Message, content []byte) error {
+	if m.Request != nil {
+		answered, err := answered(ctx, t, *m.Request, m.CreatedAt)
+		if err != nil {
+			return err
+		}
+		if answered != nil {
+			m.ID, m.Deliveries, m.Replayed = answered.ID, answered.Deliveries, true
+			return nil
+		}
+	}
+	if err := t.address(ctx, m); err != nil {
+		return err
+	}
+	if err := t.insert(ctx, m, content); err != nil || m.Request == nil {
+		return err
+	}
+	return t.noteRequest(ctx, m)
+}
+
+// address places held deliveries, and leaves out what a twin of the notification has brought.
+func (t *tx) address(ctx context.Context, m *relay.Message) error {
+	kept := m.Deliveries[:0]
+	for _, d := range m.Deliveries {
+		if d.State == relay.Held {
+			if err := t.place(ctx, &d); err != nil {
+				return err
+			}
+		}
+		fresh, err := t.notify(ctx, m, &d)
+		if err != nil {
+			return err
+		}
+		if fresh {
+			kept = append(kept, d)
+		}
+	}
+	m.Deliveries = kept
+	return nil
+}
+
+func (t *tx) insert(ctx context.Context, m *relay.Message, content []byte) error {
+	if len(m.Deliveries) == 0 && m.Notification != nil {
+		return nil
+	}
 	t.seqs.message++
 	err := t.run(ctx, `INSERT INTO messages (seq, id, created_at, receiver, owner, priority, send_at, expires_at, first_delivery, deliveries, content)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
@@ -65,11 +109,6 @@ func (t *tx) accept(ctx context.Context, m *relay.Message, content []byte) error
 }
 
 func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Delivery) error {
-	if d.State == relay.Held {
-		if err := t.place(ctx, d); err != nil {
-			return err
-		}
-	}
 	t.seqs.delivery++
 	d.Seq, d.MessageID, d.Key, d.OnUpdate = t.seqs.delivery, m.ID, m.Key, m.OnUpdate
 	rank, err := t.supersede(ctx, d)

@@ -43,6 +43,9 @@ func (t *tx) pruneRest(ctx context.Context, before time.Time, limit int, now tim
 	if err != nil {
 		return err
 	}
+	if err := t.pruneTwice(ctx, limit, now); err != nil {
+		return err
+	}
 	if err := t.pruneLinks(ctx, now); err != nil {
 		return err
 	}

@@ -34,6 +34,9 @@ func (s *Server) sendMessage(w http.ResponseWriter, r *http.Request, caller *Tok
 	if err != nil {
 		return err
 	}
+	if m.Replayed {
+		w.Header().Set("Idempotent-Replayed", "true")
+	}
 	return answer(w, http.StatusAccepted, acceptedOf(m))
 }
 
@@ -45,7 +48,7 @@ func (s *Server) takeMessage(w http.ResponseWriter, r *http.Request, caller *Tok
 	if err != nil {
 		return nil, err
 	}
-	return s.Door.Message(r.Context(), caller.caller(), body)
+	return s.Door.Message(r.Context(), caller.caller(), r.Header.Get("Idempotency-Key"), body)
 }
 
 // render shows what a message or a webhook would become; nothing is kept and nothing is sent.
