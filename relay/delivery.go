@@ -143,6 +143,8 @@ type Outbox interface {
 	Retry(ctx context.Context, id ID, now time.Time) (*Delivery, error)
 	Discard(ctx context.Context, id ID, now time.Time) (*Delivery, error)
 
+	// File returns what was uploaded with a message. Error: CodeNotFound.
+	File(ctx context.Context, message ID) ([]byte, error)
 	// Message returns a message with its deliveries. Error: CodeNotFound.
 	Message(ctx context.Context, id ID) (*Message, error)
 	Deliveries(ctx context.Context, q DeliveryQuery) (Page[Delivery], error)

@@ -22,6 +22,7 @@ type Message struct {
 	Content    Content
 	Deliveries []Delivery
 
+	File         []byte        // what Content.Media without an URL stands for; not read back with the message
 	Request      *Request      // that brought it, if it may come twice; nil: it is taken as often as it comes
 	Replayed     bool          // the request had come before: ID and Deliveries are those of then
 	Notification *Notification // of alerts, if another sender may bring it too
@@ -56,9 +57,27 @@ type Content struct {
 	ProtectContent      bool            `json:"protect_content,omitzero"`
 	LinkPreviewOptions  json.RawMessage `json:"link_preview_options,omitempty"`
 	ReplyMarkup         json.RawMessage `json:"reply_markup,omitempty"`
+	// Media goes with the text, which is its caption as far as it fits.
+	Media *Media `json:"media,omitempty"`
 	// Attachment follows the text as a document: the whole of what Text is only the head of.
 	Attachment *Attachment `json:"attachment,omitempty"`
 }
+
+// Media is a photo or document of the caller's.
+type Media struct {
+	Kind MediaKind `json:"kind"`
+	URL  string    `json:"url,omitempty"`  // empty: it was uploaded, and is Message.File
+	Name string    `json:"name,omitempty"` // of an uploaded file
+}
+
+// MediaKind says how a file is shown.
+type MediaKind string
+
+// The kinds of media.
+const (
+	Photo    MediaKind = "photo"
+	Document MediaKind = "document"
+)
 
 // Attachment is a small file, at most some MiB of text.
 type Attachment struct {

@@ -262,6 +262,7 @@ type message struct {
 	ReplyTo     int64           `json:"reply_to_message_id"`
 	FileName    string          `json:"file_name"`
 	Document    string          `json:"document"`
+	Photo       string          `json:"photo"`
 }
 
 // texts waits until the bot has written count messages in a chat, and returns them all.

@@ -15,6 +15,8 @@ type Delivery struct {
 	Fallback    string        `toml:"fallback"`    // recipient; empty: none
 	OnUnlinked  string        `toml:"on_unlinked" one_of:"hold|reject"`
 	LongText    string        `toml:"long_text" one_of:"split|truncate|document"`
+	// Whether the file of a message may be fetched from a private address, when Telegram cannot fetch it.
+	AllowPrivateAddresses bool `toml:"allow_private_addresses"`
 }
 
 func defaultDelivery() Delivery {

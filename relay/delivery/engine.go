@@ -27,11 +27,13 @@ type Options struct {
 	Client      *telegram.Client
 	Log         *slog.Logger // nil: none
 	Registerer  prometheus.Registerer
-	GlobalRate  float64       // messages per second, whole bot; 0: no limit
-	ChatRate    float64       // messages per second, one chat; 0: no limit
-	GroupRate   float64       // messages per minute, one group or channel; 0: no limit
-	Concurrency int           // requests under way at once; 0: 32
-	Drain       time.Duration // how long requests that are under way may take at the end
+	GlobalRate  float64 // messages per second, whole bot; 0: no limit
+	ChatRate    float64 // messages per second, one chat; 0: no limit
+	GroupRate   float64 // messages per minute, one group or channel; 0: no limit
+	Concurrency int     // requests under way at once; 0: 32
+	// AllowPrivate lets files of messages be fetched from private addresses too.
+	AllowPrivate bool
+	Drain        time.Duration // how long requests that are under way may take at the end
 	// Failed is told of each delivery that ended as failed or expired, after that was stored; nil: nobody is.
 	Failed func(relay.Delivery)
 }

@@ -11,7 +11,7 @@ import (
 // edits is the message that the next part changes, 0 if it is a new one.
 func (w *work) edits() int64 {
 	n := len(w.job.TelegramMessageIDs)
-	if w.job.OnUpdate != relay.Edit || w.form.anew || n >= len(w.job.Live) || w.attached() {
+	if w.job.OnUpdate != relay.Edit || w.form.anew || w.job.Content.Media != nil && w.media.form != asText || n >= len(w.job.Live) || w.attached() {
 		return 0
 	}
 	return w.job.Live[n]

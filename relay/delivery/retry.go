@@ -24,6 +24,7 @@ const (
 	noReply   action = "noReply"   // once more without answering the message that is gone
 	anew      action = "anew"      // as a new message: the one to be changed is gone or cannot be
 	done      action = "done"      // it is as it should be
+	degraded  action = "degraded"  // once more with its file in another form, or without it
 )
 
 // reactions has an entry for each of telegram.Reasons.

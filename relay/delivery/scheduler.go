@@ -51,7 +51,7 @@ type refusal struct {
 func newScheduler(e *Engine, working context.Context) *scheduler {
 	now := time.Now()
 	return &scheduler{
-		Engine: e, sender: sender{e.o.Client, e.o.Log}, working: working,
+		Engine: e, sender: sender{client: e.o.Client, log: e.o.Log, files: e.o.Outbox.File, fetcher: newFetcher(e.o.AllowPrivate)}, working: working,
 		results: make(chan func(time.Time)), lanes: map[int64]*lane{},
 		waiting: queue{less: byTime}, ready: queue{less: byPriority},
 		bot:     newPace(e.o.GlobalRate),

@@ -16,6 +16,7 @@ type work struct {
 	job     relay.Job
 	parts   []markup.Text  // made at the first attempt
 	form    form           // what Telegram would not take
+	media   media          // how far the attempts at the message's file have come
 	flowing bool           // the last request was answered well, so that the next is no new attempt
 	outcome *relay.Outcome // to be stored before anything else happens
 }
@@ -39,15 +40,17 @@ func (w *work) expire(now time.Time) {
 
 // sender does the requests.
 type sender struct {
-	client *telegram.Client
-	log    *slog.Logger
+	client  *telegram.Client
+	log     *slog.Logger
+	files   func(ctx context.Context, message relay.ID) ([]byte, error)
+	fetcher *fetcher
 }
 
 // send makes one request: the next part. It leaves the outcome in w, or none where the same part is to be sent again in
 // another form. The error is nil after a success.
 func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 	if w.parts == nil {
-		w.parts = w.job.Content.Text.Split(markup.MaxText, markup.MaxText)
+		w.parts = w.split()
 	}
 	if len(w.job.TelegramMessageIDs) >= w.count() {
 		return "", w.nothingToSend()
@@ -66,6 +69,10 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 		failed = &telegram.Error{Method: "sendMessage", Reason: telegram.OutcomeUnknown, Err: err}
 	}
 	a, f := react(failed, w.form)
+	if w.withMedia() && mediaMayBeWhy[failed.Reason] {
+		s.degrade(ctx, w, failed)
+		return degraded, failed
+	}
 	if !w.has(a) {
 		a = drop
 	}
@@ -90,7 +97,14 @@ func (w *work) attached() bool { return len(w.job.TelegramMessageIDs) == len(w.p
 
 func (s *sender) request(ctx context.Context, w *work) (*telegram.Message, error) {
 	if w.attached() {
-		return s.client.SendDocument(ctx, w.document())
+		return s.client.SendFile(ctx, w.document())
+	}
+	if w.withMedia() {
+		p, err := s.file(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		return s.client.SendFile(ctx, p)
 	}
 	p := w.request()
 	if id := w.edits(); id != 0 {
@@ -136,9 +150,9 @@ func (w *work) request() telegram.SendMessage {
 }
 
 // document is the attachment as sendDocument takes it. It makes no sound of its own: the text has made it.
-func (w *work) document() telegram.SendDocument {
+func (w *work) document() telegram.SendFile {
 	c := &w.job.Content
-	p := telegram.SendDocument{
+	p := telegram.SendFile{
 		ChatID: w.job.ChatID, MessageThreadID: w.job.MessageThreadID, Name: c.Attachment.Name, Content: []byte(c.Attachment.Content),
 		DisableNotification: true, ProtectContent: c.ProtectContent,
 	}

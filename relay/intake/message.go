@@ -19,6 +19,13 @@ import (
 // MaxRecipients is how many recipients one message may name.
 const MaxRecipients = 10_000
 
+// Call is what POST /api/v1/messages brings.
+type Call struct {
+	Key  string // the Idempotency-Key; empty: none
+	Body []byte // JSON
+	File *File  // uploaded with it; nil: none
+}
+
 // request is the body of POST /api/v1/messages.
 type request struct {
 	to       []string
@@ -39,8 +46,8 @@ type request struct {
 // Message takes a message in. The result is stored. Errors: relay.CodeInvalidJSON, CodeUnknownField, CodeInvalidField,
 // CodeInvalidMarkup, CodeUnknownTemplate, CodeTemplateError, CodeForbidden, CodeRecipientNotLinked, CodeIdempotencyMismatch and the
 // storage's. With a key, a second call within a day is answered like the first (Replayed) and changes nothing.
-func (d *Door) Message(ctx context.Context, caller Caller, key string, body []byte) (*relay.Message, error) {
-	request, err := requestOf(caller, key, body)
+func (d *Door) Message(ctx context.Context, caller Caller, call Call) (*relay.Message, error) {
+	request, err := requestOf(caller, call)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +58,12 @@ func (d *Door) Message(ctx context.Context, caller Caller, key string, body []by
 		}
 	}
 	rules := d.Rules()
-	m, to, err := compose(rules, caller, body)
+	m, to, err := compose(rules, caller, call)
 	if err != nil {
 		return nil, err
 	}
 	m.Request = request
-	if m.Content.Text.Text != "" { // a template that renders to nothing sends nothing
+	if m.Content.Text.Text != "" || m.Content.Media != nil { // a template that renders to nothing sends nothing
 		if err := d.address(ctx, m, to, rules); err != nil {
 			return nil, err
 		}
@@ -67,7 +74,8 @@ func (d *Door) Message(ctx context.Context, caller Caller, key string, body []by
 // maxIdempotencyKey is how long an Idempotency-Key may be.
 const maxIdempotencyKey = 255
 
-func requestOf(caller Caller, key string, body []byte) (*relay.Request, error) {
+func requestOf(caller Caller, call Call) (*relay.Request, error) {
+	key := call.Key
 	if key == "" {
 		return nil, nil
 	}
@@ -75,11 +83,17 @@ func requestOf(caller Caller, key string, body []byte) (*relay.Request, error) {
 	if len(key) > maxIdempotencyKey || strings.IndexFunc(key, func(r rune) bool { return !printable(r) }) >= 0 {
 		return nil, &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("Idempotency-Key: 1 to %d printable ASCII characters are wanted", maxIdempotencyKey)}
 	}
-	return &relay.Request{Owner: caller.Owner, Key: key, Body: sha256.Sum256(body)}, nil
+	body := sha256.New()
+	_, _ = body.Write(call.Body) // a hash takes everything
+	if f := call.File; f != nil {
+		_, _ = fmt.Fprintf(body, "\x00%s\x00%s\x00", f.Kind, f.Name)
+		_, _ = body.Write(f.Content)
+	}
+	return &relay.Request{Owner: caller.Owner, Key: key, Body: [32]byte(body.Sum(nil))}, nil
 }
 
-func compose(rules *Rules, caller Caller, body []byte) (*relay.Message, []string, error) {
-	r, err := decode(body)
+func compose(rules *Rules, caller Caller, call Call) (*relay.Message, []string, error) {
+	r, err := decode(call)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -95,7 +109,11 @@ func compose(rules *Rules, caller Caller, body []byte) (*relay.Message, []string
 		return nil, nil, err
 	}
 	fit(&r.content, rules.LongText)
-	return r.message(rules, caller), r.to, nil
+	m := r.message(rules, caller)
+	if call.File != nil {
+		m.File = call.File.Content
+	}
+	return m, r.to, nil
 }
 
 func (r *request) message(rules *Rules, caller Caller) *relay.Message {
@@ -119,12 +137,13 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-func decode(body []byte) (*request, error) {
-	o, err := ParseObject(body)
+func decode(call Call) (*request, error) {
+	o, err := ParseObject(call.Body)
 	if err != nil {
 		return nil, err
 	}
 	r := &request{to: recipients(o)}
+	r.content.Media = media(o, call.File)
 	r.decodeText(o)
 	o.Field("disable_notification", &r.content.DisableNotification)
 	o.Field("protect_content", &r.content.ProtectContent)
@@ -196,11 +215,13 @@ func (r *request) decodeText(o *Object) {
 	hasData := o.Field("data", &r.data)
 	r.data = render.Numbers(r.data)
 	switch {
+	case r.text == nil && !o.Has("text") && !template && !o.Has("template") && (o.Has("photo") || o.Has("document") || r.content.Media != nil):
+		r.text = &text // a file may stand alone
 	case r.text == nil && !o.Has("text") && !template && !o.Has("template"):
 		o.Fault("text", "a text or a template is wanted")
 	case r.text != nil && template:
 		o.Fault("template", "text and template exclude each other")
-	case r.text != nil && text == "":
+	case r.text != nil && text == "" && r.content.Media == nil:
 		o.Fault("text", "the text is empty")
 	case hasData && !template:
 		o.Fault("data", "data goes with template")

@@ -28,7 +28,7 @@ func (r *request) render(rules *Rules) error {
 		return invalidMarkup(err)
 	}
 	r.content.Text = tidy(text)
-	if r.content.Text.Text == "" {
+	if r.content.Text.Text == "" && r.content.Media == nil {
 		return &relay.Error{Code: relay.CodeInvalidField, Detail: "/text: nothing of the text can be seen", Fields: []relay.FieldError{
 			{Pointer: "/text", Detail: "nothing of the text can be seen"},
 		}}

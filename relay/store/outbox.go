@@ -102,6 +102,9 @@ func (t *tx) insert(ctx context.Context, m *relay.Message, content []byte) error
 			err = t.acceptDelivery(ctx, m, &m.Deliveries[i])
 		}
 	}
+	if err == nil && len(m.File) > 0 {
+		err = t.run(ctx, `INSERT INTO files (message, content) VALUES ($1, $2)`, t.seqs.message, m.File)
+	}
 	if conflicting(err) {
 		return &relay.Error{Code: relay.CodeConflict, Detail: fmt.Sprintf("message %s is stored already", m.ID), Err: err}
 	}
@@ -146,6 +149,15 @@ func (t *tx) place(ctx context.Context, d *relay.Delivery) error {
 		d.State, d.Reason = relay.Failed, string(chosen.State)
 	}
 	return nil
+}
+
+// File implements relay.Outbox.
+func (db *DB) File(ctx context.Context, message relay.ID) ([]byte, error) {
+	file, found, err := first(ctx, db.read, value[[]byte], `SELECT content FROM files WHERE message = (SELECT seq FROM messages WHERE id = $1)`, message[:])
+	if err == nil && !found {
+		return nil, &relay.Error{Code: relay.CodeNotFound, Detail: fmt.Sprintf("message %s has no file", message)}
+	}
+	return file, fault("read file", err)
 }
 
 // Sending implements relay.Outbox.

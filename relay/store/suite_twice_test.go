@@ -116,7 +116,9 @@ func twinLeftOut(t *testing.T, p *place) {
 		after         time.Duration
 		want          int
 	}{
-		{1, 1, 0, 1}, {1, 1, time.Second, 0}, {2, 1, time.Second, 1},
+		{1, 1, 0, 1},
+		{1, 1, time.Second, 0},
+		{2, 1, time.Second, 1},
 		{1, 2, time.Minute, 1},     // resolved
 		{1, 1, 2 * time.Minute, 1}, // fires again
 		{1, 1, 3 * time.Minute, 0},

@@ -59,6 +59,8 @@ var rules = []rule{
 	{400, "quote_text_invalid", ReplyNotFound},
 	{400, "message to edit not found", NotEditable},
 	{400, "message can't be edited", NotEditable},
+	{400, "no text in the message to edit", NotEditable},
+	{400, "no caption in the message to edit", NotEditable},
 	{400, "message is not modified", NotModified},
 	{400, "message to delete not found", AlreadyDeleted},
 	{400, "message can't be deleted", NotDeletable},

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/markup"
 )
 
@@ -41,14 +42,23 @@ func (s *Server) sendMessage(w http.ResponseWriter, r *http.Request, caller *Tok
 }
 
 func (s *Server) takeMessage(w http.ResponseWriter, r *http.Request, caller *Token) (*relay.Message, error) {
-	if err := jsonOnly(r); err != nil {
-		return nil, err
+	boundary, isForm := formBoundary(r)
+	if !isForm {
+		if err := jsonOnly(r); err != nil {
+			return nil, err
+		}
 	}
 	body, err := s.body(w, r)
 	if err != nil {
 		return nil, err
 	}
-	return s.Door.Message(r.Context(), caller.caller(), r.Header.Get("Idempotency-Key"), body)
+	call := intake.Call{Key: r.Header.Get("Idempotency-Key"), Body: body}
+	if isForm {
+		if call.Body, call.File, err = readForm(body, boundary); err != nil {
+			return nil, err
+		}
+	}
+	return s.Door.Message(r.Context(), caller.caller(), call)
 }
 
 // render shows what a message or a webhook would become; nothing is kept and nothing is sent.

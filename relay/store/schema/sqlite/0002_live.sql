@@ -52,3 +52,6 @@ CREATE TABLE files (
   message INTEGER NOT NULL PRIMARY KEY, -- messages.seq
   content BLOB    NOT NULL
 );
+CREATE TRIGGER files_go AFTER DELETE ON messages BEGIN
+  DELETE FROM files WHERE message = old.seq;
+END;
