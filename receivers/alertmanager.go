@@ -203,7 +203,21 @@ func pairs(m table) template.KV {
 }
 
 func (n *Notification) draft(template string) Draft {
-	return Draft{Template: template, Data: n, Plain: n.plain(), Group: n.group(), Alerts: n.said()}
+	return Draft{Template: template, Data: n, Plain: n.plain(), Group: n.group(), Alerts: n.said(), Summary: n.summary()}
+}
+
+// summary names the alerts as the built-in template does.
+func (n *Notification) summary() *relay.Alerts {
+	name := n.CommonLabels["alertname"]
+	for _, p := range n.GroupLabels.SortedPairs() {
+		if n.CommonLabels["alertname"] == "" {
+			name += " " + p.Name + "=" + p.Value
+		}
+	}
+	if name = strings.TrimSpace(name); name == "" {
+		name = "alerts"
+	}
+	return &relay.Alerts{Group: name, Firing: len(n.Alerts.Firing()), Resolved: len(n.Alerts.Resolved())}
 }
 
 // group is the group of alerts, of one receiver of the sender's.

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+
+	"github.com/tgrelay/tgrelay/relay"
 )
 
 // Request is a webhook as it came in.
@@ -30,6 +32,8 @@ type Draft struct {
 	// that came twice. Empty Group: that cannot be told.
 	Group  string
 	Alerts string
+	// In short, for a summary; nil for what is not about alerts.
+	Summary *relay.Alerts
 }
 
 // Type is a kind of sender.

@@ -130,6 +130,9 @@ type Outbox interface {
 	// Heads returns at most limit queued or sending deliveries of a chat that are due (SendAt) at now, in the order of sending:
 	// by priority, then by arrival. NotBefore is not looked at: that is the lane's business.
 	Heads(ctx context.Context, chatID int64, now time.Time, limit int) ([]Job, error)
+	// Merge lets a message with one delivery take the place of deliveries that wait in its chat: these become superseded. Error if one of
+	// them waits no longer: CodeConflict.
+	Merge(ctx context.Context, m *Message, deliveries []ID) error
 	// Sending notes that a request is under way. It does not wait for the disk and cannot fail: a crash loses nothing by it.
 	Sending(id ID)
 	// Finish writes what became of an attempt. A delivery that was ended meanwhile (discarded) stays as it is.

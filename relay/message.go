@@ -59,8 +59,17 @@ type Content struct {
 	ReplyMarkup         json.RawMessage `json:"reply_markup,omitempty"`
 	// Media goes with the text, which is its caption as far as it fits.
 	Media *Media `json:"media,omitempty"`
+	// Alerts is what the text tells of, where it is of alerts: under a surge such messages are merged.
+	Alerts *Alerts `json:"alerts,omitempty"`
 	// Attachment follows the text as a document: the whole of what Text is only the head of.
 	Attachment *Attachment `json:"attachment,omitempty"`
+}
+
+// Alerts says in short what a message about alerts tells.
+type Alerts struct {
+	Group    string `json:"group"` // what they have in common: their name, else their labels
+	Firing   int    `json:"firing,omitzero"`
+	Resolved int    `json:"resolved,omitzero"`
 }
 
 // Media is a photo or document of the caller's.

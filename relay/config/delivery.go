@@ -15,6 +15,7 @@ type Delivery struct {
 	Fallback    string        `toml:"fallback"`    // recipient; empty: none
 	OnUnlinked  string        `toml:"on_unlinked" one_of:"hold|reject"`
 	LongText    string        `toml:"long_text" one_of:"split|truncate|document"`
+	SurgeAfter  time.Duration `toml:"surge_after"` // of delay in a chat, then alerts are merged; 0: never
 	// Whether the file of a message may be fetched from a private address, when Telegram cannot fetch it.
 	AllowPrivateAddresses bool `toml:"allow_private_addresses"`
 }
@@ -23,7 +24,7 @@ func defaultDelivery() Delivery {
 	// The rates are those of the Bot API's FAQ, "My bot is hitting limits".
 	return Delivery{
 		GlobalRate: 30, ChatRate: 1, GroupRate: 20, Concurrency: 32,
-		MaxAge: 24 * time.Hour, OnUnlinked: "hold", LongText: "split",
+		MaxAge: 24 * time.Hour, OnUnlinked: "hold", LongText: "split", SurgeAfter: time.Minute,
 	}
 }
 
@@ -33,6 +34,7 @@ func (k *checker) delivery(d *Delivery) {
 	k.rate("delivery.group_rate", d.GroupRate)
 	k.require(d.Concurrency >= 1 && d.Concurrency <= 1000, "delivery.concurrency", "%d is out of range; 1 to 1000", d.Concurrency)
 	k.positive("delivery.max_age", d.MaxAge)
+	k.require(d.SurgeAfter >= 0, "delivery.surge_after", "want 0s or more")
 	if d.Fallback != "" {
 		k.recipient("delivery.fallback", d.Fallback)
 	}

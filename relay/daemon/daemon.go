@@ -116,6 +116,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
 		GlobalRate: c.Delivery.GlobalRate, ChatRate: c.Delivery.ChatRate, GroupRate: c.Delivery.GroupRate,
 		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
+		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge,
 		AllowPrivate: c.Delivery.AllowPrivateAddresses,
 	})
 	d.desk = onboarding.New(onboarding.Options{

@@ -22,7 +22,7 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 	}
 	rules := &intake.Rules{
 		Builtin: builtin, Templates: b.templates(),
-		Fallback: c.Delivery.Fallback, MaxAge: c.Delivery.MaxAge, LongText: c.Delivery.LongText, Reject: c.Delivery.OnUnlinked == "reject",
+		Fallback: c.Delivery.Fallback, MaxAge: c.Delivery.MaxAge, LongText: c.Delivery.LongText, SurgeAfter: c.Delivery.SurgeAfter, Reject: c.Delivery.OnUnlinked == "reject",
 		Receivers: map[string]*intake.Receiver{},
 	}
 	if len(b.faults) > 0 {

@@ -34,6 +34,10 @@ type Options struct {
 	// AllowPrivate lets files of messages be fetched from private addresses too.
 	AllowPrivate bool
 	Drain        time.Duration // how long requests that are under way may take at the end
+	// SurgeAfter is how much delay a chat may pile up before Surge is asked to merge what waits there; nil or 0: it never is.
+	SurgeAfter func() time.Duration
+	// Surge merges what it can if more than limit messages wait for a chat, and reports whether it did.
+	Surge func(ctx context.Context, chatID int64, limit int) (bool, error)
 	// Failed is told of each delivery that ended as failed or expired, after that was stored; nil: nobody is.
 	Failed func(relay.Delivery)
 }
@@ -55,6 +59,9 @@ func New(o Options) *Engine {
 	}
 	if o.Concurrency <= 0 {
 		o.Concurrency = 32
+	}
+	if o.SurgeAfter == nil || o.Surge == nil {
+		o.SurgeAfter = func() time.Duration { return 0 }
 	}
 	if o.Failed == nil {
 		o.Failed = func(relay.Delivery) {}

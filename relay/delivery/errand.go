@@ -50,6 +50,10 @@ func (s *scheduler) fetch(l *lane) {
 				s.unread(l, err, now)
 			} else {
 				s.filled(l, jobs, woken, now)
+				if limit, yes := s.surges(l, now); yes {
+					s.relieve(l, limit, now)
+					return
+				}
 			}
 			s.place(l, now)
 		})

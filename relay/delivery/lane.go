@@ -29,6 +29,7 @@ type lane struct {
 	fetched time.Time   // when heads were read
 	newest  int64       // the highest Seq seen
 	broken  int         // failures of the storage in a row
+	surged  time.Time   // when it was last looked at for a surge
 	resume  time.Time   // not before then, after a failure of the storage
 
 	// Place in a queue.

@@ -39,7 +39,9 @@ type Rules struct {
 	Fallback  string        // recipient told of what could not be routed or delivered; empty: nobody
 	MaxAge    time.Duration // of a delivery whose message names no expires_in
 	LongText  string        // what becomes of a text that is too long for one message: split, truncate or document
-	Reject    bool          // refuse recipients without a chat instead of holding their messages
+	// SurgeAfter is how much delay a chat's alerts may pile up before they are merged; 0: they never are.
+	SurgeAfter time.Duration
+	Reject     bool // refuse recipients without a chat instead of holding their messages
 }
 
 // Options are what a Door needs.

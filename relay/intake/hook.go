@@ -80,6 +80,7 @@ func (d *Door) draft(ctx context.Context, caller Caller, rules *Rules, rc *Recei
 	m.Content.DisableNotification = d.silent(rc, draft)
 	m.Content.LinkPreviewOptions = noPreview
 	m.Notification = notification(rc, draft)
+	m.Content.Alerts = draft.Summary
 	fit(&m.Content, rules.LongText)
 	if m.Content.Text.Text == "" {
 		return m, nil
