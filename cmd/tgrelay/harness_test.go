@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,7 +20,7 @@ import (
 	"time"
 )
 
-// binary is the program as it is built, with the race detector.
+// binary is the program as it is built, with the race detector but for benchmarks.
 var binary string
 
 func TestMain(m *testing.M) {
@@ -28,7 +29,12 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	binary = filepath.Join(dir, "tgrelay")
-	if out, err := exec.Command("go", "build", "-race", "-o", binary, ".").CombinedOutput(); err != nil {
+	flag.Parse()
+	build := []string{"build", "-race", "-o", binary, "."}
+	if flag.Lookup("test.bench").Value.String() != "" { // as it is released
+		build = []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "."}
+	}
+	if out, err := exec.Command("go", build...).CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
 		os.Exit(1)
 	}
@@ -50,7 +56,7 @@ type process struct {
 	err    error // of Wait, once exited is closed
 }
 
-func start(t *testing.T, args ...string) *process {
+func start(t testing.TB, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(binary, args...), lines: make(chan string, 1000), exited: make(chan struct{})}
 	p.cmd.Env = append(os.Environ(), "HTTP_PROXY=", "http_proxy=")
@@ -100,7 +106,7 @@ func (p *process) kill() {
 }
 
 // stop asks the process to end and returns its exit status.
-func (p *process) stop(t *testing.T) int {
+func (p *process) stop(t testing.TB) int {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -114,7 +120,7 @@ func (p *process) stop(t *testing.T) int {
 }
 
 // await returns the first group of a pattern in the output.
-func (p *process) await(t *testing.T, pattern string) string {
+func (p *process) await(t testing.TB, pattern string) string {
 	t.Helper()
 	re, deadline := regexp.MustCompile(pattern), time.After(patience)
 	for {
@@ -150,7 +156,7 @@ const botToken = "987654321:AAthe-secret-token-of-the-tests-0"
 
 // world is a simulated Telegram and a relay that talks to it, each a process of its own.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	sim     string // URL
 	relay   string // URL
@@ -159,14 +165,19 @@ type world struct {
 	logs    []*process
 }
 
-func newWorld(t *testing.T, extra string) *world {
+func newWorld(t testing.TB, extra string) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), extra: extra}
 	sim := start(t, "simulator", "--listen", "127.0.0.1:0", "--token", botToken)
 	w.sim = sim.await(t, `serves (http://\S+)`)
+	return w.begin()
+}
+
+func (w *world) begin() *world {
+	w.t.Helper()
 	w.write("bot-token", botToken+"\n")
 	w.serve()
-	t.Cleanup(w.noSecrets)
+	w.t.Cleanup(w.noSecrets)
 	return w
 }
 

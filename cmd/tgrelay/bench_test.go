@@ -1,0 +1,294 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3"
+
+	"github.com/tgrelay/tgrelay/relay/simulator"
+)
+
+// The whole way, with the program as it is released in a process of its own and the simulator in this one.
+
+const (
+	benchCallers = 64
+	benchChats   = 100
+)
+
+// newBench is a world whose Telegram is in this process.
+func newBench(b *testing.B, extra string) *world {
+	b.Helper()
+	telegram := httptest.NewServer(simulator.New(simulator.Options{Token: botToken, KeepMessages: 1 << 20}))
+	b.Cleanup(telegram.Close)
+	w := &world{t: b, dir: b.TempDir(), extra: extra, sim: telegram.URL}
+	return w.begin()
+}
+
+func (w *world) connectMany() {
+	for i := range benchChats {
+		w.connect(fmt.Sprintf("Ada%d", i), fmt.Sprintf("r%d", i))
+	}
+}
+
+// kilobyte is a message of 1 KiB.
+func kilobyte(recipient string) string {
+	body := fmt.Sprintf(`{"to":%q,"text":"%%s"}`, recipient)
+	return fmt.Sprintf(body, strings.Repeat("x", 1024-len(body)+2))
+}
+
+// caller is a connection that costs little, so that the server is what is measured.
+type caller struct {
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func dial(b *testing.B, url string) *caller {
+	b.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { conn.Close() })
+	return &caller{conn, bufio.NewReader(conn)}
+}
+
+func requestBytes(path, body string) []byte {
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
+}
+
+// post returns the answer's status.
+func (c *caller) post(request []byte) (int, error) {
+	if _, err := c.conn.Write(request); err != nil {
+		return 0, err
+	}
+	status, length := 0, 0
+	for {
+		line, err := c.in.ReadSlice('\n')
+		if err != nil {
+			return 0, err
+		}
+		switch {
+		case status == 0:
+			status, _ = strconv.Atoi(string(line[9:12]))
+		case len(line) == 2:
+			_, err = c.in.Discard(length)
+			return status, err
+		case bytes.HasPrefix(line, []byte("Content-Length: ")):
+			length, _ = strconv.Atoi(strings.TrimSpace(string(line[16:])))
+		}
+	}
+}
+
+// load has callers post b.N messages and reports how fast that went.
+func load(b *testing.B, url, path string) {
+	b.Helper()
+	callers := make([]*caller, benchCallers)
+	for i := range callers {
+		callers[i] = dial(b, url)
+	}
+	took := make([]time.Duration, b.N)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	b.ResetTimer()
+	for i, c := range callers {
+		all.Go(func() {
+			request := requestBytes(path, kilobyte(fmt.Sprintf("r%d", i%benchChats)))
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				began := time.Now()
+				if status, err := c.post(request); err != nil || status != http.StatusAccepted {
+					b.Errorf("%d, %v", status, err)
+					return
+				}
+				took[n-1] = time.Since(began)
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+	report(b, took)
+}
+
+func report(b *testing.B, took []time.Duration) {
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+}
+
+// BenchmarkHTTPServer is what the others are held against: it decodes the message and answers 202, and keeps nothing.
+func BenchmarkHTTPServer(b *testing.B) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var message struct{ To, Text string }
+		if json.NewDecoder(r.Body).Decode(&message) != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, `{"id":"01890a5d-ac96-774b-bcce-b302099a8057"}`)
+	}))
+	b.Cleanup(server.Close)
+	load(b, server.URL, "/api/v1/messages")
+}
+
+// BenchmarkAccept is messages on disk before they are answered, with Telegram's rates in force.
+func BenchmarkAccept(b *testing.B) {
+	w := newBench(b, "[delivery]\nsurge_after = \"0s\"\n")
+	w.connectMany()
+	load(b, w.relay, "/api/v1/messages")
+	b.ReportMetric(w.memory("VmHWM"), "peak-MiB")
+}
+
+// BenchmarkDeliver is messages from the request to Telegram's answer, with open rates.
+func BenchmarkDeliver(b *testing.B) {
+	w := newBench(b, fast)
+	w.connectMany()
+	before := w.cpu()
+	began := time.Now()
+	load(b, w.relay, "/api/v1/messages")
+	w.allSent()
+	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "delivered/s")
+	b.ReportMetric(float64((w.cpu()-before).Microseconds())/float64(b.N), "cpu-µs/message")
+	b.ReportMetric(w.memory("VmHWM"), "peak-MiB")
+}
+
+// BenchmarkLatency is one message at a time, from the request until Telegram has it.
+func BenchmarkLatency(b *testing.B) {
+	sim := simulator.New(simulator.Options{Token: botToken, KeepMessages: 1 << 20})
+	telegram := httptest.NewServer(sim)
+	b.Cleanup(telegram.Close)
+	w := &world{t: b, dir: b.TempDir(), extra: fast, sim: telegram.URL}
+	ada := w.begin().connect("Ada", "r0")
+	c := dial(b, w.relay)
+	request := requestBytes("/api/v1/messages", kilobyte("r0"))
+	took := make([]time.Duration, b.N)
+	b.ResetTimer()
+	for i := range b.N {
+		began := time.Now()
+		if status, err := c.post(request); err != nil || status != http.StatusAccepted {
+			b.Fatalf("%d, %v", status, err)
+		}
+		arrived := func(m []simulator.Message) bool { return len(simulator.FromBot(m)) >= i+2 }
+		if _, err := sim.Wait(b.Context(), ada, arrived); err != nil {
+			b.Fatal(err)
+		}
+		took[i] = time.Since(began)
+	}
+	report(b, took)
+}
+
+// BenchmarkStart is from the start of the process to the first message accepted, on an existing storage.
+func BenchmarkStart(b *testing.B) {
+	w := newBench(b, "")
+	w.connect("Ada", "r0")
+	startAgain(b, w)
+}
+
+// BenchmarkStartMillion is the same with a million recipients and a million messages waiting.
+func BenchmarkStartMillion(b *testing.B) {
+	w := newBench(b, "")
+	w.connect("Ada", "r0")
+	w.process.kill()
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(w.dir, "relay.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, text := range million {
+		if _, err := db.Exec(text); err != nil {
+			b.Fatalf("%s: %v", text, err)
+		}
+	}
+	db.Close()
+	startAgain(b, w)
+}
+
+// million waits for 10,000 chats of a million recipients.
+var million = []string{
+	`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+		INSERT INTO recipients (id, created_at) SELECT 'many-' || i, 1 FROM n`,
+	`INSERT INTO bindings SELECT id, 1000000 + row_number() OVER (), 0, 'private', 'Ada', 'ada', 'en', 'active', 1, 0 FROM recipients WHERE id LIKE 'many-%'`,
+	`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+		INSERT INTO messages SELECT 1000 + i, randomblob(16), 1, '', '', 0, 0, 4000000000000, 1000 + i, 1, '{"text":{"text":"one of a million"}}' FROM n`,
+	`INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
+			telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at, rank)
+		SELECT seq, randomblob(16), seq, 'many-' || (seq % 10000 + 1), 1000001 + seq % 10000, 0, '', 1, 0, 0, '', '', '[]', 1, 0, 0, 4000000000000, 0, 0, seq
+		FROM messages WHERE seq > 1000`,
+	`INSERT INTO numbers (name, value) VALUES ('deliveries.queued', 1000000) ON CONFLICT (name) DO UPDATE SET value = value + 1000000`,
+}
+
+func startAgain(b *testing.B, w *world) {
+	b.Helper()
+	request := kilobyte("r0")
+	for b.Loop() {
+		b.StopTimer()
+		w.process.kill()
+		b.StartTimer()
+		w.process = start(b, "serve", "--config", w.config())
+		for {
+			response, err := http.Post(w.relay+"/api/v1/messages", "application/json", strings.NewReader(request))
+			if err != nil {
+				continue // it does not listen yet
+			}
+			response.Body.Close()
+			if response.StatusCode == http.StatusAccepted {
+				break
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms-to-accept")
+	time.Sleep(2 * time.Second) // what it is like when nothing more happens
+	before := w.cpu()
+	time.Sleep(3 * time.Second)
+	b.ReportMetric(w.memory("VmRSS"), "idle-MiB")
+	b.ReportMetric(float64((w.cpu()-before).Milliseconds())/3, "idle-cpu-ms/s")
+}
+
+// memory is a size of the relay's process, in MiB.
+func (w *world) memory(name string) float64 {
+	w.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", w.process.cmd.Process.Pid))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, name+":"); ok {
+			kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			return kib / 1024
+		}
+	}
+	w.t.Fatalf("no %s", name)
+	return 0
+}
+
+// cpu is the time that the relay's process has used.
+func (w *world) cpu() time.Duration {
+	w.t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.process.cmd.Process.Pid))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100
+}
