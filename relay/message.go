@@ -124,6 +124,9 @@ const (
 	High   Priority = 1
 )
 
+// Reordered stands, where it is told what was queued, for a change of the order of what waits.
+const Reordered = High + 1
+
 func (p Priority) String() string {
 	switch {
 	case p > Normal:

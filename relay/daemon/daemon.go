@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/chat"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/delivery"
@@ -96,7 +97,7 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) error
 func (d *Daemon) openStorage(ctx context.Context) error {
 	db, err := store.Open(ctx, store.Options{
 		URL: d.config.Storage.URL, CacheSize: d.config.Storage.CacheSize, Log: d.log, Registerer: d.registry,
-		Queued: func(chatID int64) { d.engine.Wake(chatID) },
+		Queued: d.wake,
 	})
 	if err != nil {
 		return err
@@ -128,6 +129,9 @@ func (d *Daemon) connect(rules *intake.Rules) {
 	})
 	d.web = web.New(d.webOptions())
 }
+
+// wake is for the storage, which is there before the engine.
+func (d *Daemon) wake(chatID int64, priority relay.Priority) { d.engine.Wake(chatID, priority) }
 
 func (d *Daemon) webOptions() web.Options {
 	o := web.Options{

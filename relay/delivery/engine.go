@@ -48,7 +48,7 @@ type Engine struct {
 	metrics *metrics
 
 	mu     sync.Mutex
-	woken  map[int64]struct{}
+	woken  map[int64]relay.Priority
 	signal chan struct{} // holds one: woken has something
 }
 
@@ -66,13 +66,16 @@ func New(o Options) *Engine {
 	if o.Failed == nil {
 		o.Failed = func(relay.Delivery) {}
 	}
-	return &Engine{o: o, metrics: newMetrics(o.Registerer, o.Outbox), woken: map[int64]struct{}{}, signal: make(chan struct{}, 1)}
+	return &Engine{o: o, metrics: newMetrics(o.Registerer, o.Outbox), woken: map[int64]relay.Priority{}, signal: make(chan struct{}, 1)}
 }
 
-// Wake says that something was queued for a chat. It never blocks.
-func (e *Engine) Wake(chatID int64) {
+// Wake says that something was queued for a chat, behind all that waits there with the same priority; relay.Reordered: the order
+// of what waits may have changed. It never blocks.
+func (e *Engine) Wake(chatID int64, priority relay.Priority) {
 	e.mu.Lock()
-	e.woken[chatID] = struct{}{}
+	if known, woken := e.woken[chatID]; !woken || priority > known {
+		e.woken[chatID] = priority
+	}
 	e.mu.Unlock()
 	select {
 	case e.signal <- struct{}{}:
@@ -81,14 +84,14 @@ func (e *Engine) Wake(chatID int64) {
 }
 
 // takeWoken empties the set of chats that were woken.
-func (e *Engine) takeWoken() map[int64]struct{} {
+func (e *Engine) takeWoken() map[int64]relay.Priority {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if len(e.woken) == 0 {
 		return nil
 	}
 	woken := e.woken
-	e.woken = map[int64]struct{}{}
+	e.woken = map[int64]relay.Priority{}
 	return woken
 }
 

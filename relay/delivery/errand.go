@@ -40,12 +40,12 @@ func (s *scheduler) settle(l *lane) {
 // fetch reads a lane's heads.
 func (s *scheduler) fetch(l *lane) {
 	woken := l.woken
-	l.woken = false
+	l.woken, l.reading = false, true
 	s.workers.Go(func() {
 		jobs, err := s.o.Outbox.Heads(s.working, l.chatID, time.Now(), headsLimit)
 		s.note(func(now time.Time) {
 			s.asked(l)
-			l.busy = false
+			l.busy, l.reading = false, false
 			if err != nil {
 				s.unread(l, err, now)
 			} else {

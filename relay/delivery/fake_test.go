@@ -31,7 +31,7 @@ type outbox struct {
 	relay.Outbox // what the engine must not call is nil
 	mu           sync.Mutex
 	jobs         []*relay.Job
-	wake         func(int64)
+	wake         func(int64, relay.Priority)
 	down         bool // all calls fail
 	finished     []relay.Outcome
 }
@@ -62,7 +62,7 @@ func (o *outbox) add(chatID int64, text string, edit ...func(*relay.Job)) *relay
 	o.jobs = append(o.jobs, j)
 	o.mu.Unlock()
 	if o.wake != nil {
-		o.wake(chatID)
+		o.wake(chatID, relay.Reordered)
 	}
 	return j
 }

@@ -26,6 +26,7 @@ type lane struct {
 	more    bool        // the outbox may have more behind heads
 	woken   bool        // something came since heads were read
 	busy    bool        // a worker has it
+	reading bool        // its heads are being read
 	fetched time.Time   // when heads were read
 	newest  int64       // the highest Seq seen
 	broken  int         // failures of the storage in a row
@@ -49,6 +50,16 @@ func (l *lane) hungry(now time.Time) bool {
 	}
 	age := now.Sub(l.fetched)
 	return age > freshFor || l.woken && age >= lookAgain
+}
+
+// appends notes that something came, and reports whether it stands behind all that is in memory, so that nothing need be read before
+// that is sent.
+func (l *lane) appends(priority relay.Priority) bool {
+	if l.reading || l.woken || len(l.heads) == 0 || l.heads[len(l.heads)-1].Priority < priority {
+		return false
+	}
+	l.more = true
+	return true
 }
 
 // next is the first moment at which there is something to do.

@@ -132,7 +132,7 @@ func TestSendAt(t *testing.T) {
 func TestWakeNeverBlocks(t *testing.T) {
 	h := open(t)
 	for chat := range int64(10000) {
-		h.engine.Wake(chat) // nobody runs
+		h.engine.Wake(chat, relay.Normal) // nobody runs
 	}
 }
 

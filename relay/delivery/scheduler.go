@@ -80,8 +80,10 @@ func (s *scheduler) loop(ctx context.Context) {
 
 // step starts all that can be started now.
 func (s *scheduler) step(now time.Time) {
-	for chatID := range s.takeWoken() {
-		s.wake(chatID, now)
+	for chatID, priority := range s.takeWoken() {
+		if l := s.lanes[chatID]; l == nil || !l.appends(priority) {
+			s.wake(chatID, now)
+		}
 	}
 	for l := s.waiting.first(); l != nil && !l.at.After(now); l = s.waiting.first() {
 		s.due(l, now)

@@ -47,7 +47,7 @@ func TestStorageDownAtStart(t *testing.T) {
 		h.outbox.setDown(true)
 		h.run(t)
 		after(time.Minute)
-		h.outbox.wake(6)
+		h.outbox.wake(6, relay.Reordered)
 		h.outbox.setDown(false)
 		after(31 * time.Second)
 		if d := cmp.Diff([]string{"one"}, h.bot.texts(0)); d != "" {

@@ -86,13 +86,20 @@ func (o *Object) Field(name string, into any) bool {
 	if !o.Has(name) {
 		return false
 	}
-	dec := json.NewDecoder(bytes.NewReader(o.fields[name]))
-	dec.UseNumber()
-	if err := dec.Decode(into); err != nil {
+	if err := unmarshal(o.fields[name], into); err != nil {
 		o.Fault(name, "%s", wanted(err))
 		return false
 	}
 	return true
+}
+
+func unmarshal(raw json.RawMessage, into any) error {
+	if _, dynamic := into.(*any); !dynamic {
+		return json.Unmarshal(raw, into)
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	return dec.Decode(into)
 }
 
 func wanted(err error) string {

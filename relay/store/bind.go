@@ -55,7 +55,7 @@ func (t *tx) release(ctx context.Context, recipient string, chat relay.Chat) (in
 		set: `, chat_id = $2, message_thread_id = $3`, args: []any{recipient, chat.ChatID, chat.MessageThreadID},
 	})
 	if n > 0 {
-		t.queued = append(t.queued, chat.ChatID)
+		t.queued = append(t.queued, arrival{chat.ChatID, relay.Reordered})
 	}
 	return n, err
 }
@@ -146,7 +146,7 @@ func (t *tx) migrate(ctx context.Context, from, to int64) error {
 	// What is being sent stays: the supergroup's lane would send it again. Its outcome moves it if it did not arrive.
 	n, err := t.move(ctx, change{from: []relay.State{relay.Queued}, to: relay.Queued, where: `chat_id = $1`, set: `, chat_id = $2, not_before = 0`, args: []any{from, to}})
 	if n > 0 {
-		t.queued = append(t.queued, to)
+		t.queued = append(t.queued, arrival{to, relay.Reordered})
 	}
 	if t.rows > bound {
 		t.migrated = append(t.migrated, [2]int64{from, to})

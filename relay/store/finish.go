@@ -76,7 +76,9 @@ func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
 // announce notes the chat of a delivery that was queued.
 func (t *tx) announce(ctx context.Context, id relay.ID) error {
 	chats, err := list(ctx, t, value[int64], `SELECT chat_id FROM deliveries WHERE id = $1`, id[:])
-	t.queued = append(t.queued, chats...)
+	for _, chat := range chats {
+		t.queued = append(t.queued, arrival{chat, relay.Reordered})
+	}
 	return err
 }
 

@@ -22,7 +22,7 @@ func (db *DB) Retry(ctx context.Context, id relay.ID, now time.Time) (*relay.Del
 			d.ExpiresAt = now.Add(max(d.ExpiresAt.Sub(d.CreatedAt), time.Minute))
 		}
 		if d.State == relay.Queued {
-			t.queued = append(t.queued, d.ChatID)
+			t.queued = append(t.queued, arrival{d.ChatID, relay.Reordered})
 		}
 		_, err := t.move(ctx, change{
 			from: hopeless, to: d.State, one: true, where: `id = $1`,

@@ -129,7 +129,11 @@ func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Deli
 		millis(d.CreatedAt), millis(d.SendAt), millis(d.NotBefore), millis(d.ExpiresAt), finished, rank, d.Key, string(d.OnUpdate))
 	t.count(d.State, 1)
 	if d.State == relay.Queued {
-		t.queued = append(t.queued, d.ChatID)
+		a := arrival{d.ChatID, d.Priority}
+		if rank != d.Seq || !d.SendAt.IsZero() {
+			a.priority = relay.Reordered
+		}
+		t.queued = append(t.queued, a)
 	}
 	return err
 }

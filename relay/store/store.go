@@ -43,7 +43,8 @@ type Options struct {
 	// Queued is called after a commit that queued something, once for each chat, before the writing call returns.
 	// Migrated is called after a commit that moved a group to its supergroup. Both run in the committer: they must
 	// return at once and must not write to the store.
-	Queued   func(chatID int64)
+	// What is queued with priority stands behind all that waits with the same one; relay.Reordered says that it may not.
+	Queued   func(chatID int64, priority relay.Priority)
 	Migrated func(from, to int64)
 }
 
@@ -87,7 +88,7 @@ func (o Options) withDefaults() Options {
 		o.Log = slog.Default()
 	}
 	if o.Queued == nil {
-		o.Queued = func(int64) {}
+		o.Queued = func(int64, relay.Priority) {}
 	}
 	if o.Migrated == nil {
 		o.Migrated = func(int64, int64) {}

@@ -31,7 +31,7 @@ type told struct {
 	chats []int64
 }
 
-func (l *told) queued(chat int64) {
+func (l *told) queued(chat int64, _ relay.Priority) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.chats = append(l.chats, chat)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -20,9 +21,15 @@ type tx struct {
 // undoable is what a function that fails must not leave behind in memory.
 type undoable struct {
 	counts   [len(states)]int64 // by how much the number of deliveries in a state changed
-	queued   []int64            // chats in which something was queued
+	queued   []arrival          // where something was queued
 	migrated [][2]int64
 	stale    []string // recipients of whom the cache may no longer speak
+}
+
+// arrival is something that was queued for a chat.
+type arrival struct {
+	chat     int64
+	priority relay.Priority
 }
 
 // mark is where an undoable stood.
@@ -119,8 +126,13 @@ func (t *tx) publish(db *DB, kept bool) {
 	for _, m := range t.migrated {
 		db.options.Migrated(m[0], m[1])
 	}
-	slices.Sort(t.queued)
-	for _, chat := range slices.Compact(t.queued) {
-		db.options.Queued(chat)
+	highest := map[int64]relay.Priority{}
+	for _, a := range t.queued {
+		if p, known := highest[a.chat]; !known || a.priority > p {
+			highest[a.chat] = a.priority
+		}
+	}
+	for _, chat := range slices.Sorted(maps.Keys(highest)) {
+		db.options.Queued(chat, highest[chat])
 	}
 }

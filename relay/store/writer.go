@@ -40,9 +40,13 @@ func (w *writer) connect(ctx context.Context) error {
 	return nil
 }
 
-// exec runs a text without arguments, unprepared: the commands of transactions.
+// exec runs a command of transactions, prepared like all else.
 func (w *writer) exec(ctx context.Context, text string) error {
-	_, err := w.conn.ExecContext(ctx, text)
+	stmt, err := w.stmts.get(ctx, text)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(ctx)
 	return err
 }
 

@@ -37,7 +37,7 @@ type house struct {
 	log   bytes.Buffer
 }
 
-func newHouse(t *testing.T, change func(*web.Options, *intake.Rules)) *house {
+func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	t.Helper()
 	h := &house{}
 	log := slog.New(slog.NewTextHandler(&h.log, nil))
@@ -65,7 +65,7 @@ func newHouse(t *testing.T, change func(*web.Options, *intake.Rules)) *house {
 	return h
 }
 
-func newRules(t *testing.T) *intake.Rules {
+func newRules(t testing.TB) *intake.Rules {
 	t.Helper()
 	set, err := render.New(render.Options{Files: []render.File{{Name: "my.tmpl", Text: `
 {{ define "deploy" }}Deploy took *{{ .took }}*{{ end }}
@@ -86,7 +86,7 @@ func newRules(t *testing.T) *intake.Rules {
 	return rules
 }
 
-func (h *house) bind(t *testing.T, recipient string, chatID int64) {
+func (h *house) bind(t testing.TB, recipient string, chatID int64) {
 	t.Helper()
 	chat := relay.Chat{ChatID: chatID, Type: "private", State: relay.Active}
 	if err := h.db.Bind(t.Context(), recipient, chat, time.Now()); err != nil {
