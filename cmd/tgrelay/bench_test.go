@@ -252,7 +252,7 @@ func startAgain(b *testing.B, w *world) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms-to-accept")
-	time.Sleep(2 * time.Second) // what it is like when nothing more happens
+	time.Sleep(3 * time.Second) // what it is like when nothing more happens
 	before := w.cpu()
 	time.Sleep(3 * time.Second)
 	b.ReportMetric(w.memory("VmRSS"), "idle-MiB")

@@ -41,15 +41,16 @@ func (s *scheduler) settle(l *lane) {
 func (s *scheduler) fetch(l *lane) {
 	woken := l.woken
 	l.woken, l.reading = false, true
+	limit := min(headsLimit, max(1, headsInAll/len(s.lanes)))
 	s.workers.Go(func() {
-		jobs, err := s.o.Outbox.Heads(s.working, l.chatID, time.Now(), headsLimit)
+		jobs, err := s.o.Outbox.Heads(s.working, l.chatID, time.Now(), limit)
 		s.note(func(now time.Time) {
 			s.asked(l)
 			l.busy, l.reading = false, false
 			if err != nil {
 				s.unread(l, err, now)
 			} else {
-				s.filled(l, jobs, woken, now)
+				s.filled(l, jobs, limit, woken, now)
 				if limit, yes := s.surges(l, now); yes {
 					s.relieve(l, limit, now)
 					return
@@ -79,10 +80,10 @@ func (s *scheduler) unread(l *lane, err error, now time.Time) {
 
 // filled notes what the outbox has. If a lane was woken and has nothing new, what came is for later (SendAt): the outbox
 // knows when.
-func (s *scheduler) filled(l *lane, jobs []relay.Job, woken bool, now time.Time) {
+func (s *scheduler) filled(l *lane, jobs []relay.Job, limit int, woken bool, now time.Time) {
 	before := l.newest
 	l.broken, l.resume = 0, time.Time{}
-	l.fill(jobs, now)
+	l.fill(jobs, limit, now)
 	if woken && l.newest == before && !l.more && !s.lanesAt.IsZero() {
 		s.lanesAt = earlier(s.lanesAt, now.Add(max(time.Second, 20*s.lanesTook)))
 	}

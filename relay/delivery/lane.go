@@ -7,8 +7,10 @@ import (
 )
 
 const (
-	// headsLimit is how many deliveries of a lane are in memory.
+	// headsLimit is how many deliveries of a lane are in memory, where lanes are few.
 	headsLimit = 64
+	// headsInAll is how many of all lanes are, about; each lane has at least one.
+	headsInAll = 16_384
 	// freshFor is how long heads are believed: what was ended meanwhile (a chat unbound, a delivery discarded) is not sent
 	// later than that.
 	freshFor = 5 * time.Second
@@ -77,8 +79,8 @@ func (l *lane) next() time.Time {
 func (l *lane) open() time.Time { return later(l.resume, l.pace.next()) }
 
 // fill takes what the outbox has now. What is being sent in parts stays in front; everything else follows the outbox.
-func (l *lane) fill(jobs []relay.Job, now time.Time) {
-	l.fetched, l.more = now, len(jobs) == headsLimit
+func (l *lane) fill(jobs []relay.Job, limit int, now time.Time) {
+	l.fetched, l.more = now, len(jobs) == limit
 	kept := l.current
 	l.current, l.heads = nil, nil
 	for i, job := range jobs {

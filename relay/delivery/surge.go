@@ -1,7 +1,10 @@
 package delivery
 
 import (
+	"slices"
 	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
 )
 
 // surgeEvery is how often a lane is looked at for a surge.
@@ -25,11 +28,16 @@ const maxWithin = 1 << 30
 // surges reports whether more may wait for a lane than it can send in time. How much does only the outbox know.
 func (s *scheduler) surges(l *lane, now time.Time) (limit int, yes bool) {
 	after := s.o.SurgeAfter()
-	if after <= 0 || now.Sub(l.surged) < surgeEvery || l.current != nil && l.current.underWay() {
+	if after <= 0 || now.Sub(l.surged) < surgeEvery || l.current == nil || l.current.underWay() || !l.alerts() {
 		return 0, false
 	}
 	limit = l.pace.within(after)
 	return limit, l.more || len(l.heads)+1 > limit
+}
+
+// alerts reports whether the next of a lane are about alerts, which alone are merged.
+func (l *lane) alerts() bool {
+	return l.current.job.Content.Alerts != nil || slices.ContainsFunc(l.heads, func(j relay.Job) bool { return j.Content.Alerts != nil })
 }
 
 // relieve lets what waits for a lane be merged. What is left is read anew.
