@@ -25,8 +25,8 @@ fuzz: ## each fuzz target for FUZZTIME
 		done; \
 	done
 
-bench: ## Go benchmarks of every room
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+bench: ## Go benchmarks of every room and of the whole way; writes docs/performance.md
+	.ci/bench
 
 demo: ## the whole product at work, offline
 	$(GO) run ./cmd/tgrelay demo

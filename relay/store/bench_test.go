@@ -97,7 +97,7 @@ func BenchmarkLanesMillion(b *testing.B) {
 		db := open(b, o)
 		fill(b, db, `INSERT INTO messages VALUES (1, randomblob(16), 1, '', '', 0, 0, 0, 1, ?1, '{"text":{"text":"x"}}')`, *backlog)
 		fill(b, db, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-			INSERT INTO deliveries SELECT i, randomblob(16), 1, 'alice', i %% %d + 1, 0, '', 1, 0, 0, '', '', '[]', 1, 0, 0, 9e15, 0, 0 FROM n`, chats), *backlog)
+			INSERT INTO deliveries SELECT i, randomblob(16), 1, 'alice', i %% %d + 1, 0, '', 1, 0, 0, '', '', '[]', 1, 0, 0, 9e15, 0, 0, i, '', '' FROM n`, chats), *backlog)
 		b.Run("chats="+name+"/lanes", func(b *testing.B) {
 			for b.Loop() {
 				if got, _, err := db.Lanes(b.Context(), t0); err != nil || len(got) != chats {
