@@ -97,7 +97,7 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) error
 func (d *Daemon) openStorage(ctx context.Context) error {
 	db, err := store.Open(ctx, store.Options{
 		URL: d.config.Storage.URL, CacheSize: d.config.Storage.CacheSize, Log: d.log, Registerer: d.registry,
-		Queued: d.wake,
+		Queued: d.wake, Ended: func(all []relay.Delivery) { d.engine.Ended(all) },
 	})
 	if err != nil {
 		return err

@@ -106,6 +106,14 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
+// Ended counts deliveries that failed for what became of another one, and tells of them. It never blocks.
+func (e *Engine) Ended(all []relay.Delivery) {
+	for _, d := range all {
+		e.metrics.deliveries.WithLabelValues(string(d.State)).Inc()
+		e.o.Failed(d)
+	}
+}
+
 // finish stores the outcome of w and tells of it.
 func (e *Engine) finish(ctx context.Context, w *work) error {
 	o := w.outcome

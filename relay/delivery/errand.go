@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
 // startErrands asks the outbox for heads, and gives it outcomes that it is owed.
@@ -84,9 +85,22 @@ func (s *scheduler) filled(l *lane, jobs []relay.Job, limit int, woken bool, now
 	before := l.newest
 	l.broken, l.resume = 0, time.Time{}
 	l.fill(jobs, limit, now)
+	if until := closedUntil(jobs); until.After(now) && until.After(l.pace.closed) {
+		s.refused(l, now, until) // before the last restart: retry_after holds for this run too
+	}
 	if woken && l.newest == before && !l.more && !s.lanesAt.IsZero() {
 		s.lanesAt = earlier(s.lanesAt, now.Add(max(time.Second, 20*s.lanesTook)))
 	}
+}
+
+// closedUntil is the end of the last retry_after that is known of what waits for a chat.
+func closedUntil(jobs []relay.Job) (until time.Time) {
+	for _, job := range jobs {
+		if job.Reason == string(telegram.RateLimited) {
+			until = later(until, job.NotBefore)
+		}
+	}
+	return until
 }
 
 // storage logs once when the storage begins to fail and once when it works again.

@@ -39,6 +39,7 @@ type scheduler struct {
 	broken                     int  // failures of Lanes in a row
 	stopped                    bool // the token is refused: nothing is sent
 	outage                     bool // the storage fails
+	away                       bool // Telegram could not be reached, or failed, at the last request
 }
 
 // refusal is a 429.

@@ -172,6 +172,58 @@ func TestShutdownWithStorageDownEnds(t *testing.T) {
 	})
 }
 
+// retry_after of two chats closed the whole bot; a restart does not open it.
+func TestRestartKeepsTheBotClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		limited := func() (status, string) { return flood(60) }
+		h.bot.answer = first(limited, limited)
+		h.outbox.add(5, "one")
+		h.outbox.add(6, "two")
+		h.run(t)
+		after(time.Second)
+		h.stop()
+		h.build(t)
+		h.run(t)
+		after(time.Second)
+		h.outbox.add(7, "three")
+		h.outbox.add(5, "urgent", func(j *relay.Job) { j.Priority = relay.High })
+		after(55 * time.Second)
+		if n := len(h.bot.asked()); n != 2 {
+			t.Errorf("%d requests before retry_after was over", n)
+		}
+		after(time.Minute)
+		if n := len(h.bot.texts(0)); n != 4 {
+			t.Errorf("%d arrived", n)
+		}
+	})
+}
+
+// When Telegram answers again, no chat waits out a back-off of minutes.
+func TestAfterAnOutageAllGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		down := true
+		h.bot.answer = func(int, telegram.SendMessage) (status, string) {
+			if down {
+				return refusal(502, "Bad Gateway")
+			}
+			return 0, ""
+		}
+		for chat := range int64(20) {
+			h.outbox.add(chat+1, "one")
+		}
+		h.run(t)
+		after(time.Hour)
+		h.bot.set(func() { down = false })
+		h.outbox.add(99, "new")
+		after(10 * time.Second)
+		if n := h.outbox.states()[relay.Sent]; n != 21 {
+			t.Errorf("%d arrived soon after the outage", n)
+		}
+	})
+}
+
 func TestTokenRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t, func(o *delivery.Options) { o.Concurrency = 1 })

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay/telegram"
@@ -32,10 +33,38 @@ func (s *scheduler) judge(l *lane, a action, failed *telegram.Error, now time.Ti
 	case failed == nil:
 		l.pace.ease()
 		s.bot.ease()
+		s.back(now)
+	case troubled(failed.Reason):
+		s.away = true
 	case a == wait:
 		s.refused(l, now, now.Add(failed.RetryAfter))
 	case a == stop:
 		s.stop(failed, now)
+	}
+}
+
+// troubled are reasons of Telegram's, not of a message or chat.
+func troubled(r telegram.Reason) bool {
+	return r == telegram.NotSent || r == telegram.OutcomeUnknown || r == telegram.ServerError || r == telegram.BadAnswer
+}
+
+// backWithin is how long after an outage all lanes have tried again: not all at once.
+const backWithin = 2 * time.Second
+
+// back ends the back-offs of all lanes when Telegram answers again.
+func (s *scheduler) back(now time.Time) {
+	if !s.away {
+		return
+	}
+	s.away = false
+	for _, l := range s.lanes {
+		if l.busy || l.current == nil || l.owes() || !troubled(telegram.Reason(l.current.job.Reason)) {
+			continue
+		}
+		if soon := now.Add(rand.N(backWithin)); l.current.job.NotBefore.After(soon) {
+			l.current.job.NotBefore = soon
+			s.place(l, now)
+		}
 	}
 }
 

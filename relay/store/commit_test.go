@@ -411,3 +411,17 @@ func TestTwoOnOneFile(t *testing.T) {
 	(&place{storage: dbs[0]}).wantCount(t, relay.Queued, 40)
 	checkInvariants(t, dbs[0].Path())
 }
+
+// Who hears of failures hears of those that fail with their chat, after the commit.
+func TestEndedIsTold(t *testing.T) {
+	var ended []relay.Delivery
+	db := open(t, store.Options{Ended: func(all []relay.Delivery) { ended = append(ended, all...) }})
+	a, b, other := message(to("alice", 1)), message(to("alice", 1)), message(to("bob", 2))
+	must(t, db.Accept(t.Context(), a, b, other))
+	must(t, db.Finish(t.Context(), relay.Outcome{
+		Delivery: a.Deliveries[0].ID, State: relay.Failed, Reason: "blocked", LastError: "Forbidden", At: t0, ChatID: 1, ChatState: relay.Blocked,
+	}))
+	if len(ended) != 1 || ended[0].ID != b.Deliveries[0].ID || ended[0].State != relay.Failed || ended[0].Reason != "blocked" || ended[0].LastError != "Forbidden" {
+		t.Errorf("told of %+v", ended)
+	}
+}

@@ -60,12 +60,25 @@ func (t *tx) outcome(ctx context.Context, o relay.Outcome, parts string) (int64,
 	})
 }
 
+// toldAtMost is how many deliveries that fail with a chat are told of.
+const toldAtMost = 1000
+
 // chatBecame marks the chat in all bindings; what waits for one that takes no messages fails for the same reason.
 func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
 	if err := t.setChatState(ctx, o.ChatID, o.ChatState); err != nil || o.ChatState == relay.Active {
 		return err
 	}
-	_, err := t.move(ctx, change{
+	// Of an immense backlog the first are told of: who blocked the bot is one fact.
+	waiting, err := list(ctx, t, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
+		`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.chat_id = $1 AND d.state IN (1, 2) LIMIT $2`, o.ChatID, toldAtMost)
+	if err != nil {
+		return err
+	}
+	for _, d := range waiting {
+		d.State, d.Reason, d.LastError = relay.Failed, o.Reason, o.LastError
+		t.ended = append(t.ended, d)
+	}
+	_, err = t.move(ctx, change{
 		from: lively, to: relay.Failed, where: `chat_id = $1`,
 		set:  `, reason = $2, last_error = $3, finished_at = $4`,
 		args: []any{o.ChatID, o.Reason, o.LastError, millis(o.At)},

@@ -46,6 +46,8 @@ type Options struct {
 	// What is queued with priority stands behind all that waits with the same one; relay.Reordered says that it may not.
 	Queued   func(chatID int64, priority relay.Priority)
 	Migrated func(from, to int64)
+	// Ended is called after a commit in which deliveries failed for what became of another one. It runs in the committer too.
+	Ended func([]relay.Delivery)
 }
 
 // DB is an open storage. Its methods are safe for concurrent use.
@@ -89,6 +91,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Queued == nil {
 		o.Queued = func(int64, relay.Priority) {}
+	}
+	if o.Ended == nil {
+		o.Ended = func([]relay.Delivery) {}
 	}
 	if o.Migrated == nil {
 		o.Migrated = func(int64, int64) {}

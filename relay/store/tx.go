@@ -23,6 +23,7 @@ type undoable struct {
 	counts   [len(states)]int64 // by how much the number of deliveries in a state changed
 	queued   []arrival          // where something was queued
 	migrated [][2]int64
+	ended    []relay.Delivery
 	stale    []string // recipients of whom the cache may no longer speak
 }
 
@@ -34,16 +35,16 @@ type arrival struct {
 
 // mark is where an undoable stood.
 type mark struct {
-	counts                  [len(states)]int64
-	queued, migrated, stale int
+	counts                         [len(states)]int64
+	queued, migrated, ended, stale int
 }
 
 func (u *undoable) mark() mark {
-	return mark{u.counts, len(u.queued), len(u.migrated), len(u.stale)}
+	return mark{u.counts, len(u.queued), len(u.migrated), len(u.ended), len(u.stale)}
 }
 
 func (u *undoable) undo(m mark) {
-	u.counts, u.queued, u.migrated, u.stale = m.counts, u.queued[:m.queued], u.migrated[:m.migrated], u.stale[:m.stale]
+	u.counts, u.queued, u.migrated, u.ended, u.stale = m.counts, u.queued[:m.queued], u.migrated[:m.migrated], u.ended[:m.ended], u.stale[:m.stale]
 }
 
 // seqs are the last numbers given. They never go back while the process runs, also where a transaction does.
@@ -131,6 +132,9 @@ func (t *tx) publish(db *DB, kept bool) {
 		if p, known := highest[a.chat]; !known || a.priority > p {
 			highest[a.chat] = a.priority
 		}
+	}
+	if len(t.ended) > 0 {
+		db.options.Ended(t.ended)
 	}
 	for _, chat := range slices.Sorted(maps.Keys(highest)) {
 		db.options.Queued(chat, highest[chat])
