@@ -138,3 +138,25 @@ func TestReadmesConfiguration(t *testing.T) {
 		t.Errorf("with it: status %d\n%s%s", status, out, errs)
 	}
 }
+
+// The lines about the interface, in their order, as somebody would paste them.
+func TestLinesOfTheInterface(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skipf("curl is not installed: %v", err)
+	}
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "ops")
+	for _, block := range fences(t, "docs/http.md", "sh") {
+		script := "set -e; curl() { command curl -sS --fail-with-body \"$@\"; }\n" + strings.ReplaceAll(block, documented, w.relay)
+		paste := exec.Command("bash", "-c", script)
+		paste.Dir = t.TempDir()
+		if out, err := paste.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", block, err, out)
+		}
+	}
+	got := w.arrived(ada, 3, "Tonight")
+	if got[1].Text != "Deployed" || got[2].FileName != "report.json" {
+		t.Errorf("arrived: %+v", got)
+	}
+}

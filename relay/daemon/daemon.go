@@ -115,7 +115,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 	d.door = intake.New(intake.Options{Outbox: d.db, Directory: d.db, Log: d.log, Registerer: d.registry}, rules)
 	d.engine = delivery.New(delivery.Options{
 		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
-		GlobalRate: c.Delivery.GlobalRate, ChatRate: c.Delivery.ChatRate, GroupRate: c.Delivery.GroupRate,
+		Rates:       ratesOf(c),
 		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
 		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge,
 		AllowPrivate: c.Delivery.AllowPrivateAddresses,
@@ -128,6 +128,10 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Log: d.log,
 	})
 	d.web = web.New(d.webOptions())
+}
+
+func ratesOf(c *config.Config) delivery.Rates {
+	return delivery.Rates{GlobalRate: c.Delivery.GlobalRate, ChatRate: c.Delivery.ChatRate, GroupRate: c.Delivery.GroupRate}
 }
 
 // wake is for the storage, which is there before the engine.

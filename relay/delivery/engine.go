@@ -13,6 +13,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,14 +24,12 @@ import (
 
 // Options are what an Engine needs.
 type Options struct {
-	Outbox      relay.Outbox
-	Client      *telegram.Client
-	Log         *slog.Logger // nil: none
-	Registerer  prometheus.Registerer
-	GlobalRate  float64 // messages per second, whole bot; 0: no limit
-	ChatRate    float64 // messages per second, one chat; 0: no limit
-	GroupRate   float64 // messages per minute, one group or channel; 0: no limit
-	Concurrency int     // requests under way at once; 0: 32
+	Outbox     relay.Outbox
+	Client     *telegram.Client
+	Log        *slog.Logger // nil: none
+	Registerer prometheus.Registerer
+	Rates
+	Concurrency int // requests under way at once; 0: 32
 	// AllowPrivate lets files of messages be fetched from private addresses too.
 	AllowPrivate bool
 	Drain        time.Duration // how long requests that are under way may take at the end
@@ -42,8 +41,16 @@ type Options struct {
 	Failed func(relay.Delivery)
 }
 
+// Rates are how fast messages may go; 0 is no limit.
+type Rates struct {
+	GlobalRate float64 // messages per second, whole bot
+	ChatRate   float64 // messages per second, one chat
+	GroupRate  float64 // messages per minute, one group or channel
+}
+
 // Engine delivers.
 type Engine struct {
+	rates   atomic.Pointer[Rates] // in force
 	o       Options
 	metrics *metrics
 
@@ -66,7 +73,15 @@ func New(o Options) *Engine {
 	if o.Failed == nil {
 		o.Failed = func(relay.Delivery) {}
 	}
-	return &Engine{o: o, metrics: newMetrics(o.Registerer, o.Outbox), woken: map[int64]relay.Priority{}, signal: make(chan struct{}, 1)}
+	e := &Engine{o: o, metrics: newMetrics(o.Registerer, o.Outbox), woken: map[int64]relay.Priority{}, signal: make(chan struct{}, 1)}
+	e.rates.Store(&o.Rates)
+	return e
+}
+
+// SetRates puts other rates in force, also for chats that wait.
+func (e *Engine) SetRates(r Rates) {
+	e.rates.Store(&r)
+	e.wakeUp()
 }
 
 // Wake says that something was queued for a chat, behind all that waits there with the same priority; relay.Reordered: the order
@@ -77,6 +92,10 @@ func (e *Engine) Wake(chatID int64, priority relay.Priority) {
 		e.woken[chatID] = priority
 	}
 	e.mu.Unlock()
+	e.wakeUp()
+}
+
+func (e *Engine) wakeUp() {
 	select {
 	case e.signal <- struct{}{}:
 	default: // there is a signal already

@@ -51,6 +51,14 @@ func newGroupPace(rate float64) pace {
 	return p
 }
 
+// become takes over another rate. What is closed stays closed, and what was sent counts.
+func (p *pace) become(other pace, now time.Time) {
+	other.factor, other.closed = p.factor, p.closed
+	other.empty = later(other.closed, now).Add(other.step()) // as after one message: no burst for a change
+	other.sent = p.sent[max(0, len(p.sent)-other.window):]
+	*p = other
+}
+
 func every(rate float64) time.Duration {
 	if rate <= 0 {
 		return 0

@@ -129,6 +129,36 @@ func TestSendAt(t *testing.T) {
 	})
 }
 
+// Other rates hold for what waits already, and open no closed window.
+func TestRatesChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		for range 40 {
+			h.outbox.add(5, "one")
+			h.outbox.add(-5, "group")
+		}
+		h.run(t)
+		after(10 * time.Second)
+		if n := len(h.bot.texts(5)); n < 10 || n > 12 {
+			t.Errorf("%d arrived at 1 a second", n)
+		}
+		h.engine.SetRates(delivery.Rates{GlobalRate: 100, ChatRate: 10, GroupRate: 600})
+		after(5 * time.Second)
+		if n, m := len(h.bot.texts(5)), len(h.bot.texts(-5)); n != 40 || m != 40 {
+			t.Errorf("%d and %d arrived 5 s later at 10 a second", n, m)
+		}
+		h.engine.SetRates(delivery.Rates{GlobalRate: 1, ChatRate: 1, GroupRate: 20})
+		for range 10 {
+			h.outbox.add(6, "slow")
+			h.outbox.add(7, "slow")
+		}
+		after(10 * time.Second)
+		if n := len(h.bot.texts(6)) + len(h.bot.texts(7)); n < 9 || n > 11 {
+			t.Errorf("%d arrived in 10 s at 1 a second", n)
+		}
+	})
+}
+
 func TestWakeNeverBlocks(t *testing.T) {
 	h := open(t)
 	for chat := range int64(10000) {

@@ -28,6 +28,7 @@ type scheduler struct {
 	errands []*lane // lanes that wait for the outbox
 	urgent  []*lane // the same, of those that were ready: they come first
 	bot     pace
+	rates   Rates   // that bot and lanes go by
 	last    refusal // the last 429
 
 	sending    int // requests under way
@@ -55,7 +56,7 @@ func newScheduler(e *Engine, working context.Context) *scheduler {
 		Engine: e, sender: sender{client: e.o.Client, log: e.o.Log, files: e.o.Outbox.File, fetcher: newFetcher(e.o.AllowPrivate)}, working: working,
 		results: make(chan func(time.Time)), lanes: map[int64]*lane{},
 		waiting: queue{less: byTime}, ready: queue{less: byPriority},
-		bot:     newPace(e.o.GlobalRate),
+		bot: newPace(e.rates.Load().GlobalRate), rates: *e.rates.Load(),
 		lanesAt: now, expireAt: now.Add(expireEvery),
 	}
 }
@@ -81,6 +82,9 @@ func (s *scheduler) loop(ctx context.Context) {
 
 // step starts all that can be started now.
 func (s *scheduler) step(now time.Time) {
+	if r := *s.Engine.rates.Load(); r != s.rates {
+		s.retune(r, now)
+	}
 	for chatID, priority := range s.takeWoken() {
 		if l := s.lanes[chatID]; l == nil || !l.appends(priority) {
 			s.wake(chatID, now)
@@ -122,13 +126,29 @@ func earlier(a, b time.Time) time.Time {
 func (s *scheduler) lane(chatID int64) *lane {
 	l := s.lanes[chatID]
 	if l == nil {
-		l = &lane{chatID: chatID, pace: newPace(s.o.ChatRate)}
-		if chatID < 0 {
-			l.pace = newGroupPace(s.o.GroupRate)
-		}
+		l = &lane{chatID: chatID, pace: s.paceOf(chatID)}
 		s.lanes[chatID] = l
 	}
 	return l
+}
+
+func (s *scheduler) paceOf(chatID int64) pace {
+	if chatID < 0 {
+		return newGroupPace(s.rates.GroupRate)
+	}
+	return newPace(s.rates.ChatRate)
+}
+
+// retune puts other rates in force.
+func (s *scheduler) retune(r Rates, now time.Time) {
+	s.rates = r
+	s.bot.become(newPace(r.GlobalRate), now)
+	for _, l := range s.lanes {
+		l.pace.become(s.paceOf(l.chatID), now)
+		if !l.busy {
+			s.place(l, now)
+		}
+	}
 }
 
 // wake notes that something came for a chat.
