@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -132,9 +133,46 @@ func report(b *testing.B, took []time.Duration) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }
 
-// BenchmarkHTTPServer is what the others are held against: it decodes the message and answers 202, and keeps nothing.
-func BenchmarkHTTPServer(b *testing.B) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// loadByClient is load with Go's own HTTP client, which costs more than the server does.
+func loadByClient(b *testing.B, url, path string) {
+	b.Helper()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: benchCallers}}
+	b.Cleanup(client.CloseIdleConnections)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	b.ResetTimer()
+	for i := range benchCallers {
+		all.Go(func() {
+			body := kilobyte(fmt.Sprintf("r%d", i%benchChats))
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				response, err := client.Post(url+path, "application/json", strings.NewReader(body))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, response.Body)
+				response.Body.Close()
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+}
+
+// loads measures a server with both kinds of callers.
+func loads(b *testing.B, url string) {
+	const path = "/api/v1/messages"
+	b.Run("callers=light", func(b *testing.B) { load(b, url, path) })
+	b.Run("callers=http.Client", func(b *testing.B) { loadByClient(b, url, path) })
+}
+
+// forgetful makes this program the server of BenchmarkHTTPServer, on an address.
+const forgetful = "TGRELAY_BENCH_SERVER"
+
+// forget decodes messages, answers 202, and keeps nothing.
+func forget(address string) error {
+	return http.ListenAndServe(address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var message struct{ To, Text string }
 		if json.NewDecoder(r.Body).Decode(&message) != nil {
 			w.WriteHeader(http.StatusBadRequest)
@@ -143,16 +181,35 @@ func BenchmarkHTTPServer(b *testing.B) {
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(w, `{"id":"01890a5d-ac96-774b-bcce-b302099a8057"}`)
 	}))
-	b.Cleanup(server.Close)
-	load(b, server.URL, "/api/v1/messages")
+}
+
+// BenchmarkHTTPServer is what the others are held against: a process of its own, as tgrelay is.
+func BenchmarkHTTPServer(b *testing.B) {
+	address := "127.0.0.1:" + freePort(b)
+	server := exec.Command(os.Args[0])
+	server.Env = append(os.Environ(), forgetful+"="+address)
+	if err := server.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = server.Process.Kill()
+		_ = server.Wait()
+	})
+	for {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+			break
+		}
+	}
+	loads(b, "http://"+address)
 }
 
 // BenchmarkAccept is messages on disk before they are answered, with Telegram's rates in force.
 func BenchmarkAccept(b *testing.B) {
 	w := newBench(b, "[delivery]\nsurge_after = \"0s\"\n")
 	w.connectMany()
-	load(b, w.relay, "/api/v1/messages")
-	b.ReportMetric(w.memory("VmHWM"), "peak-MiB")
+	loads(b, w.relay)
 }
 
 // BenchmarkDeliver is messages from the request to Telegram's answer, with open rates.

@@ -20,8 +20,12 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse the built-in templates: %w", err) // a fault of the program, found by its tests
 	}
+	operators := builtin
+	if len(c.Templates.Paths()) > 0 {
+		operators = b.templates()
+	}
 	rules := &intake.Rules{
-		Builtin: builtin, Templates: b.templates(),
+		Builtin: builtin, Templates: operators,
 		Fallback: c.Delivery.Fallback, MaxAge: c.Delivery.MaxAge, LongText: c.Delivery.LongText, SurgeAfter: c.Delivery.SurgeAfter, Reject: c.Delivery.OnUnlinked == "reject",
 		Receivers: map[string]*intake.Receiver{},
 	}

@@ -1,7 +1,10 @@
 package render
 
 import (
+	"slices"
+	"sync"
 	"text/template"
+	"text/template/parse"
 
 	"github.com/tgrelay/tgrelay/relay/markup"
 )
@@ -10,29 +13,40 @@ import (
 // absent, as it would a value that reads so. Where one comes by, the second runs, which ends each action in a function that sees
 // which it is.
 type engine struct {
-	fast  *template.Template
-	exact *template.Template
-	binds bool // whether a template calls what depends on the execution; see bind
+	funcs   template.FuncMap
+	defined []*template.Template // as they were parsed
+	fast    *template.Template
+	exact   func() (*template.Template, error) // made when it is first needed, which most never are
+	binds   bool                               // whether a template calls what depends on the execution; see bind
 }
 
 func newEngine(funcs template.FuncMap) engine {
-	return engine{
-		fast:  template.New("").Funcs(funcs),
-		exact: template.New("").Funcs(funcs).Funcs(template.FuncMap{exactFunction: exact}),
-	}
+	return engine{funcs: funcs, fast: template.New("").Funcs(funcs)}
 }
 
 // define adds templates or replaces them.
 func (e *engine) define(all []*template.Template) error {
 	for _, t := range all {
 		e.binds = e.binds || calls(t.Tree, safeHTMLFunction, routeLabelsFunction)
-		fast, exact := t.Tree.Copy(), t.Tree.Copy()
-		rewriteFast(fast)
-		rewriteExact(exact)
-		if _, err := e.fast.AddParseTree(t.Name(), fast); err != nil {
-			return err
-		}
-		if _, err := e.exact.AddParseTree(t.Name(), exact); err != nil {
+	}
+	if err := addAll(e.fast, all, rewriteFast); err != nil {
+		return err
+	}
+	e.defined = append(slices.Clip(e.defined), all...)
+	funcs, defined := e.funcs, e.defined
+	e.exact = sync.OnceValues(func() (*template.Template, error) {
+		set := template.New("").Funcs(funcs).Funcs(template.FuncMap{exactFunction: exact})
+		return set, addAll(set, defined, rewriteExact)
+	})
+	return nil
+}
+
+// addAll adds templates to a set in another form.
+func addAll(set *template.Template, all []*template.Template, rewrite func(*parse.Tree)) error {
+	for _, t := range all {
+		tree := t.Tree.Copy()
+		rewrite(tree)
+		if _, err := set.AddParseTree(t.Name(), tree); err != nil {
 			return err
 		}
 	}
@@ -40,10 +54,7 @@ func (e *engine) define(all []*template.Template) error {
 }
 
 func (e engine) clone() (_ engine, err error) {
-	if e.fast, err = e.fast.Clone(); err != nil {
-		return engine{}, err
-	}
-	e.exact, err = e.exact.Clone()
+	e.fast, err = e.fast.Clone()
 	return e, err
 }
 
@@ -56,7 +67,10 @@ func (e engine) execute(name string, mode markup.Mode, data any) (string, error)
 	if err != nil || !doubtful {
 		return out, err
 	}
-	if t, err = e.bind(e.exact, mode, data); err != nil {
+	if t, err = e.exact(); err != nil {
+		return "", err
+	}
+	if t, err = e.bind(t, mode, data); err != nil {
 		return "", err
 	}
 	out, _, err = execute(t.Lookup(name), data, true)
