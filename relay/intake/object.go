@@ -25,12 +25,19 @@ type Object struct {
 	pointer string // of the object itself
 }
 
+// manyFields is more than a message has.
+const manyFields = 24
+
 // ParseObject takes a body apart. Error: relay.CodeInvalidJSON for what is no JSON object in UTF-8.
 func ParseObject(body []byte) (*Object, error) {
 	if !utf8.Valid(body) {
 		return nil, invalidJSON("the body is not valid UTF-8")
 	}
-	o := &Object{}
+	o := &Object{known: make([]string, 0, manyFields)}
+	if json.Unmarshal(body, &o.fields) == nil && o.fields != nil {
+		return o, nil
+	}
+	o.fields = nil // what follows says what is wrong
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if err := dec.Decode(&o.fields); err != nil {
 		return nil, invalidJSON(describe(err))

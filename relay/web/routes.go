@@ -1,7 +1,7 @@
 package web
 
 import (
-	"io"
+	"bytes"
 	"net/http"
 	"strings"
 
@@ -101,12 +101,16 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		w.Header().Set("Connection", "close") // so that what is still coming need not be read
 		return nil, s.tooLarge()
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
+	var read bytes.Buffer
+	if r.ContentLength > 0 {
+		read.Grow(int(r.ContentLength) + bytes.MinRead)
+	}
+	_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, s.MaxBody))
 	if tooLarge := new(http.MaxBytesError); asError(err, &tooLarge) {
 		return nil, s.tooLarge()
 	}
 	if err != nil {
 		return nil, &relay.Error{Code: relay.CodeInvalidJSON, Detail: "the body ended before its announced length", Err: err}
 	}
-	return b, nil
+	return read.Bytes(), nil
 }
