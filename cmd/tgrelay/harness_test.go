@@ -225,14 +225,25 @@ func (w *world) noSecrets() {
 // call makes a request and returns status and body.
 func (w *world) call(method, url, body string) (int, string) {
 	w.t.Helper()
+	if body == "" {
+		response, answer := w.exchange(method, url, body)
+		return response.StatusCode, answer
+	}
+	response, answer := w.exchange(method, url, body, "Content-Type", "application/json")
+	return response.StatusCode, answer
+}
+
+// exchange makes a request, with headers in pairs, and returns the answer and its body.
+func (w *world) exchange(method, url, body string, headers ...string) (*http.Response, string) {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
 	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
@@ -243,7 +254,7 @@ func (w *world) call(method, url, body string) (int, string) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return response.StatusCode, string(b)
+	return response, string(b)
 }
 
 // do makes a request that succeeds, and decodes the answer.

@@ -22,9 +22,6 @@ const (
 // order, and of each chat at most what was under way at a kill comes twice. Callers that got no answer ask again with the same key.
 func TestKilledAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("it takes half a minute")
-	}
 	w := newWorld(t, fast)
 	chats := make([]int64, killChats)
 	for i := range chats {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"image/png"
-	"io"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -38,22 +37,8 @@ func (w *world) upload(message, kind, name string, content []byte) (status int, 
 		w.t.Fatal(err)
 	}
 	form.Close()
-	r, err := http.NewRequestWithContext(w.t.Context(), "POST", w.relay+"/api/v1/messages", &body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", form.FormDataContentType())
-	r.Header.Set("Idempotency-Key", name)
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	b, err := io.ReadAll(response.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return response.StatusCode, string(b)
+	response, answer := w.exchange("POST", w.relay+"/api/v1/messages", body.String(), "Content-Type", form.FormDataContentType(), "Idempotency-Key", name)
+	return response.StatusCode, answer
 }
 
 func (w *world) fileOf(id string) string {

@@ -1,8 +1,6 @@
 package main_test
 
 import (
-	"io"
-	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -12,22 +10,8 @@ import (
 // keyed posts a message with an Idempotency-Key.
 func (w *world) keyed(key, body string) (status int, answer string, replayed bool) {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), "POST", w.relay+"/api/v1/messages", strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Idempotency-Key", key)
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	b, err := io.ReadAll(response.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return response.StatusCode, string(b), response.Header.Get("Idempotent-Replayed") == "true"
+	response, answer := w.exchange("POST", w.relay+"/api/v1/messages", body, "Content-Type", "application/json", "Idempotency-Key", key)
+	return response.StatusCode, answer, response.Header.Get("Idempotent-Replayed") == "true"
 }
 
 func TestIdempotencyKey(t *testing.T) {
