@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -196,10 +197,19 @@ func (d *demo) show(ctx context.Context, chatID int64, more int) error {
 // bubble draws one message.
 func (d *demo) bubble(m simulator.Message) {
 	head := m.From
-	if m.Silent {
+	switch {
+	case m.Edited:
+		head += " (edited)"
+	case m.Silent:
 		head += " (without a sound)"
 	}
 	fmt.Fprintf(d.out, "  ╭─ %s\n", head)
+	switch {
+	case m.Photo != "":
+		fmt.Fprintln(d.out, "  │ 🖼 photo")
+	case m.Document != "":
+		fmt.Fprintf(d.out, "  │ 📎 %s\n", m.FileName)
+	}
 	for line := range strings.Lines(m.Content().Terminal(d.color)) {
 		fmt.Fprintf(d.out, "  │ %s\n", strings.TrimRight(line, "\n"))
 	}
@@ -215,6 +225,7 @@ func (d *demo) next() {
 It goes on serving; Ctrl-C ends it and leaves nothing behind. To try next, in another terminal:
 
   curl --json '{"to": "ops", "text": "Hello from *curl*", "parse_mode": "MarkdownV2"}' %[1]s/api/v1/messages
+  curl --json '{"to": "ops", "key": "deploy", "text": "Deploying: 10 %%"}' %[1]s/api/v1/messages    # again with another text: it is edited
   curl --json '{"title": "Backup", "text": "finished in 3 min"}' %[1]s/hooks/json/ops
   curl %[2]s/sim/chats/1001/messages          # what stands in Ada's chat
   curl --json '{"text": "/status"}' %[2]s/sim/users/1001/write
@@ -223,18 +234,27 @@ It goes on serving; Ctrl-C ends it and leaves nothing behind. To try next, in an
 `, relay, sim)
 }
 
-// follow draws what else arrives in a chat, until ctx ends.
+// follow draws what else arrives or changes in a chat, until ctx ends.
 func (d *demo) follow(ctx context.Context, chatID int64) error {
+	drawn := map[int64]string{}
+	fromBot := simulator.FromBot(d.sim.Messages(chatID))
+	for _, m := range fromBot[:min(d.shown[chatID], len(fromBot))] {
+		drawn[m.ID] = m.Text
+	}
+	isNew := func(m simulator.Message) bool {
+		text, known := drawn[m.ID]
+		return !known || text != m.Text
+	}
 	for {
-		seen := d.shown[chatID]
-		messages, err := d.sim.Wait(ctx, chatID, func(m []simulator.Message) bool { return len(simulator.FromBot(m)) > seen })
+		messages, err := d.sim.Wait(ctx, chatID, func(m []simulator.Message) bool { return slices.ContainsFunc(simulator.FromBot(m), isNew) })
 		if err != nil {
 			return nil // ctx ended
 		}
-		fromBot := simulator.FromBot(messages)
-		for _, m := range fromBot[seen:] {
-			d.bubble(m)
+		for _, m := range simulator.FromBot(messages) {
+			if isNew(m) {
+				d.bubble(m)
+			}
+			drawn[m.ID] = m.Text
 		}
-		d.shown[chatID] = len(fromBot)
 	}
 }
