@@ -257,36 +257,43 @@ func BenchmarkStart(b *testing.B) {
 	startAgain(b, w)
 }
 
-// BenchmarkStartMillion is the same with a million recipients and a million messages waiting.
+// BenchmarkStartMillion is the same with a million recipients and a million messages waiting, for ten thousand chats and for a million.
 func BenchmarkStartMillion(b *testing.B) {
-	w := newBench(b, "")
-	w.connect("Ada", "r0")
-	w.process.kill()
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(w.dir, "relay.db"))
-	if err != nil {
-		b.Fatal(err)
+	for _, chats := range []int{10_000, 1_000_000} {
+		b.Run(fmt.Sprintf("chats=%d", chats), func(b *testing.B) {
+			w := newBench(b, "")
+			w.connect("Ada", "r0")
+			w.process.kill()
+			w.fill(chats)
+			startAgain(b, w)
+		})
 	}
-	for _, text := range million {
-		if _, err := db.Exec(text); err != nil {
-			b.Fatalf("%s: %v", text, err)
-		}
-	}
-	db.Close()
-	startAgain(b, w)
 }
 
-// million waits for 10,000 chats of a million recipients.
-var million = []string{
-	`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
-		INSERT INTO recipients (id, created_at) SELECT 'many-' || i, 1 FROM n`,
-	`INSERT INTO bindings SELECT id, 1000000 + row_number() OVER (), 0, 'private', 'Ada', 'ada', 'en', 'active', 1, 0 FROM recipients WHERE id LIKE 'many-%'`,
-	`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
-		INSERT INTO messages SELECT 1000 + i, randomblob(16), 1, '', '', 0, 0, 4000000000000, 1000 + i, 1, '{"text":{"text":"one of a million"}}' FROM n`,
-	`INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
-			telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at, rank)
-		SELECT seq, randomblob(16), seq, 'many-' || (seq % 10000 + 1), 1000001 + seq % 10000, 0, '', 1, 0, 0, '', '', '[]', 1, 0, 0, 4000000000000, 0, 0, seq
-		FROM messages WHERE seq > 1000`,
-	`INSERT INTO numbers (name, value) VALUES ('deliveries.queued', 1000000) ON CONFLICT (name) DO UPDATE SET value = value + 1000000`,
+// fill puts a million recipients into the storage, and a million messages for some chats of theirs.
+func (w *world) fill(chats int) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(w.dir, "relay.db"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	for _, text := range []string{
+		`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+			INSERT INTO recipients (id, created_at) SELECT 'many-' || i, 1 FROM n`,
+		`INSERT INTO bindings SELECT id, 1000000 + row_number() OVER (), 0, 'private', 'Ada', 'ada', 'en', 'active', 1, 0 FROM recipients WHERE id LIKE 'many-%'`,
+		`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
+			INSERT INTO messages SELECT 1000 + i, randomblob(16), 1, '', '', 0, 0, 4000000000000, 1000 + i, 1, '{"text":{"text":"one of a million"}}' FROM n`,
+		fmt.Sprintf(`INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
+				telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at, rank)
+			SELECT seq, randomblob(16), seq, 'many-' || (seq %% %[1]d + 1), 1000001 + seq %% %[1]d, 0, '', 1, 0, 0, '', '', '[]', 1, 0, 0, 4000000000000, 0, 0, seq
+			FROM messages WHERE seq > 1000`, chats),
+		`INSERT INTO numbers (name, value) VALUES ('deliveries.queued', 1000000) ON CONFLICT (name) DO UPDATE SET value = value + 1000000`,
+	} {
+		if _, err := db.Exec(text); err != nil {
+			w.t.Fatalf("%s: %v", text, err)
+		}
+	}
 }
 
 func startAgain(b *testing.B, w *world) {

@@ -11,6 +11,8 @@ const (
 	headsLimit = 64
 	// headsInAll is how many of all lanes are, about; each lane has at least one.
 	headsInAll = 16_384
+	// lanesInAll is how many lanes are in memory. What waits for more chats is taken up as others are done.
+	lanesInAll = 20_000
 	// freshFor is how long heads are believed: what was ended meanwhile (a chat unbound, a delivery discarded) is not sent
 	// later than that.
 	freshFor = 5 * time.Second

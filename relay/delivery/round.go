@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -50,13 +51,40 @@ func (s *scheduler) findLanes(asked time.Time) {
 			if !next.IsZero() {
 				s.lanesAt = earlier(s.lanesAt, later(next, now))
 			}
-			for _, chatID := range chats {
-				if l := s.lane(chatID); l.current == nil && !l.busy {
-					s.wake(chatID, now)
-				}
-			}
+			s.takeUp(chats, now)
 		})
 	})
+}
+
+// takeUp wakes lanes, as many as there is room for. It begins anywhere, so that no chat is always the last.
+func (s *scheduler) takeUp(chats []int64, now time.Time) {
+	if len(chats) == 0 {
+		return
+	}
+	if len(s.lanes)+len(chats) > lanesInAll {
+		s.forget(now)
+	}
+	first := rand.IntN(len(chats))
+	for i := range chats {
+		chatID := chats[(first+i)%len(chats)]
+		if s.crowded(chatID, now) {
+			return
+		}
+		if l := s.lane(chatID); l.current == nil && !l.busy {
+			s.wake(chatID, now)
+		}
+	}
+}
+
+// crowded reports whether there is no room for a chat's lane; the outbox is then asked for lanes again before long.
+func (s *scheduler) crowded(chatID int64, now time.Time) bool {
+	if s.lanes[chatID] != nil || len(s.lanes) < lanesInAll {
+		return false
+	}
+	if !s.lanesAt.IsZero() {
+		s.lanesAt = earlier(s.lanesAt, now.Add(max(crowdedFor, 20*s.lanesTook)))
+	}
+	return true
 }
 
 func (s *scheduler) expire() {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
 )
 
 const (
 	readers     = 4                // calls of the outbox at once, those after requests not counted
 	lanesEvery  = 30 * time.Second // how often the outbox is asked for lanes, if it names no earlier moment
 	expireEvery = 30 * time.Second
+	crowdedFor  = 5 * time.Second  // the same, where there was no room for all
 	expireStep  = 1000             // deliveries ended in one transaction
 	probeEvery  = 10 * time.Second // how often Telegram is asked whether it takes the token again
 )
@@ -86,9 +89,11 @@ func (s *scheduler) step(now time.Time) {
 		s.retune(r, now)
 	}
 	for chatID, priority := range s.takeWoken() {
-		if l := s.lanes[chatID]; l == nil || !l.appends(priority) {
-			s.wake(chatID, now)
+		l := s.lanes[chatID]
+		if l != nil && l.appends(priority) || priority < relay.High && s.crowded(chatID, now) {
+			continue
 		}
+		s.wake(chatID, now)
 	}
 	for l := s.waiting.first(); l != nil && !l.at.After(now); l = s.waiting.first() {
 		s.due(l, now)
