@@ -59,6 +59,13 @@ type Redeemed struct {
 	Held    int64 // deliveries that had waited for the recipient and are queued now
 }
 
+// LinkQuery asks for a page of links.
+type LinkQuery struct {
+	Recipient string // empty: anyone's
+	After     string // a Page's Next
+	Limit     int    // 1 to 1000; 0 means 100
+}
+
 // Links keeps deep links. All methods are safe for concurrent use; writes are durable when they return.
 type Links interface {
 	CreateLink(ctx context.Context, l *Link, token TokenHash) error
@@ -68,8 +75,10 @@ type Links interface {
 	Redeem(ctx context.Context, r Redemption) (*Redeemed, error)
 	// Link returns a link with its state at now. Error: CodeNotFound.
 	Link(ctx context.Context, id ID, now time.Time) (*Link, error)
-	// Links returns a recipient's links (all links for an empty recipient), newest first.
-	Links(ctx context.Context, recipient string, now time.Time) ([]Link, error)
+	// LinkOf returns the link of a token. Error: CodeNotFound.
+	LinkOf(ctx context.Context, token TokenHash, now time.Time) (*Link, error)
+	// Links returns links with their state at now, newest first.
+	Links(ctx context.Context, q LinkQuery, now time.Time) (Page[Link], error)
 	// Revoke ends an open link. Error: CodeNotFound.
 	Revoke(ctx context.Context, id ID, now time.Time) error
 }

@@ -175,9 +175,11 @@ func TestCreateLink(t *testing.T) {
 func TestLinks(t *testing.T) {
 	one, err := newClient(t, exchange{"GET /api/v1/links/" + idText, "", 200, `{` + linkJSON + `}`}).Link(t.Context(), id)
 	check(t, one, err, &link)
+	one, err = newClient(t, exchange{"GET /api/v1/links/" + idText + "?wait=30s", "", 200, `{` + linkJSON + `}`}).AwaitLink(t.Context(), id, 30*time.Second)
+	check(t, one, err, &link)
 	for recipient, request := range map[string]string{"": "GET /api/v1/links", "alice": "GET /api/v1/links?recipient=alice"} {
-		got, err := newClient(t, exchange{request, "", 200, `{"items": [{` + linkJSON + `}], "next": null}`}).Links(t.Context(), recipient)
-		check(t, got, err, []relay.Link{link})
+		got, err := newClient(t, exchange{request, "", 200, `{"items": [{` + linkJSON + `}], "next": null}`}).Links(t.Context(), relay.LinkQuery{Recipient: recipient})
+		check(t, got.Items, err, []relay.Link{link})
 	}
 	if err := newClient(t, exchange{"DELETE /api/v1/links/" + idText, "", 204, ""}).RevokeLink(t.Context(), id); err != nil {
 		t.Error(err)

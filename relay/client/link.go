@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
@@ -21,6 +22,7 @@ type NewLink struct {
 	relay.Link
 	URL          string `json:"url"`
 	StartCommand string `json:"start_command"` // to type where a client drops the link's payload
+	PageURL      string `json:"page_url"`      // a page of the relay's with button and QR code, which turns to "connected"
 	QRSVG        string `json:"qr_svg"`
 }
 
@@ -34,10 +36,14 @@ func (c *Client) Link(ctx context.Context, id relay.ID) (*relay.Link, error) {
 	return fetch[relay.Link](ctx, c, http.MethodGet, "/api/v1/links/"+id.String(), nil)
 }
 
-// Links asks for a recipient's links, newest first; for all links where recipient is empty.
-func (c *Client) Links(ctx context.Context, recipient string) ([]relay.Link, error) {
-	p, err := page[relay.Link](ctx, c, "/api/v1/links", values("recipient", recipient))
-	return p.Items, err
+// Links asks for a page of links, newest first.
+func (c *Client) Links(ctx context.Context, q relay.LinkQuery) (relay.Page[relay.Link], error) {
+	return page[relay.Link](ctx, c, "/api/v1/links", values("recipient", q.Recipient, "after", q.After, "limit", limit(q.Limit)))
+}
+
+// AwaitLink asks for a link as soon as it is not open or was used once more, at the latest after wait (at most 50 s).
+func (c *Client) AwaitLink(ctx context.Context, id relay.ID, wait time.Duration) (*relay.Link, error) {
+	return fetch[relay.Link](ctx, c, http.MethodGet, "/api/v1/links/"+id.String()+"?wait="+wait.String(), nil)
 }
 
 // RevokeLink ends an open link. Error: relay.CodeNotFound.

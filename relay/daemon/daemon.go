@@ -141,7 +141,8 @@ func (d *Daemon) webOptions() web.Options {
 	o := web.Options{
 		Door: d.door, Desk: d.desk, Outbox: d.db, Directory: d.db, Links: d.db,
 		Tokens: tokensOf(d.config), TrustedProxies: d.config.Server.TrustedProxies, MaxBody: int64(d.config.Server.MaxBody),
-		Ready: d.Ready, Reload: d.Reload, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
+		PublicURL: d.config.Server.PublicURL,
+		Ready:     d.Ready, Reload: d.Reload, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
 	}
 	if d.webhook != nil {
 		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()

@@ -46,6 +46,7 @@ type Options struct {
 type Desk struct {
 	Options
 	guesses *guesses
+	watches watches
 	events  *prometheus.CounterVec
 }
 
@@ -67,6 +68,7 @@ type Link struct {
 	relay.Link
 	URL          string `json:"url"`
 	StartCommand string `json:"start_command"` // for clients that drop the link's payload
+	Token        string `json:"-"`
 }
 
 // Make stores a new link. Errors: relay.CodeInvalidField for each wrong field, relay.CodeOverloaded while the bot's name is
@@ -93,7 +95,29 @@ func (d *Desk) Make(ctx context.Context, r Request) (*Link, error) {
 		return nil, fmt.Errorf("make link: %w", err)
 	}
 	d.events.WithLabelValues(eventCreated).Inc()
-	return &Link{Link: link, URL: d.deepLink(bot, r.Target, token), StartCommand: startCommand(bot, r.Target, token)}, nil
+	return d.known(bot, link, token), nil
+}
+
+// known is a link together with its token.
+func (d *Desk) known(bot string, l relay.Link, token string) *Link {
+	return &Link{Link: l, URL: d.deepLink(bot, l.Target, token), StartCommand: startCommand(bot, l.Target, token), Token: token}
+}
+
+// Show is for whoever holds a link's token: the link as it stands now. A token that is not this link's, and a link that is not there,
+// are one error: relay.CodeNotFound.
+func (d *Desk) Show(ctx context.Context, id relay.ID, token string) (*Link, error) {
+	absent := &relay.Error{Code: relay.CodeNotFound, Detail: "there is no such link, or not any more: ask for a new one where you got it"}
+	if !startParameter.MatchString(token) {
+		return nil, absent
+	}
+	l, err := d.Links.LinkOf(ctx, Hash(token), time.Now())
+	switch {
+	case relay.ErrorCode(err) == relay.CodeNotFound, err == nil && l.ID != id:
+		return nil, absent
+	case err != nil:
+		return nil, err
+	}
+	return d.known(d.Username(), *l, token), nil
 }
 
 func (d *Desk) defaults(r Request) Request {
@@ -163,6 +187,7 @@ func (d *Desk) Redeem(ctx context.Context, token string, userID int64, r relay.R
 	switch {
 	case err == nil && !redeemed.Already:
 		d.events.WithLabelValues(eventRedeemed).Inc()
+		d.watches.tell(redeemed.Link.ID)
 	case relay.ErrorCode(err) == relay.CodeLinkNotOpen:
 		d.wrong(userID, r.At)
 	}
@@ -174,6 +199,7 @@ func (d *Desk) Revoke(ctx context.Context, id relay.ID) error {
 	err := d.Links.Revoke(ctx, id, time.Now())
 	if err == nil {
 		d.events.WithLabelValues(eventRevoked).Inc()
+		d.watches.tell(id)
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,16 +22,44 @@ type storage interface{ relay.Links }
 // memory keeps links as a storage would; a test of its own holds the real one to the same rules.
 type memory struct {
 	storage
+	mu    sync.Mutex
 	links map[relay.TokenHash]*relay.Link
 	asked int
 }
 
 func (m *memory) CreateLink(_ context.Context, l *relay.Link, token relay.TokenHash) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.links[token] = l
 	return nil
 }
 
+func (m *memory) Link(_ context.Context, id relay.ID, _ time.Time) (*relay.Link, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.links {
+		if l.ID == id {
+			found := *l
+			return &found, nil
+		}
+	}
+	return nil, &relay.Error{Code: relay.CodeNotFound}
+}
+
+func (m *memory) Revoke(_ context.Context, id relay.ID, _ time.Time) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.links {
+		if l.ID == id {
+			l.State = relay.LinkRevoked
+		}
+	}
+	return nil
+}
+
 func (m *memory) Redeem(_ context.Context, r relay.Redemption) (*relay.Redeemed, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.asked++
 	if l := m.links[r.Token]; l != nil {
 		return &relay.Redeemed{Link: *l}, nil

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"strconv"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -26,12 +27,12 @@ func (db *DB) CreateLink(ctx context.Context, l *relay.Link, token relay.TokenHa
 
 const linkColumns = `id, recipient, target, uses, max_uses, created_at, expires_at, revoked_at`
 
-// scanLink gives the link its state at now.
-func scanLink(now time.Time) func(scanner) (relay.Link, error) {
+// scanLink gives the link its state at now. more is what further columns go into.
+func scanLink(now time.Time, more ...any) func(scanner) (relay.Link, error) {
 	return func(row scanner) (relay.Link, error) {
 		var l relay.Link
 		var created, expires, revoked int64
-		err := row.Scan(&l.ID, &l.Recipient, &l.Target, &l.Uses, &l.MaxUses, &created, &expires, &revoked)
+		err := row.Scan(append([]any{&l.ID, &l.Recipient, &l.Target, &l.Uses, &l.MaxUses, &created, &expires, &revoked}, more...)...)
 		l.CreatedAt, l.ExpiresAt = moment(created), moment(expires)
 		l.State = linkState(&l, revoked != 0, now)
 		return l, err
@@ -62,14 +63,42 @@ func (db *DB) Link(ctx context.Context, id relay.ID, now time.Time) (*relay.Link
 	return &l, nil
 }
 
-// Links implements relay.Links.
-func (db *DB) Links(ctx context.Context, recipient string, now time.Time) ([]relay.Link, error) {
-	text, args := `SELECT `+linkColumns+` FROM links ORDER BY seq DESC`, []any(nil)
-	if recipient != "" {
-		text, args = `SELECT `+linkColumns+` FROM links WHERE recipient = $1 ORDER BY seq DESC`, []any{recipient}
+// LinkOf implements relay.Links.
+func (db *DB) LinkOf(ctx context.Context, token relay.TokenHash, now time.Time) (*relay.Link, error) {
+	l, ok, err := first(ctx, db.read, scanLink(now), `SELECT `+linkColumns+` FROM links WHERE token = $1`, token[:])
+	if err == nil && !ok {
+		err = &relay.Error{Code: relay.CodeNotFound, Detail: "there is no link with this token"}
 	}
-	links, err := list(ctx, db.read, scanLink(now), text, args...)
-	return links, fault("list links", err)
+	if err != nil {
+		return nil, fault("read link", err)
+	}
+	return &l, nil
+}
+
+// Links implements relay.Links.
+func (db *DB) Links(ctx context.Context, q relay.LinkQuery, now time.Time) (relay.Page[relay.Link], error) {
+	var page relay.Page[relay.Link]
+	limit := limited(q.Limit)
+	before, err := cursor(q.After)
+	if err != nil {
+		return page, err
+	}
+	var seqs []int64
+	scan := func(row scanner) (relay.Link, error) {
+		seqs = append(seqs, 0)
+		return scanLink(now, &seqs[len(seqs)-1])(row)
+	}
+	text, args := `SELECT `+linkColumns+`, seq FROM links WHERE seq < $1 ORDER BY seq DESC LIMIT $2`, []any{before, limit + 1}
+	if q.Recipient != "" {
+		text = `SELECT ` + linkColumns + `, seq FROM links WHERE seq < $1 AND recipient = $3 ORDER BY seq DESC LIMIT $2`
+		args = append(args, q.Recipient)
+	}
+	links, err := list(ctx, db.read, scan, text, args...)
+	page.Items = links
+	if len(links) > limit {
+		page.Items, page.Next = links[:limit], strconv.FormatInt(seqs[limit-1], 10)
+	}
+	return page, fault("list links", err)
 }
 
 // Revoke implements relay.Links. A link that is not open any more stays what it is.

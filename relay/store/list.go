@@ -24,6 +24,18 @@ func limited(n int) int {
 	return min(n, largestLimit)
 }
 
+// cursor is the number below which a page begins.
+func cursor(after string) (int64, error) {
+	if after == "" {
+		return math.MaxInt64, nil
+	}
+	before, err := strconv.ParseInt(after, 10, 64)
+	if err != nil {
+		return 0, &relay.Error{Code: relay.CodeInvalidField, Detail: "after is no cursor: use the next of the page before"}
+	}
+	return before, nil
+}
+
 // snapshot is one state of the storage for several queries.
 type snapshot struct {
 	tx    *sql.Tx
@@ -93,12 +105,9 @@ func scanMessage(row scanner, more ...any) (*relay.Message, error) {
 // Deliveries implements relay.Outbox.
 func (db *DB) Deliveries(ctx context.Context, q relay.DeliveryQuery) (relay.Page[relay.Delivery], error) {
 	var page relay.Page[relay.Delivery]
-	before := int64(math.MaxInt64)
-	if q.After != "" {
-		var err error
-		if before, err = strconv.ParseInt(q.After, 10, 64); err != nil {
-			return page, &relay.Error{Code: relay.CodeInvalidField, Detail: "after is no cursor: use the next of the page before"}
-		}
+	before, err := cursor(q.After)
+	if err != nil {
+		return page, err
 	}
 	condition, err := deliveryCondition(q)
 	if err != nil {

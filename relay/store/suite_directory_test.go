@@ -190,9 +190,9 @@ func forgettingLeavesNothing(t *testing.T, p *place) {
 	}
 	p.wantTexts(t, 1)
 	p.wantTexts(t, 2, "shared", "bob's")
-	links, err := p.Links(t.Context(), "", t0)
+	links, err := p.Links(t.Context(), relay.LinkQuery{}, t0)
 	must(t, err)
-	if len(links) != 1 || links[0].Recipient != "bob" {
+	if len(links.Items) != 1 || links.Items[0].Recipient != "bob" {
 		t.Errorf("the links are %+v", links)
 	}
 	p.accept(t, text("held", heldFor("carol")))

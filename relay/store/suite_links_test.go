@@ -248,9 +248,16 @@ func linksListed(t *testing.T, p *place) {
 		all = append(all, l.ID)
 	}
 	for recipient, want := range map[string][]relay.ID{"alice": {all[2], all[0]}, "": {all[2], all[1], all[0]}, "carol": nil} {
-		links, err := p.Links(t.Context(), recipient, t0.Add(48*time.Hour))
-		must(t, err)
 		var got []relay.ID
+		q := relay.LinkQuery{Recipient: recipient, Limit: 2}
+		page, err := p.Links(t.Context(), q, t0.Add(48*time.Hour))
+		must(t, err)
+		links := page.Items
+		if q.After = page.Next; q.After != "" {
+			page, err = p.Links(t.Context(), q, t0.Add(48*time.Hour))
+			must(t, err)
+			links = append(links, page.Items...)
+		}
 		for _, l := range links {
 			got = append(got, l.ID)
 			if l.State != relay.LinkExpired {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,8 @@ import (
 // newLink is a link as it is given to whoever asked for it.
 type newLink struct {
 	*onboarding.Link
-	QRSVG string `json:"qr_svg,omitzero"`
+	PageURL string `json:"page_url"`
+	QRSVG   string `json:"qr_svg,omitzero"`
 }
 
 func (s *Server) makeLink(w http.ResponseWriter, r *http.Request, caller *Token) error {
@@ -39,10 +41,10 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request, caller *Token)
 	if err != nil {
 		return err
 	}
-	return answerLink(w, r, link, wantQR)
+	return s.answerLink(w, r, link, wantQR)
 }
 
-func answerLink(w http.ResponseWriter, r *http.Request, link *onboarding.Link, wantQR bool) error {
+func (s *Server) answerLink(w http.ResponseWriter, r *http.Request, link *onboarding.Link, wantQR bool) error {
 	w.Header().Set("Cache-Control", "no-store") // the token is shown this once
 	if strings.Contains(r.Header.Get("Accept"), "image/png") {
 		picture, err := onboarding.QRPNG(link.URL)
@@ -54,7 +56,7 @@ func answerLink(w http.ResponseWriter, r *http.Request, link *onboarding.Link, w
 		w.Write(picture) // a caller that has gone away is nobody to tell
 		return nil
 	}
-	out := newLink{Link: link}
+	out := newLink{Link: link, PageURL: s.pageURL(r, link)}
 	if wantQR {
 		svg, err := onboarding.QRSVG(link.URL)
 		if err != nil {
@@ -91,17 +93,18 @@ func decodeLink(body []byte) (r onboarding.Request, wantQR bool, err error) {
 }
 
 func (s *Server) listLinks(w http.ResponseWriter, r *http.Request, caller *Token) error {
-	links, err := s.Links.Links(r.Context(), r.URL.Query().Get("recipient"), time.Now())
+	query := r.URL.Query()
+	q := relay.LinkQuery{Recipient: query.Get("recipient"), After: query.Get("after")}
+	var err error
+	if q.Limit, err = limit(r); err != nil {
+		return err
+	}
+	page, err := s.Links.Links(r.Context(), q, time.Now())
 	if err != nil {
 		return err
 	}
-	mine := []relay.Link{}
-	for _, l := range links {
-		if caller.recipient(l.Recipient) {
-			mine = append(mine, l)
-		}
-	}
-	return answer(w, http.StatusOK, list[relay.Link]{Items: mine})
+	page.Items = slices.DeleteFunc(page.Items, func(l relay.Link) bool { return !caller.recipient(l.Recipient) })
+	return answer(w, http.StatusOK, pageOf(page))
 }
 
 // link is the link of {id}, if the caller's token reaches its recipient.
@@ -117,8 +120,32 @@ func (s *Server) link(r *http.Request, caller *Token) (*relay.Link, error) {
 	return l, err
 }
 
+// maxWait bounds ?wait=: below what proxies and the server's own time limits allow.
+const maxWait = 50 * time.Second
+
+// waits reads ?wait=, 0 where it is absent.
+func waits(r *http.Request) (time.Duration, error) {
+	text := r.URL.Query().Get("wait")
+	if text == "" {
+		return 0, nil
+	}
+	wait, err := model.ParseDuration(text)
+	if err != nil || time.Duration(wait) > maxWait {
+		return 0, invalidQuery("wait", "a duration of at most 50s is wanted")
+	}
+	return time.Duration(wait), nil
+}
+
+// getLink answers at once, or with ?wait= as soon as the link is not open or was used once more.
 func (s *Server) getLink(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	wait, err := waits(r)
+	if err != nil {
+		return err
+	}
 	l, err := s.link(r, caller)
+	if err == nil && wait > 0 {
+		l, err = s.Desk.Await(r.Context(), l.ID, wait)
+	}
 	if err != nil {
 		return err
 	}

@@ -55,6 +55,9 @@ var routes = []route{
 	{"PUT /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).bindChat},
 	{"DELETE /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).unbindChat},
 
+	{"GET /link/{id}", open, (*Server).linkPage},
+	{"POST /link/{id}", open, (*Server).showLink},
+
 	{"GET /-/healthy", open, (*Server).healthy},
 	{"GET /-/ready", open, (*Server).ready},
 	{"POST /-/reload", ScopeAdmin, (*Server).reload},

@@ -34,6 +34,7 @@ type Options struct {
 	Tokens         []Token        // who may call; empty: anyone who can connect
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	MaxBody        int64          // bytes
+	PublicURL      string         // how others reach this server, without a slash at its end; empty: as the caller did
 
 	Ready   func(ctx context.Context) error // nil: storage writable and Telegram reachable; else what to do
 	Reload  func() error                    // reads the configuration again
@@ -161,8 +162,10 @@ const (
 
 // HTTPServer returns the http.Server to serve on listeners.
 func (s *Server) HTTPServer() *http.Server {
-	return &http.Server{
+	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
+	server.RegisterOnShutdown(s.Desk.Close)
+	return server
 }

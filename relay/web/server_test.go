@@ -32,6 +32,7 @@ type house struct {
 	*httptest.Server
 	db    *store.DB
 	web   *web.Server
+	desk  *onboarding.Desk
 	rules *intake.Rules
 	ready error
 	log   bytes.Buffer
@@ -59,6 +60,7 @@ func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	}
 	o.Door = intake.New(intake.Options{Outbox: h.db, Directory: h.db, Log: log, Registerer: registry}, h.rules)
 	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
+	h.desk = o.Desk
 	h.web = web.New(o)
 	h.Server = httptest.NewServer(h.web)
 	t.Cleanup(h.Close)
@@ -402,6 +404,53 @@ func TestLinksAreShownOnce(t *testing.T) {
 	picture := h.call(t, "POST", "/api/v1/links", `{"recipient":"alice"}`, "Accept", "image/png")
 	if picture.header.Get("Content-Type") != "image/png" || !bytes.HasPrefix(picture.body, []byte("\x89PNG")) {
 		t.Errorf("picture: %s", picture.header)
+	}
+}
+
+// Who holds the token sees the link's page, and hears of the connection while waiting for it.
+func TestLinkPage(t *testing.T) {
+	h := newHouse(t, func(o *web.Options, _ *intake.Rules) { o.PublicURL = "https://relay.example.org" })
+	var link struct {
+		ID      string
+		PageURL string `json:"page_url"`
+	}
+	made := h.call(t, "POST", "/api/v1/links", `{"recipient":"alice"}`)
+	if err := json.Unmarshal(made.body, &link); err != nil || made.status != 201 {
+		t.Fatalf("%d %s", made.status, made.body)
+	}
+	base, token, _ := strings.Cut(link.PageURL, "#")
+	if base != "https://relay.example.org/link/"+link.ID || token == "" {
+		t.Fatalf("page %q", link.PageURL)
+	}
+	for languages, title := range map[string]string{"": "Connect Telegram", "de-AT,de;q=0.9": "Telegram verbinden", "fr": "Connect Telegram", "zh-TW": "连接 Telegram"} {
+		page := h.call(t, "GET", "/link/"+link.ID, "", "Accept-Language", languages)
+		if page.status != 200 || !strings.Contains(string(page.body), "<h1>"+title+"</h1>") || strings.Contains(string(page.body), token) {
+			t.Errorf("%q: %d %.2000s", languages, page.status, page.body)
+		}
+	}
+	for body, want := range map[string]int{`{"token":"` + token + `"}`: 200, `{"token":"wrong"}`: 404, `{}`: 404, `{"token":1}`: 400, `x`: 400} {
+		a := h.call(t, "POST", "/link/"+link.ID, body)
+		if a.status != want || want == 200 && !strings.Contains(string(a.body), `"url":"https://t.me/relay_bot?start=`) {
+			t.Errorf("%s: %d %s", body, a.status, a.body)
+		}
+	}
+	if a := h.call(t, "POST", "/link/"+relay.NewID().String(), `{"token":"`+token+`"}`); a.status != 404 {
+		t.Errorf("another link's page takes the token: %d %s", a.status, a.body)
+	}
+	waiting := make(chan answer, 2)
+	go func() { waiting <- h.call(t, "POST", "/link/"+link.ID+"?wait=40s", `{"token":"`+token+`"}`) }()
+	go func() { waiting <- h.call(t, "GET", "/api/v1/links/"+link.ID+"?wait=40s", "") }()
+	redemption := relay.Redemption{Chat: relay.Chat{ChatID: 7, Type: "private"}, Place: relay.TargetPrivate, At: time.Now()}
+	if _, err := h.desk.Redeem(t.Context(), token, 7, redemption); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if a := <-waiting; a.status != 200 || !strings.Contains(string(a.body), `"state":"used"`) || strings.Contains(string(a.body), token) {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if a := h.call(t, "GET", "/api/v1/links/"+link.ID+"?wait=2h", ""); a.status != 400 {
+		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 
