@@ -19,7 +19,7 @@ type State string
 
 // The states of the contract.
 const (
-	Held       State = "held"       // the recipient has no chat yet
+	Held       State = "held"       // the recipient has no chat yet, is paused, or has quiet hours or a digest
 	Queued     State = "queued"     // waits for its lane
 	Sending    State = "sending"    // a request is under way; after a crash it counts as queued
 	Sent       State = "sent"       // Telegram answered with a message
@@ -40,7 +40,7 @@ type Delivery struct {
 	ID                 ID        `json:"id"`
 	MessageID          ID        `json:"message_id"`
 	Recipient          string    `json:"recipient,omitzero"` // empty for the bot's own answers in a chat
-	ChatID             int64     `json:"chat_id,omitzero"`   // zero while held
+	ChatID             int64     `json:"chat_id,omitzero"`   // zero while the recipient has none
 	MessageThreadID    int64     `json:"message_thread_id,omitzero"`
 	Receiver           string    `json:"receiver,omitzero"`
 	State              State     `json:"state"`
@@ -130,6 +130,10 @@ type Outbox interface {
 	// Heads returns at most limit queued or sending deliveries of a chat that are due (SendAt) at now, in the order of sending:
 	// by priority, then by arrival. NotBefore is not looked at: that is the lane's business.
 	Heads(ctx context.Context, chatID int64, now time.Time, limit int) ([]Job, error)
+	// Kept returns at most limit held deliveries that have a chat and are due (NotBefore) at now, those of a chat next to each other.
+	Kept(ctx context.Context, now time.Time, limit int) ([]Job, error)
+	// Release queues deliveries that were kept. What is not held any more stays as it is.
+	Release(ctx context.Context, deliveries []ID) error
 	// Merge lets a message with one delivery take the place of deliveries that wait in its chat: these become superseded. Error if one of
 	// them waits no longer: CodeConflict.
 	Merge(ctx context.Context, m *Message, deliveries []ID) error

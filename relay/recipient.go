@@ -14,8 +14,28 @@ type Recipient struct {
 	Paused    bool      `json:"paused"`
 	Locale    string    `json:"locale,omitzero"`
 	TimeZone  string    `json:"time_zone,omitzero"`
-	Note      string    `json:"note,omitzero"`
-	Chats     []Binding `json:"chats"`
+	// QuietHours hold in all chats that have none of their own.
+	QuietHours QuietHours `json:"quiet_hours,omitzero"`
+	Note       string     `json:"note,omitzero"`
+	Chats      []Binding  `json:"chats"`
+}
+
+// RecipientChange is what an operator changes of a recipient; nil: it stays.
+type RecipientChange struct {
+	Paused     *bool
+	Locale     *string
+	TimeZone   *string
+	QuietHours *QuietHours
+	Note       *string
+}
+
+// SettingsChange is what is changed of a chat's settings; nil: it stays.
+type SettingsChange struct {
+	MutedUntil *time.Time
+	QuietHours *QuietHours
+	Digest     *Clock
+	TimeZone   *string
+	Locale     *string
 }
 
 var recipientID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$`)
@@ -56,8 +76,8 @@ const (
 type Binding struct {
 	Recipient string `json:"-"`
 	Chat
-	LinkedAt   time.Time `json:"linked_at"`
-	MutedUntil time.Time `json:"muted_until,omitzero"`
+	LinkedAt time.Time `json:"linked_at"`
+	Settings
 }
 
 // RecipientQuery asks for a page of recipients, by ID.
@@ -65,6 +85,12 @@ type RecipientQuery struct {
 	Prefix string
 	After  string
 	Limit  int // 1 to 1000; 0 means 100
+}
+
+// Forgotten is what was deleted of a chat.
+type Forgotten struct {
+	Bindings   int
+	Deliveries int64
 }
 
 // Directory maps recipients to chats. All methods are safe for concurrent use; writes are durable when they return.
@@ -81,8 +107,15 @@ type Directory interface {
 	Bindings(ctx context.Context, chatID, threadID int64) ([]Binding, error)
 	// UnbindChat takes a chat (and topic) from everyone, ends what waits for it as discarded, and returns whom it was taken from.
 	UnbindChat(ctx context.Context, chatID, threadID int64) ([]string, error)
-	// Mute makes messages to a chat (and topic) silent until then; the zero time ends it.
-	Mute(ctx context.Context, chatID, threadID int64, until time.Time) error
+	// ChangeRecipient changes a recipient and returns it. What was kept while it was paused is due when it is resumed. Error: CodeUnknownRecipient.
+	ChangeRecipient(ctx context.Context, id string, change RecipientChange) (*Recipient, error)
+	// ChangeSettings changes the settings of a chat (and topic). Other quiet hours and another digest make due what was kept for them.
+	// An unknown chat is no error.
+	ChangeSettings(ctx context.Context, chatID, threadID int64, change SettingsChange) error
+	// Rename writes the title, username and language of a known chat; an unknown chat is no error.
+	Rename(ctx context.Context, chat Chat) error
+	// ForgetChat deletes everything about a chat, all its topics alike, and says what. Recipients stay. An unknown chat is no error.
+	ForgetChat(ctx context.Context, chatID int64) (Forgotten, error)
 	// SetChatState writes what became of a known chat, all its topics alike; an unknown chat is no error.
 	SetChatState(ctx context.Context, chatID int64, state ChatState) error
 	// Migrate moves a group's bindings and what waits for it to the supergroup that it became. What is being sent stays, and is

@@ -32,7 +32,10 @@ type Options struct {
 	// IsAdmin asks Telegram whether a person may decide for a group (getChatMember).
 	IsAdmin      func(ctx context.Context, chatID, userID int64) (bool, error)
 	AllowedUsers []int64 // Telegram user IDs; empty: anyone who holds a link
-	Log          *slog.Logger
+	// Acknowledge ends the waiting sign of a button that was pressed, with a text that shows for a moment (answerCallbackQuery). What
+	// goes wrong is the callee's business: Telegram takes an answer for a short time only.
+	Acknowledge func(ctx context.Context, queryID, text string)
+	Log         *slog.Logger
 }
 
 // Bot handles updates. Its methods are safe for concurrent use.
@@ -62,6 +65,8 @@ func (b *Bot) dispatch(ctx context.Context, u telegram.Update) error {
 		return b.message(ctx, u.Message)
 	case u.ChannelPost != nil:
 		return b.command(ctx, u.ChannelPost)
+	case u.CallbackQuery != nil:
+		return b.pressed(ctx, u.CallbackQuery)
 	case u.MyChatMember != nil:
 		return b.standing(ctx, u.MyChatMember)
 	}
@@ -74,6 +79,8 @@ func (b *Bot) message(ctx context.Context, m *telegram.Message) error {
 		return b.Directory.Migrate(ctx, m.Chat.ID, m.MigrateToChatID)
 	case m.MigrateFromChatID != 0:
 		return b.Directory.Migrate(ctx, m.MigrateFromChatID, m.Chat.ID)
+	case m.NewChatTitle != "":
+		return b.Directory.Rename(ctx, place(m))
 	}
 	return b.command(ctx, m)
 }
@@ -89,6 +96,9 @@ func (b *Bot) standing(ctx context.Context, c *telegram.ChatMemberUpdated) error
 		}
 	}
 	b.Log.Info("the bot's standing in a chat changed", "chat_id", c.Chat.ID, "type", c.Chat.Type, "status", c.NewChatMember.Status)
+	if err := b.Directory.Rename(ctx, place(&telegram.Message{Chat: c.Chat})); err != nil {
+		return err
+	}
 	return b.Directory.SetChatState(ctx, c.Chat.ID, state)
 }
 
@@ -106,9 +116,14 @@ func (b *Bot) answer(ctx context.Context, m *telegram.Message, template string, 
 	return b.Outbox.Accept(ctx, answer)
 }
 
+// text renders one of the chat.* templates.
+func (b *Bot) text(_ *telegram.Message, template string, data any) (markup.Text, error) {
+	return b.Templates().Execute(template, markup.MarkdownV2, data)
+}
+
 // compose renders one of the chat.* templates as a message to the chat (and topic) of m.
 func (b *Bot) compose(m *telegram.Message, template string, data any) (*relay.Message, error) {
-	text, err := b.Templates().Execute(template, markup.MarkdownV2, data)
+	text, err := b.text(m, template, data)
 	if err != nil {
 		return nil, err
 	}

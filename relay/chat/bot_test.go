@@ -2,6 +2,7 @@ package chat_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 // room is a bot over a real storage. What it says is read from the outbox.
 type room struct {
+	toast   string // that the last pressed button showed
 	t       *testing.T
 	db      *store.DB
 	desk    *onboarding.Desk
@@ -46,8 +48,9 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	r.desk = onboarding.New(onboarding.Options{Links: db, Username: username, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
 	r.bot = chat.New(chat.Options{
 		Desk: r.desk, Outbox: db, Directory: db, Updates: db, Username: username, AllowedUsers: allowed, Log: log,
-		Templates: func() *render.Set { return set },
-		IsAdmin:   func(context.Context, int64, int64) (bool, error) { return r.admins == nil, r.admins },
+		Templates:   func() *render.Set { return set },
+		Acknowledge: func(_ context.Context, _, text string) { r.toast = text },
+		IsAdmin:     func(context.Context, int64, int64) (bool, error) { return r.admins == nil, r.admins },
 	})
 	return r
 }
@@ -62,6 +65,9 @@ func (r *room) handle(u telegram.Update) string {
 		r.t.Fatal(err)
 	}
 	after := r.said()
+	if len(after) <= len(before) && len(after) > 0 && after[0] != before[0] { // some were deleted
+		return after[0]
+	}
 	return strings.TrimPrefix(strings.Join(after[:len(after)-len(before)], "\n"), "\n")
 }
 
@@ -86,6 +92,37 @@ func (r *room) said() []string {
 func (r *room) say(c telegram.Chat, from int64, text string) string {
 	r.t.Helper()
 	return r.handle(telegram.Update{Message: &telegram.Message{Chat: c, From: &telegram.User{ID: from, FirstName: "Ada"}, Text: text}})
+}
+
+// press presses a button of the last message that has any.
+func (r *room) press(c telegram.Chat, from int64, button string) string {
+	r.t.Helper()
+	page, err := r.db.Deliveries(r.t.Context(), relay.DeliveryQuery{})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, d := range page.Items {
+		m, err := r.db.Message(r.t.Context(), d.MessageID)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		var keyboard struct {
+			Rows [][]struct {
+				Text string
+				Data string `json:"callback_data"`
+			} `json:"inline_keyboard"`
+		}
+		if json.Unmarshal(m.Content.ReplyMarkup, &keyboard) != nil {
+			continue
+		}
+		for _, b := range keyboard.Rows[0] {
+			if b.Text == button {
+				return r.handle(telegram.Update{CallbackQuery: &telegram.CallbackQuery{ID: "1", From: telegram.User{ID: from}, Message: &telegram.Message{Chat: c}, Data: b.Data}})
+			}
+		}
+	}
+	r.t.Fatalf("there is no button %q", button)
+	return ""
 }
 
 func (r *room) token(target relay.Target) string {
@@ -164,8 +201,19 @@ func TestOnlyAdministratorsStopAGroup(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	anonymous := &telegram.Message{Chat: group, From: &telegram.User{ID: 1087968824, IsBot: true}, SenderChat: &group, Text: "/stop"}
-	if got := r.handle(telegram.Update{Message: anonymous}); !strings.HasPrefix(got, "Disconnected ops") || len(r.chats()) != 0 {
+	if got := r.handle(telegram.Update{Message: anonymous}); !strings.HasPrefix(got, "Disconnect this group?") || len(r.chats()) != 1 {
 		t.Errorf("an anonymous administrator: %q", got)
+	}
+	if got := r.press(group, 8, "Yes"); got != "" || len(r.chats()) != 1 || r.toast == "" {
+		t.Errorf("somebody else presses: %q %q", got, r.toast)
+	}
+	r.admins = nil
+	if got := r.press(group, 7, "No"); got != "Nothing has changed." || len(r.chats()) != 1 {
+		t.Errorf("an administrator presses no: %q", got)
+	}
+	r.say(group, 7, "/stop")
+	if got := r.press(group, 7, "Yes"); !strings.HasPrefix(got, "Disconnected ops") || len(r.chats()) != 0 {
+		t.Errorf("an administrator presses yes: %q", got)
 	}
 }
 
@@ -222,5 +270,67 @@ func TestAnUpdateActsOnce(t *testing.T) {
 	}
 	if got := r.said(); len(got) != 1 {
 		t.Errorf("said %q", got)
+	}
+}
+
+func TestSettings(t *testing.T) {
+	r := newRoom(t)
+	if got := r.say(private, 7, "/mute 2h"); !strings.HasPrefix(got, "Nothing is connected") {
+		t.Errorf("before connecting: %q", got)
+	}
+	r.say(private, 7, "/start "+r.token(relay.TargetPrivate))
+	for _, c := range []struct{ say, want string }{
+		{"/mute", "For how long?"},
+		{"/mute forever", "For how long?"},
+		{"/mute 2h", "🔕 Messages make no sound until "},
+		{"/status", "🔕 Without sound until "},
+		{"/unmute", "🔔 Messages make a sound again."},
+		{"/quiet", "From when to when?"},
+		{"/quiet 22:00", "From when to when?"},
+		{"/quiet 22:00-07:00", "🌙 From 22:00 to 07:00 (UTC; /timezone changes that) messages make no sound"},
+		{"/quiet 22:00–7:00 hold europe/berlin", "🌙 From 22:00 to 07:00 (Europe/Berlin) messages wait until the morning"},
+		{"/digest", "At what time?"},
+		{"/digest 8:05", "🗞 All but urgent messages come as one, daily at 08:05 (Europe/Berlin)."},
+		{"/timezone", "Which one?"},
+		{"/timezone Middle/Earth", "Which one?"},
+		{"/timezone utc", "🕰 Times are UTC now."},
+		{"/status", "Connected as ops"},
+	} {
+		if got := r.say(private, 7, c.say); !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.say, got, c.want)
+		}
+	}
+	if got := r.chats()[0].Settings; got.QuietHours != "22:00-07:00 hold" || got.Digest != "08:05" || got.TimeZone != "UTC" || !got.MutedUntil.IsZero() {
+		t.Errorf("settings %+v", got)
+	}
+	for say, want := range map[string]string{"/quiet off": "no quiet hours any more", "/digest off": "one by one again"} {
+		if got := r.say(private, 7, say); !strings.Contains(got, want) {
+			t.Errorf("%s: %q", say, got)
+		}
+	}
+	if got := r.chats()[0].Settings; got != (relay.Settings{TimeZone: "UTC"}) {
+		t.Errorf("settings %+v", got)
+	}
+}
+
+func TestForget(t *testing.T) {
+	r := newRoom(t)
+	r.say(private, 7, "/start "+r.token(relay.TargetPrivate))
+	if got := r.say(private, 7, "/forget"); !strings.Contains(got, "Delete everything") || len(r.chats()) != 1 {
+		t.Errorf("%q", got)
+	}
+	if got := r.press(private, 7, "Yes"); got != "Deleted: 1 connection and 2 messages with all their records. Nothing arrives here any more." || len(r.chats()) != 0 || len(r.said()) != 1 {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestNewTitle(t *testing.T) {
+	r := newRoom(t)
+	r.say(group, 7, "/start "+r.token(relay.TargetGroup))
+	renamed := group
+	renamed.Title = "Operations"
+	r.handle(telegram.Update{Message: &telegram.Message{Chat: renamed, NewChatTitle: renamed.Title}})
+	if got := r.chats()[0].Title; got != "Operations" {
+		t.Errorf("title %q", got)
 	}
 }

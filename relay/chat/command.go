@@ -11,18 +11,30 @@ import (
 // Menu is what Telegram offers when somebody types a slash (setMyCommands).
 var Menu = []telegram.BotCommand{
 	{Command: "status", Description: "What is connected here"},
+	{Command: "mute", Description: "No sound for a while: /mute 2h"},
+	{Command: "unmute", Description: "Sound again"},
+	{Command: "quiet", Description: "Quiet hours: /quiet 22:00-07:00"},
+	{Command: "digest", Description: "One message a day: /digest 08:00"},
+	{Command: "timezone", Description: "Your time zone: /timezone Europe/Berlin"},
 	{Command: "stop", Description: "Disconnect this chat"},
+	{Command: "forget", Description: "Delete everything about this chat"},
 	{Command: "help", Description: "What this bot does"},
 }
 
 type handler func(b *Bot, ctx context.Context, m *telegram.Message, argument string) error
 
 var handlers = map[string]handler{
-	"start":  (*Bot).start,
-	"link":   (*Bot).link,
-	"stop":   (*Bot).stop,
-	"status": (*Bot).status,
-	"help":   (*Bot).help,
+	"start":    (*Bot).start,
+	"link":     (*Bot).link,
+	"stop":     (*Bot).stop,
+	"forget":   (*Bot).forget,
+	"status":   (*Bot).status,
+	"mute":     (*Bot).mute,
+	"unmute":   (*Bot).unmute,
+	"quiet":    (*Bot).quiet,
+	"digest":   (*Bot).digest,
+	"timezone": (*Bot).timezone,
+	"help":     (*Bot).help,
 }
 
 // command acts upon a command. What is none gets a hint in a private chat and silence elsewhere.
@@ -94,19 +106,6 @@ func (b *Bot) status(ctx context.Context, m *telegram.Message, _ string) error {
 		return err
 	}
 	return b.answer(ctx, m, "chat.status", bindings)
-}
-
-// stop disconnects the chat. In a group that would silence everybody, so an administrator has to ask for it.
-func (b *Bot) stop(ctx context.Context, m *telegram.Message, _ string) error {
-	if may, err := b.mayDecide(ctx, m); err != nil || !may {
-		return b.refuse(ctx, m, err)
-	}
-	freed, err := b.Directory.UnbindChat(ctx, m.Chat.ID, topic(m))
-	if err != nil {
-		return err
-	}
-	b.Log.Info("a chat was disconnected by /stop", "chat_id", m.Chat.ID, "recipients", freed)
-	return b.answer(ctx, m, "chat.stop", freed)
 }
 
 // mayDecide reports whether the writer of m may decide for the chat: anyone in private, administrators in groups,

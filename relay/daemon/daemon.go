@@ -117,7 +117,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
 		Rates:       ratesOf(c),
 		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
-		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge,
+		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,
 		AllowPrivate: c.Delivery.AllowPrivateAddresses,
 	})
 	d.desk = onboarding.New(onboarding.Options{
@@ -125,7 +125,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 	})
 	d.bot = chat.New(chat.Options{
 		Desk: d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
-		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Log: d.log,
+		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Acknowledge: d.acknowledge, Log: d.log,
 	})
 	d.web = web.New(d.webOptions())
 }

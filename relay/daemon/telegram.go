@@ -104,3 +104,10 @@ func (d *Daemon) isAdmin(ctx context.Context, chatID, userID int64) (bool, error
 	}
 	return member.Status == "creator" || member.Status == "administrator", nil
 }
+
+// acknowledge takes the waiting sign off a button that was pressed. Telegram takes that for a short time only, and nothing is lost without it.
+func (d *Daemon) acknowledge(ctx context.Context, queryID, text string) {
+	if err := d.client.AnswerCallbackQuery(ctx, telegram.AnswerCallbackQuery{CallbackQueryID: queryID, Text: text}); err != nil {
+		d.log.Debug("the press of a button was not acknowledged", "error", err)
+	}
+}

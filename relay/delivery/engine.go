@@ -37,6 +37,8 @@ type Options struct {
 	SurgeAfter func() time.Duration
 	// Surge merges what it can if more than limit messages wait for a chat, and reports whether it did.
 	Surge func(ctx context.Context, chatID int64, limit int) (bool, error)
+	// Silent reports whether a delivery that is sent now makes no sound, beside what its content says; nil: none.
+	Silent func(ctx context.Context, d *relay.Delivery) bool
 	// Failed is told of each delivery that ended as failed or expired, after that was stored; nil: nobody is.
 	Failed func(relay.Delivery)
 }
@@ -69,6 +71,9 @@ func New(o Options) *Engine {
 	}
 	if o.SurgeAfter == nil || o.Surge == nil {
 		o.SurgeAfter = func() time.Duration { return 0 }
+	}
+	if o.Silent == nil {
+		o.Silent = func(context.Context, *relay.Delivery) bool { return false }
 	}
 	if o.Failed == nil {
 		o.Failed = func(relay.Delivery) {}

@@ -16,6 +16,7 @@ type work struct {
 	job     relay.Job
 	parts   []markup.Text  // made at the first attempt
 	form    form           // what Telegram would not take
+	silent  bool           // without a sound
 	media   media          // how far the attempts at the message's file have come
 	flowing bool           // the last request was answered well, so that the next is no new attempt
 	outcome *relay.Outcome // to be stored before anything else happens
@@ -44,6 +45,7 @@ type sender struct {
 	log     *slog.Logger
 	files   func(ctx context.Context, message relay.ID) ([]byte, error)
 	fetcher *fetcher
+	silent  func(context.Context, *relay.Delivery) bool
 }
 
 // send makes one request: the next part. It leaves the outcome in w, or none where the same part is to be sent again in
@@ -58,6 +60,7 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 	if !w.flowing {
 		w.job.Attempts++
 	}
+	w.silent = w.job.Content.DisableNotification || s.silent(ctx, &w.job.Delivery)
 	m, err := s.request(ctx, w)
 	w.flowing = err == nil
 	if err == nil {
@@ -132,7 +135,7 @@ func (w *work) request() telegram.SendMessage {
 	n, c := len(w.job.TelegramMessageIDs), &w.job.Content
 	p := telegram.SendMessage{
 		ChatID: w.job.ChatID, MessageThreadID: w.job.MessageThreadID, Text: w.parts[n].Text, Entities: w.parts[n].Entities,
-		LinkPreviewOptions: c.LinkPreviewOptions, DisableNotification: c.DisableNotification, ProtectContent: c.ProtectContent,
+		LinkPreviewOptions: c.LinkPreviewOptions, DisableNotification: w.silent, ProtectContent: c.ProtectContent,
 	}
 	if n == len(w.parts)-1 && !w.form.noButtons {
 		p.ReplyMarkup = c.ReplyMarkup

@@ -15,19 +15,19 @@ func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules
 	seen := map[[2]int64]bool{}
 	var unlinked []string
 	for _, id := range unique(to) {
-		bindings, err := d.chats(ctx, id)
+		recipient, err := d.recipient(ctx, id)
 		if err != nil {
 			return err
 		}
-		if len(bindings) == 0 {
+		if len(recipient.Chats) == 0 {
 			unlinked = append(unlinked, id)
 			m.Deliveries = append(m.Deliveries, delivery(m, id, relay.Held))
 		}
-		for _, b := range bindings {
+		for _, b := range recipient.Chats {
 			place := [2]int64{b.ChatID, b.MessageThreadID}
 			if !seen[place] {
 				seen[place] = true
-				m.Deliveries = append(m.Deliveries, deliveryTo(m, id, b))
+				m.Deliveries = append(m.Deliveries, deliveryTo(m, recipient, b, rules))
 			}
 		}
 	}
@@ -37,15 +37,13 @@ func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules
 	return nil
 }
 
-func (d *Door) chats(ctx context.Context, id string) ([]relay.Binding, error) {
+// recipient is one without chats where the directory knows none.
+func (d *Door) recipient(ctx context.Context, id string) (*relay.Recipient, error) {
 	recipient, err := d.directory.Recipient(ctx, id)
 	if relay.ErrorCode(err) == relay.CodeUnknownRecipient {
-		return nil, nil
+		return &relay.Recipient{ID: id}, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return recipient.Chats, nil
+	return recipient, err
 }
 
 func delivery(m *relay.Message, recipient string, state relay.State) relay.Delivery {
@@ -56,14 +54,17 @@ func delivery(m *relay.Message, recipient string, state relay.State) relay.Deliv
 }
 
 // deliveryTo is a delivery to a known chat. One that blocked the bot is not asked again: the delivery has failed.
-func deliveryTo(m *relay.Message, recipient string, b relay.Binding) relay.Delivery {
-	out := delivery(m, recipient, relay.Queued)
+func deliveryTo(m *relay.Message, recipient *relay.Recipient, b relay.Binding, rules *Rules) relay.Delivery {
+	out := delivery(m, recipient.ID, relay.Queued)
 	out.ChatID, out.MessageThreadID = b.ChatID, b.MessageThreadID
 	switch b.State {
 	case relay.Blocked:
 		out.State, out.Reason, out.LastError = relay.Failed, "blocked", "the chat had blocked the bot before"
 	case relay.Left:
 		out.State, out.Reason, out.LastError = relay.Failed, "left", "the bot had been removed from the chat before"
+	default:
+		calm := recipient.Calm(b)
+		keep(&out, &calm, m, rules)
 	}
 	return out
 }

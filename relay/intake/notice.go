@@ -96,12 +96,15 @@ func (d *Door) Failed(failed relay.Delivery) {
 	}
 }
 
-// Run sends the digests until ctx ends, and a last one then.
+// Run sends the digests of failures until ctx ends, and a last one then; and it releases what was kept for quiet hours and people's digests.
 func (d *Door) Run(ctx context.Context) error {
-	tick := time.NewTicker(digestEvery)
+	tick, release := time.NewTicker(digestEvery), time.NewTicker(releaseEvery)
 	defer tick.Stop()
+	defer release.Stop()
 	for {
 		select {
+		case <-release.C:
+			d.release(ctx)
 		case <-tick.C:
 			d.digest(ctx)
 		case <-ctx.Done():

@@ -24,6 +24,8 @@ type shelf struct {
 	texts []string
 }
 
+func (s *shelf) Kept(context.Context, time.Time, int) ([]relay.Job, error) { return nil, nil }
+
 func (s *shelf) Accept(_ context.Context, messages ...*relay.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

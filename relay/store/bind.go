@@ -38,8 +38,10 @@ func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at tim
 			chat.Type, chat.Title, chat.Username, chat.LanguageCode = known.Type, known.Title, known.Username, known.LanguageCode
 		}
 	}
-	err := t.run(ctx, `INSERT INTO bindings (recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8, 0) ON CONFLICT DO NOTHING`,
+	// What was chosen for a chat holds for whoever is bound to it later, too.
+	err := t.run(ctx, `INSERT INTO bindings (recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until, quiet_hours, digest, time_zone, locale)
+		SELECT $1, $2, $3, $4, $5, $6, $7, 'active', $8, coalesce(max(muted_until), 0), coalesce(max(quiet_hours), ''), coalesce(max(digest), ''), coalesce(max(time_zone), ''), coalesce(max(locale), '')
+		FROM bindings WHERE chat_id = $2 AND message_thread_id = $3 ON CONFLICT DO NOTHING`,
 		recipient, chat.ChatID, chat.MessageThreadID, chat.Type, chat.Title, chat.Username, chat.LanguageCode, millis(at))
 	if err != nil {
 		return err
@@ -51,7 +53,7 @@ func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at tim
 // release queues what was held for a recipient. Its order stays that of arrival.
 func (t *tx) release(ctx context.Context, recipient string, chat relay.Chat) (int64, error) {
 	n, err := t.move(ctx, change{
-		from: []relay.State{relay.Held}, to: relay.Queued, where: `recipient = $1`,
+		from: []relay.State{relay.Held}, to: relay.Queued, where: `recipient = $1 AND chat_id = 0 AND NOT EXISTS (SELECT 1 FROM recipients WHERE id = $1 AND paused)`,
 		set: `, chat_id = $2, message_thread_id = $3`, args: []any{recipient, chat.ChatID, chat.MessageThreadID},
 	})
 	if n > 0 {
@@ -81,8 +83,8 @@ func (db *DB) Unbind(ctx context.Context, recipient string, chatID, threadID int
 			return err
 		}
 		_, err = t.move(ctx, change{
-			from: lively, to: relay.Discarded, set: `, finished_at = $4`, args: []any{recipient, chatID, threadID, millis(time.Now())},
-			where: `chat_id = $2 AND message_thread_id = $3 AND recipient = $1
+			from: waiting, to: relay.Discarded, set: `, finished_at = $4`, args: []any{recipient, chatID, threadID, millis(time.Now())},
+			where: `chat_id = $2 AND chat_id <> 0 AND message_thread_id = $3 AND recipient = $1
 				AND NOT EXISTS (SELECT 1 FROM bindings WHERE bindings.chat_id = $2 AND bindings.message_thread_id = $3)`,
 		})
 		return err
@@ -104,7 +106,7 @@ func (db *DB) UnbindChat(ctx context.Context, chatID, threadID int64) ([]string,
 			return err
 		}
 		_, err = t.move(ctx, change{
-			from: lively, to: relay.Discarded, where: `chat_id = $1 AND message_thread_id = $2`,
+			from: waiting, to: relay.Discarded, where: `chat_id = $1 AND chat_id <> 0 AND message_thread_id = $2`,
 			set: `, finished_at = $3`, args: []any{chatID, threadID, millis(time.Now())},
 		})
 		return err
@@ -145,6 +147,9 @@ func (t *tx) migrate(ctx context.Context, from, to int64) error {
 	}
 	// What is being sent stays: the supergroup's lane would send it again. Its outcome moves it if it did not arrive.
 	n, err := t.move(ctx, change{from: []relay.State{relay.Queued}, to: relay.Queued, where: `chat_id = $1`, set: `, chat_id = $2, not_before = 0`, args: []any{from, to}})
+	if err == nil {
+		err = t.run(ctx, `UPDATE deliveries SET chat_id = $2 WHERE state = 0 AND chat_id <> 0 AND chat_id = $1`, from, to)
+	}
 	if n > 0 {
 		t.queued = append(t.queued, arrival{to, relay.Reordered})
 	}

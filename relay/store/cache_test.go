@@ -119,7 +119,7 @@ func followPlan(t *testing.T, db *store.DB, id string, base int64, plan []string
 			m.bound = false
 		case "mute":
 			m.muted = m.bound
-			err = db.Mute(ctx, -m.chat, 0, t0)
+			err = db.ChangeSettings(ctx, -m.chat, 0, relay.SettingsChange{MutedUntil: &t0})
 		case "state":
 			m.state = relay.Left
 			err = db.SetChatState(ctx, -m.chat, relay.Left)

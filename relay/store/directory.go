@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
@@ -16,8 +15,9 @@ func (db *DB) Recipient(ctx context.Context, id string) (*relay.Recipient, error
 }
 
 const (
-	recipientColumns = `r.id, r.created_at, r.paused, r.locale, r.time_zone, r.note`
-	bindingColumns   = `b.recipient, b.chat_id, b.message_thread_id, b.type, b.title, b.username, b.language_code, b.state, b.linked_at, b.muted_until`
+	recipientColumns = `r.id, r.created_at, r.paused, r.locale, r.time_zone, r.quiet_hours, r.note`
+	bindingColumns   = `b.recipient, b.chat_id, b.message_thread_id, b.type, b.title, b.username, b.language_code, b.state, b.linked_at, b.muted_until,
+		b.quiet_hours, b.digest, b.time_zone, b.locale`
 )
 
 // lookUp reads past the cache. It is short, so it is not interrupted when ctx ends: go-sqlite3 would start a goroutine to watch it.
@@ -69,10 +69,11 @@ func scanRecipient(row scanner) (relay.Recipient, *relay.Binding, error) {
 	var (
 		created                                       int64
 		owner, kind, title, username, language, state sql.NullString
+		quiet, digest, zone, locale                   sql.NullString
 		chat, thread, linked, muted                   sql.NullInt64
 	)
-	err := row.Scan(&r.ID, &created, &r.Paused, &r.Locale, &r.TimeZone, &r.Note,
-		&owner, &chat, &thread, &kind, &title, &username, &language, &state, &linked, &muted)
+	err := row.Scan(&r.ID, &created, &r.Paused, &r.Locale, &r.TimeZone, &r.QuietHours, &r.Note,
+		&owner, &chat, &thread, &kind, &title, &username, &language, &state, &linked, &muted, &quiet, &digest, &zone, &locale)
 	r.CreatedAt = moment(created)
 	if err != nil || !owner.Valid {
 		return r, nil, err
@@ -83,7 +84,11 @@ func scanRecipient(row scanner) (relay.Recipient, *relay.Binding, error) {
 			ChatID: chat.Int64, MessageThreadID: thread.Int64, Type: kind.String, Title: title.String, Username: username.String,
 			LanguageCode: language.String, State: relay.ChatState(state.String),
 		},
-		LinkedAt: moment(linked.Int64), MutedUntil: moment(muted.Int64),
+		LinkedAt: moment(linked.Int64),
+		Settings: relay.Settings{
+			MutedUntil: moment(muted.Int64), QuietHours: relay.QuietHours(quiet.String), Digest: relay.Clock(digest.String),
+			TimeZone: zone.String, Locale: locale.String,
+		},
 	}, nil
 }
 
@@ -103,7 +108,8 @@ func (db *DB) Recipients(ctx context.Context, q relay.RecipientQuery) (relay.Pag
 func scanBinding(row scanner) (relay.Binding, error) {
 	var b relay.Binding
 	var linked, muted int64
-	err := row.Scan(&b.Recipient, &b.ChatID, &b.MessageThreadID, &b.Type, &b.Title, &b.Username, &b.LanguageCode, &b.State, &linked, &muted)
+	err := row.Scan(&b.Recipient, &b.ChatID, &b.MessageThreadID, &b.Type, &b.Title, &b.Username, &b.LanguageCode, &b.State, &linked, &muted,
+		&b.QuietHours, &b.Digest, &b.TimeZone, &b.Locale)
 	b.LinkedAt, b.MutedUntil = moment(linked), moment(muted)
 	return b, err
 }
@@ -135,14 +141,6 @@ func (db *DB) BindingCount(ctx context.Context) (map[relay.ChatState]int64, erro
 func (db *DB) RecipientCount(ctx context.Context) (int64, error) {
 	n, _, err := first(ctx, db.read, value[int64], `SELECT count(*) FROM recipients`)
 	return n, fault("count recipients", err)
-}
-
-// Mute implements relay.Directory. That nobody is bound there is no error.
-func (db *DB) Mute(ctx context.Context, chatID, threadID int64, until time.Time) error {
-	return db.write(ctx, "mute chat", func(t *tx) error {
-		return t.touch(context.Background(), `UPDATE bindings SET muted_until = $3 WHERE chat_id = $1 AND message_thread_id = $2 RETURNING recipient`,
-			chatID, threadID, millis(until))
-	})
 }
 
 // SetChatState implements relay.Directory.

@@ -187,7 +187,7 @@ func (t *tx) connect(ctx context.Context, out *relay.Redeemed, r relay.Redemptio
 	if err := t.bind(ctx, recipient, r.Chat, r.At); err != nil {
 		return err
 	}
-	held, _, err := first(ctx, t, value[int64], `SELECT count(*) FROM deliveries WHERE recipient = $1 AND state = 0`, recipient)
+	held, _, err := first(ctx, t, value[int64], `SELECT count(*) FROM deliveries WHERE recipient = $1 AND state = 0 AND chat_id = 0`, recipient)
 	if err != nil {
 		return err
 	}

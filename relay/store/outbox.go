@@ -71,7 +71,7 @@ func (t *tx) accept(ctx context.Context, m *relay.Message, content []byte) error
 func (t *tx) address(ctx context.Context, m *relay.Message) error {
 	kept := m.Deliveries[:0]
 	for _, d := range m.Deliveries {
-		if d.State == relay.Held {
+		if d.State == relay.Held && d.ChatID == 0 {
 			if err := t.place(ctx, &d); err != nil {
 				return err
 			}

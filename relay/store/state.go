@@ -17,7 +17,7 @@ var states = [...]relay.State{
 // moves are the drawing in relay/delivery.go, and two that it leaves out: a chat that is taken away takes what waits for it along
 // (discarded), and what is retried while its recipient has no chat waits for one (held).
 var moves = map[relay.State][]relay.State{
-	relay.Held:    {relay.Queued, relay.Expired, relay.Superseded},
+	relay.Held:    {relay.Queued, relay.Expired, relay.Superseded, relay.Discarded},
 	relay.Queued:  {relay.Sending, relay.Sent, relay.Failed, relay.Queued, relay.Expired, relay.Discarded, relay.Superseded},
 	relay.Sending: {relay.Queued, relay.Sent, relay.Failed, relay.Expired, relay.Discarded},
 	relay.Failed:  {relay.Queued, relay.Held, relay.Discarded},
@@ -28,6 +28,7 @@ var (
 	lively   = []relay.State{relay.Sending, relay.Queued} // what a lane may have; most often it is sending
 	hopeless = []relay.State{relay.Failed, relay.Expired} // what an operator may put back or end
 	patient  = []relay.State{relay.Queued, relay.Held}    // what may grow too old
+	waiting  = []relay.State{relay.Sending, relay.Queued, relay.Held}
 )
 
 func code(s relay.State) int { return slices.Index(states[:], s) }

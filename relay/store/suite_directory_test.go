@@ -43,9 +43,9 @@ func bindingSurvives(t *testing.T, p *place) {
 	topic := relay.Chat{ChatID: -100200, MessageThreadID: 7, Type: "supergroup", Title: "Ops", State: relay.Active}
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	must(t, p.Bind(t.Context(), "alice", topic, t0.Add(time.Minute)))
-	must(t, p.Mute(t.Context(), 1, 0, t0.Add(time.Hour)))
+	must(t, p.ChangeSettings(t.Context(), 1, 0, relay.SettingsChange{MutedUntil: new(t0.Add(time.Hour))}))
 	want := &relay.Recipient{ID: "alice", CreatedAt: t0, Chats: []relay.Binding{
-		{Recipient: "alice", Chat: person(1), LinkedAt: t0, MutedUntil: t0.Add(time.Hour)},
+		{Recipient: "alice", Chat: person(1), LinkedAt: t0, Settings: relay.Settings{MutedUntil: t0.Add(time.Hour)}},
 		{Recipient: "alice", Chat: topic, LinkedAt: t0.Add(time.Minute)},
 	}}
 	for range 2 {
@@ -262,10 +262,10 @@ func muteTopic(t *testing.T, p *place) {
 		}
 	}
 	check(time.Time{}, time.Time{})
-	must(t, p.Mute(t.Context(), -2, 7, t0.Add(time.Hour)))
+	must(t, p.ChangeSettings(t.Context(), -2, 7, relay.SettingsChange{MutedUntil: new(t0.Add(time.Hour))}))
 	check(time.Time{}, t0.Add(time.Hour))
-	must(t, p.Mute(t.Context(), -2, 7, time.Time{}))
-	must(t, p.Mute(t.Context(), 999, 0, t0))
+	must(t, p.ChangeSettings(t.Context(), -2, 7, relay.SettingsChange{MutedUntil: new(time.Time{})}))
+	must(t, p.ChangeSettings(t.Context(), 999, 0, relay.SettingsChange{MutedUntil: new(t0)}))
 	check(time.Time{}, time.Time{})
 }
 

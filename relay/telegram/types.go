@@ -40,6 +40,7 @@ type Message struct {
 	Date              int64           `json:"date"` // Unix seconds; 0 for an inaccessible message
 	Text              string          `json:"text,omitempty"`
 	Entities          []markup.Entity `json:"entities,omitempty"`
+	NewChatTitle      string          `json:"new_chat_title,omitempty"`
 	MigrateToChatID   int64           `json:"migrate_to_chat_id,omitempty"`
 	MigrateFromChatID int64           `json:"migrate_from_chat_id,omitempty"`
 }

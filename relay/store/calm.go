@@ -1,0 +1,183 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// assignments are the columns that a change names, for an UPDATE.
+type assignments struct {
+	set  []string
+	args []any
+}
+
+// assign adds a column with its new value, if there is one. args begin with those of the condition.
+func assign[T any](a *assignments, column string, v *T, stored func(T) any) {
+	if v != nil {
+		a.args = append(a.args, stored(*v))
+		a.set = append(a.set, fmt.Sprintf("%s = $%d", column, len(a.args)))
+	}
+}
+
+func text[T ~string](v T) any { return string(v) }
+
+// ChangeRecipient implements relay.Directory.
+func (db *DB) ChangeRecipient(ctx context.Context, id string, change relay.RecipientChange) (*relay.Recipient, error) {
+	a := assignments{args: []any{id}}
+	assign(&a, "paused", change.Paused, func(paused bool) any { return paused })
+	assign(&a, "locale", change.Locale, text)
+	assign(&a, "time_zone", change.TimeZone, text)
+	assign(&a, "quiet_hours", change.QuietHours, text)
+	assign(&a, "note", change.Note, text)
+	if len(a.set) > 0 {
+		err := db.write(ctx, "change recipient", func(t *tx) error { return t.changeRecipient(context.Background(), id, a, change) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	return db.Recipient(ctx, id)
+}
+
+func (t *tx) changeRecipient(ctx context.Context, id string, a assignments, change relay.RecipientChange) error {
+	t.stale = append(t.stale, id)
+	if err := t.run(ctx, `UPDATE recipients SET `+strings.Join(a.set, ", ")+` WHERE id = $1`, a.args...); err != nil {
+		return err
+	}
+	if change.QuietHours != nil || change.TimeZone != nil {
+		if err := t.due(ctx, `recipient = $1 AND recipient <> ''`, id); err != nil {
+			return err
+		}
+	}
+	if change.Paused == nil || *change.Paused {
+		return nil
+	}
+	if err := t.run(ctx, `UPDATE deliveries SET not_before = 1 WHERE state = 0 AND chat_id <> 0 AND not_before = 0 AND recipient = $1`, id); err != nil {
+		return err
+	}
+	bindings, err := t.bindingsOf(ctx, id)
+	if err != nil || len(bindings) == 0 {
+		return err
+	}
+	_, err = t.release(ctx, id, bindings[0].Chat)
+	return err
+}
+
+// due makes due what was kept until some moment.
+func (t *tx) due(ctx context.Context, where string, args ...any) error {
+	return t.run(ctx, `UPDATE deliveries SET not_before = 1 WHERE state = 0 AND chat_id <> 0 AND not_before > 0 AND `+where, args...)
+}
+
+// ChangeSettings implements relay.Directory.
+func (db *DB) ChangeSettings(ctx context.Context, chatID, threadID int64, change relay.SettingsChange) error {
+	a := assignments{args: []any{chatID, threadID}}
+	assign(&a, "muted_until", change.MutedUntil, func(until time.Time) any { return millis(until) })
+	assign(&a, "quiet_hours", change.QuietHours, text)
+	assign(&a, "digest", change.Digest, text)
+	assign(&a, "time_zone", change.TimeZone, text)
+	assign(&a, "locale", change.Locale, text)
+	if len(a.set) == 0 {
+		return nil
+	}
+	return db.write(ctx, "change settings", func(t *tx) error {
+		ctx := context.Background()
+		err := t.touch(ctx, `UPDATE bindings SET `+strings.Join(a.set, ", ")+` WHERE chat_id = $1 AND message_thread_id = $2 RETURNING recipient`, a.args...)
+		if err != nil || change.QuietHours == nil && change.Digest == nil && change.TimeZone == nil {
+			return err
+		}
+		return t.due(ctx, `chat_id = $1 AND message_thread_id = $2`, chatID, threadID)
+	})
+}
+
+// Rename implements relay.Directory.
+func (db *DB) Rename(ctx context.Context, c relay.Chat) error {
+	if c.Title == "" {
+		return nil
+	}
+	return db.write(ctx, "rename chat", func(t *tx) error {
+		return t.touch(context.Background(), `UPDATE bindings SET title = $2, username = $3, language_code = CASE $4 WHEN '' THEN language_code ELSE $4 END
+			WHERE chat_id = $1 AND (title <> $2 OR username <> $3 OR $4 NOT IN ('', language_code)) RETURNING recipient`, c.ChatID, c.Title, c.Username, c.LanguageCode)
+	})
+}
+
+// Kept implements relay.Outbox.
+func (db *DB) Kept(ctx context.Context, now time.Time, limit int) ([]relay.Job, error) {
+	jobs, err := list(ctx, db.read, scanJob, `SELECT `+deliveryColumns+`, m.content, '' FROM (
+			SELECT seq FROM deliveries WHERE state = 0 AND chat_id <> 0 AND not_before > 0 AND not_before <= $1 ORDER BY not_before LIMIT $2
+		) AS kept CROSS JOIN deliveries d ON d.seq = kept.seq CROSS JOIN messages m ON m.seq = d.message
+		ORDER BY d.chat_id, d.message_thread_id, d.recipient, d.rank`, millis(now), limit)
+	return jobs, fault("read what was kept", err)
+}
+
+// Release implements relay.Outbox.
+func (db *DB) Release(ctx context.Context, deliveries []relay.ID) error {
+	return db.write(ctx, "release deliveries", func(t *tx) error {
+		ctx := context.Background()
+		for _, id := range deliveries {
+			n, err := t.move(ctx, change{
+				from: []relay.State{relay.Held}, to: relay.Queued, one: true, where: `id = $1 AND chat_id <> 0`, set: `, not_before = 0`, args: []any{id[:]},
+			})
+			if err != nil {
+				return err
+			}
+			if n == 0 {
+				continue
+			}
+			chat, _, err := first(ctx, t, value[int64], `SELECT chat_id FROM deliveries WHERE id = $1`, id[:])
+			if err != nil {
+				return err
+			}
+			t.queued = append(t.queued, arrival{chat, relay.Reordered})
+		}
+		return nil
+	})
+}
+
+// ForgetChat implements relay.Directory. Deliveries go in steps that let other calls through; a message that went elsewhere too stays there.
+func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, error) {
+	const step = 500
+	var gone relay.Forgotten
+	err := db.write(ctx, "forget chat", func(t *tx) error {
+		ctx := context.Background()
+		freed, err := list(ctx, t, value[string], `DELETE FROM bindings WHERE chat_id = $1 RETURNING recipient`, chatID)
+		if err != nil {
+			return err
+		}
+		t.stale, gone.Bindings = append(t.stale, freed...), len(freed)
+		for _, table := range []string{"redemptions", "live", "notifications"} {
+			if err := t.run(ctx, `DELETE FROM `+table+` WHERE chat_id = $1`, chatID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return gone, err
+	}
+	// No index finds a chat's finished deliveries: the search is the readers', the writer gets their numbers.
+	seqs, err := list(ctx, db.read, value[int64], `SELECT seq FROM deliveries WHERE chat_id = $1 AND +state <> 2`, chatID)
+	if err != nil {
+		return gone, fault("forget chat", err)
+	}
+	for len(seqs) > 0 {
+		some := seqs[:min(step, len(seqs))]
+		seqs = seqs[len(some):]
+		err := db.write(ctx, "forget chat", func(t *tx) error {
+			for _, seq := range some {
+				n, err := t.deleteDeliveries(context.Background(), `seq = $1 AND state <> 2`, seq, 1)
+				if err != nil {
+					return err
+				}
+				gone.Deliveries += n
+			}
+			return nil
+		})
+		if err != nil {
+			return gone, err
+		}
+	}
+	return gone, nil
+}
