@@ -343,6 +343,12 @@ func (w *world) open(user int64, link string) {
 	w.do("POST", fmt.Sprintf("%s/sim/users/%d/open", w.sim, user), fmt.Sprintf(`{"link":%q}`, link), nil)
 }
 
+// press presses a button of a message in a private chat.
+func (w *world) press(user, messageID int64, button string) {
+	w.t.Helper()
+	w.do("POST", fmt.Sprintf("%s/sim/users/%d/press", w.sim, user), fmt.Sprintf(`{"chat_id":%d,"message_id":%d,"text":%q}`, user, messageID, button), nil)
+}
+
 func (w *world) say(user, chat int64, text string) {
 	w.t.Helper()
 	w.do("POST", fmt.Sprintf("%s/sim/users/%d/write", w.sim, user), fmt.Sprintf(`{"chat_id":%d,"text":%q}`, chat, text), nil)

@@ -11,12 +11,18 @@ import (
 )
 
 type recipientsCommand struct {
+	List   recipientsListCommand `cmd:"" default:"withargs" help:"List recipients and their chats (the default)."`
+	Import importCommand         `cmd:"" help:"Connect chats by their numbers, from a file."`
+	Export exportCommand         `cmd:"" help:"Print all connections as lines of JSON."`
+}
+
+type recipientsListCommand struct {
 	serverFlags
 	Prefix string `help:"Only those whose ID begins so."`
 	Limit  int    `default:"100" help:"At most so many."`
 }
 
-func (c *recipientsCommand) Run(ctx context.Context, std *streams) error {
+func (c *recipientsListCommand) Run(ctx context.Context, std *streams) error {
 	api, err := c.client()
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ type commands struct {
 	Render     renderCommand     `cmd:"" help:"Show in the terminal what a webhook or a template becomes."`
 	Send       sendCommand       `cmd:"" help:"Send a text to a recipient through a running daemon."`
 	Link       linkCommand       `cmd:"" help:"Make a deep link that connects a chat to a recipient; draw its QR code."`
-	Recipients recipientsCommand `cmd:"" help:"List recipients and their chats."`
+	Recipients recipientsCommand `cmd:"" help:"List, import and export recipients and their chats."`
 	Deliveries deliveriesCommand `cmd:"" help:"List deliveries, newest first."`
 	Token      tokenCommand      `cmd:"" help:"Make tokens for callers."`
 	Version    versionCommand    `cmd:"" help:"Print version, commit and Go version."`

@@ -80,6 +80,9 @@ func (o *Object) Has(name string) bool {
 	return there && string(raw) != "null"
 }
 
+// Null reports whether a field is there and null.
+func (o *Object) Null(name string) bool { return !o.Has(name) && o.fields[name] != nil }
+
 // Raw returns a field as it stands, nil if it is absent or null.
 func (o *Object) Raw(name string) json.RawMessage {
 	if !o.Has(name) {

@@ -23,6 +23,44 @@ func (db *DB) Bind(ctx context.Context, recipient string, chat relay.Chat, at ti
 	})
 }
 
+// BindAll implements relay.Directory.
+func (db *DB) BindAll(ctx context.Context, bindings []relay.Binding, at time.Time) error {
+	for _, b := range bindings {
+		if err := relay.CheckRecipientID(b.Recipient); err != nil {
+			return err
+		}
+	}
+	return db.write(ctx, "bind chats", func(t *tx) error {
+		ctx := context.Background()
+		for _, b := range bindings {
+			linked := at
+			if !b.LinkedAt.IsZero() {
+				linked = b.LinkedAt
+			}
+			if err := t.bind(ctx, b.Recipient, b.Chat, linked); err != nil {
+				return err
+			}
+			if err := t.restore(ctx, b); err != nil {
+				return err
+			}
+			if _, err := t.release(ctx, b.Recipient, b.Chat); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// restore gives a chat the settings that it has elsewhere. Without any, those that it has stay.
+func (t *tx) restore(ctx context.Context, b relay.Binding) error {
+	s := b.Settings
+	if s == (relay.Settings{}) {
+		return nil
+	}
+	return t.run(ctx, `UPDATE bindings SET muted_until = $3, quiet_hours = $4, digest = $5, time_zone = $6, locale = $7 WHERE chat_id = $1 AND message_thread_id = $2`,
+		b.ChatID, b.MessageThreadID, millis(s.MutedUntil), string(s.QuietHours), string(s.Digest), s.TimeZone, s.Locale)
+}
+
 // bind makes or refreshes a binding. Whoever binds a chat speaks in it, so the chat takes messages.
 func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at time.Time) error {
 	t.stale = append(t.stale, recipient)

@@ -42,12 +42,16 @@ var invariants = map[string]string{
 	"a delivery has no message":                 `SELECT count(*) FROM deliveries WHERE message NOT IN (SELECT seq FROM messages)`,
 	"a message has lost its deliveries":         `SELECT count(*) FROM messages WHERE deliveries > 0 AND seq NOT IN (SELECT message FROM deliveries)`,
 	"a delivery is outside its message's range": `SELECT count(*) FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq NOT BETWEEN first_delivery AND first_delivery + deliveries - 1`,
-	"what is held has a chat":                   `SELECT count(*) FROM deliveries WHERE state = 0 AND chat_id <> 0`,
-	"what waits has no chat":                    `SELECT count(*) FROM deliveries WHERE state IN (1, 2) AND chat_id = 0`,
-	"something is held for who has a chat":      `SELECT count(*) FROM deliveries WHERE state = 0 AND recipient IN (SELECT recipient FROM bindings)`,
-	"what waits is finished":                    `SELECT count(*) FROM deliveries WHERE (state < 3) <> (finished_at = 0)`,
-	"a binding has no recipient":                `SELECT count(*) FROM bindings WHERE recipient NOT IN (SELECT id FROM recipients)`,
-	"a chat has two states":                     `SELECT count(*) FROM (SELECT 1 FROM bindings GROUP BY chat_id HAVING count(DISTINCT state) > 1)`,
+	"what is held waits for nothing": `SELECT count(*) FROM deliveries WHERE state = 0 AND chat_id <> 0 AND not_before = 0
+		AND recipient NOT IN (SELECT id FROM recipients WHERE paused)`,
+	"what is held has a chat that nobody is bound to": `SELECT count(*) FROM deliveries d WHERE state = 0 AND chat_id <> 0
+		AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.chat_id = d.chat_id AND b.message_thread_id = d.message_thread_id)`,
+	"what waits has no chat": `SELECT count(*) FROM deliveries WHERE state IN (1, 2) AND chat_id = 0`,
+	"something is held for who has a chat": `SELECT count(*) FROM deliveries WHERE state = 0 AND chat_id = 0
+		AND recipient IN (SELECT recipient FROM bindings) AND recipient NOT IN (SELECT id FROM recipients WHERE paused)`,
+	"what waits is finished":     `SELECT count(*) FROM deliveries WHERE (state < 3) <> (finished_at = 0)`,
+	"a binding has no recipient": `SELECT count(*) FROM bindings WHERE recipient NOT IN (SELECT id FROM recipients)`,
+	"a chat has two states":      `SELECT count(*) FROM (SELECT 1 FROM bindings GROUP BY chat_id HAVING count(DISTINCT state) > 1)`,
 	"a redemption has no binding": `SELECT count(*) FROM redemptions r WHERE NOT EXISTS (SELECT 1 FROM bindings b
 		WHERE b.recipient = r.recipient AND b.chat_id = r.chat_id AND b.message_thread_id = r.message_thread_id)`,
 	"the file is damaged": `SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'`,
@@ -77,7 +81,7 @@ var tables = []string{"messages", "m", "deliveries", "d", "recipients", "r", "bi
 
 // scans are the texts that may look at all of a table: they are asked for all of it.
 var scans = []string{
-	`FROM links ORDER BY seq DESC`,
+	`SELECT seq FROM deliveries WHERE chat_id = ?1 AND +state <> 2`, // to forget a chat: rare, and the readers' work
 	`'active', count(*) FROM bindings`,
 	`SELECT count(*) FROM recipients`,
 	`FROM (SELECT * FROM recipients WHERE id > ?1`, // a page of them

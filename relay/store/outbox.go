@@ -76,6 +76,9 @@ func (t *tx) address(ctx context.Context, m *relay.Message) error {
 				return err
 			}
 		}
+		if err := t.resumed(ctx, &d); err != nil {
+			return err
+		}
 		fresh, err := t.notify(ctx, m, &d)
 		if err != nil {
 			return err
@@ -134,6 +137,18 @@ func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Deli
 			a.priority = relay.Reordered
 		}
 		t.queued = append(t.queued, a)
+	}
+	return err
+}
+
+// resumed queues what was to wait for a recipient that is not paused any more.
+func (t *tx) resumed(ctx context.Context, d *relay.Delivery) error {
+	if d.State != relay.Held || d.ChatID == 0 || !d.NotBefore.IsZero() {
+		return nil
+	}
+	_, paused, err := first(ctx, t, value[int], `SELECT 1 FROM recipients WHERE id = $1 AND paused`, d.Recipient)
+	if err == nil && !paused {
+		d.State = relay.Queued
 	}
 	return err
 }

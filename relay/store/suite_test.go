@@ -48,7 +48,7 @@ func (l *told) take() []int64 {
 
 // suite is what every database must do: one function for each behaviour, written against the interfaces of relay.
 var suite = map[string]map[string]func(*testing.T, *place){
-	"Outbox": outboxSuite, "Live": liveSuite, "Twice": twiceSuite, "Merge": mergeSuite, "Directory": directorySuite, "Links": linksSuite, "Updates": updatesSuite,
+	"Outbox": outboxSuite, "Live": liveSuite, "Twice": twiceSuite, "Merge": mergeSuite, "Calm": calmSuite, "Directory": directorySuite, "Links": linksSuite, "Updates": updatesSuite,
 }
 
 func TestSQLite(t *testing.T) {

@@ -40,7 +40,10 @@ func unknownRecipient() error {
 	return &relay.Error{Code: relay.CodeUnknownRecipient, Detail: "there is no such recipient; one comes into being when a chat is connected"}
 }
 
-func (s *Server) forgetRecipient(w http.ResponseWriter, r *http.Request, _ *Token) error {
+func (s *Server) forgetRecipient(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	if !caller.recipient(r.PathValue("id")) {
+		return unknownRecipient()
+	}
 	if err := s.Directory.Forget(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
@@ -48,11 +51,24 @@ func (s *Server) forgetRecipient(w http.ResponseWriter, r *http.Request, _ *Toke
 	return nil
 }
 
+const wantedChatID = "Telegram's number of a chat is wanted, such as 123456789 or -1001234567890"
+
+// isChatID reports whether a number can be one: at most 52 significant bits.
+func isChatID(n int64) bool { return n != 0 && n < 1<<52 && n > -1<<52 }
+
+// guessType is the kind of a chat of which only the number is known.
+func guessType(chatID int64) string {
+	if chatID < 0 {
+		return "supergroup"
+	}
+	return "private"
+}
+
 // chat reads {chat_id} and ?message_thread_id=.
 func chat(r *http.Request) (chatID, threadID int64, err error) {
 	chatID, err = strconv.ParseInt(r.PathValue("chat_id"), 10, 64)
-	if err != nil || chatID == 0 || chatID >= 1<<52 || chatID <= -1<<52 {
-		return 0, 0, invalidQuery("chat_id", "Telegram's number of a chat is wanted, such as 123456789 or -1001234567890")
+	if err != nil || !isChatID(chatID) {
+		return 0, 0, invalidQuery("chat_id", wantedChatID)
 	}
 	thread := r.URL.Query().Get("message_thread_id")
 	if thread == "" {
@@ -65,7 +81,10 @@ func chat(r *http.Request) (chatID, threadID int64, err error) {
 	return chatID, threadID, nil
 }
 
-func (s *Server) bindChat(w http.ResponseWriter, r *http.Request, _ *Token) error {
+func (s *Server) bindChat(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	if !caller.recipient(r.PathValue("id")) {
+		return &relay.Error{Code: relay.CodeForbidden, Detail: "this token does not reach this recipient"}
+	}
 	chatID, threadID, err := chat(r)
 	if err != nil {
 		return err
@@ -74,10 +93,7 @@ func (s *Server) bindChat(w http.ResponseWriter, r *http.Request, _ *Token) erro
 	if err := relay.CheckRecipientID(id); err != nil {
 		return err
 	}
-	place := relay.Chat{ChatID: chatID, MessageThreadID: threadID, Type: "private", State: relay.Active}
-	if chatID < 0 {
-		place.Type = "supergroup"
-	}
+	place := relay.Chat{ChatID: chatID, MessageThreadID: threadID, Type: guessType(chatID), State: relay.Active}
 	if err := s.Directory.Bind(r.Context(), id, place, time.Now()); err != nil {
 		return err
 	}
@@ -88,7 +104,10 @@ func (s *Server) bindChat(w http.ResponseWriter, r *http.Request, _ *Token) erro
 	return answer(w, http.StatusOK, recipient)
 }
 
-func (s *Server) unbindChat(w http.ResponseWriter, r *http.Request, _ *Token) error {
+func (s *Server) unbindChat(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	if !caller.recipient(r.PathValue("id")) {
+		return unknownRecipient()
+	}
 	chatID, threadID, err := chat(r)
 	if err != nil {
 		return err

@@ -50,7 +50,10 @@ var routes = []route{
 	{"DELETE /api/v1/links/{id}", ScopeLinks, (*Server).revokeLink},
 
 	{"GET /api/v1/recipients", ScopeRead, (*Server).listRecipients},
+	{"POST /api/v1/recipients/import", ScopeAdmin, (*Server).importRecipients},
+	{"GET /api/v1/recipients/export", ScopeAdmin, (*Server).exportRecipients},
 	{"GET /api/v1/recipients/{id}", ScopeRead, (*Server).getRecipient},
+	{"PATCH /api/v1/recipients/{id}", ScopeAdmin, (*Server).patchRecipient},
 	{"DELETE /api/v1/recipients/{id}", ScopeAdmin, (*Server).forgetRecipient},
 	{"PUT /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).bindChat},
 	{"DELETE /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).unbindChat},

@@ -454,6 +454,74 @@ func TestLinkPage(t *testing.T) {
 	}
 }
 
+func TestChangeRecipient(t *testing.T) {
+	h := newHouse(t, nil)
+	h.bind(t, "alice", 1001)
+	a := h.call(t, "PATCH", "/api/v1/recipients/alice", `{"paused":true,"locale":"pt-br","time_zone":"europe/berlin","quiet_hours":"22:00 - 7:00","note":"on call"}`)
+	for _, want := range []string{`"paused":true`, `"locale":"pt-BR"`, `"time_zone":"Europe/Berlin"`, `"quiet_hours":"22:00-07:00"`, `"note":"on call"`} {
+		if a.status != 200 || !strings.Contains(string(a.body), want) {
+			t.Errorf("%d %s lacks %s", a.status, a.body, want)
+		}
+	}
+	if a := h.call(t, "POST", "/api/v1/messages", `{"to":"alice","text":"x"}`); !strings.Contains(string(a.body), `"chat_id":1001,"state":"held"`) {
+		t.Errorf("to a paused recipient: %s", a.body)
+	}
+	a = h.call(t, "PATCH", "/api/v1/recipients/alice", `{"paused":false,"time_zone":null,"quiet_hours":"","note":null}`)
+	if a.status != 200 || strings.Contains(string(a.body), "Berlin") || strings.Contains(string(a.body), "quiet") || !strings.Contains(string(a.body), "pt-BR") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	a = h.call(t, "PATCH", "/api/v1/recipients/alice", `{"paused":"yes","locale":"?","time_zone":"Mars","quiet_hours":"late","note":"`+strings.Repeat("x", 1001)+`","more":1}`)
+	for _, pointer := range []string{"/paused", "/locale", "/time_zone", "/quiet_hours", "/note", "/more"} {
+		if a.status != 400 || !strings.Contains(string(a.body), `"`+pointer+`"`) {
+			t.Errorf("%d %s lacks %s", a.status, a.body, pointer)
+		}
+	}
+	if a := h.call(t, "PATCH", "/api/v1/recipients/bob", `{"paused":true}`); a.status != 404 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+func TestExportAndImport(t *testing.T) {
+	h := newHouse(t, nil)
+	lines := `{"recipient":"alice","chat_id":1001}
+
+{"recipient":"ops","chat_id":-1001234567890,"message_thread_id":7,"title":"Ops <&>","quiet_hours":"22:00-07:00 hold"}
+{"recipient":"no spaces","chat_id":1}
+{"recipient":"bob"}
+not JSON
+{"recipient":"bob","chat_id":7,"more":1}
+{"recipient":"alice","chat_id":1001}
+{"recipient":"carol","chat_id":1003}`
+	a := h.call(t, "POST", "/api/v1/recipients/import", lines)
+	var result struct {
+		Imported, Failed int
+		Errors           []struct{ Line int }
+	}
+	if err := json.Unmarshal(a.body, &result); err != nil || a.status != 200 || result.Imported != 4 || result.Failed != 4 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for i, want := range []int{4, 5, 6, 7} {
+		if result.Errors[i].Line != want {
+			t.Errorf("line %d is complained about, want %d: %s", result.Errors[i].Line, want, a.body)
+		}
+	}
+	export := h.call(t, "GET", "/api/v1/recipients/export", "")
+	if export.status != 200 || strings.Count(string(export.body), "\n") != 3 || !strings.Contains(string(export.body), `"title":"Ops <&>"`) {
+		t.Fatalf("%d %s", export.status, export.body)
+	}
+	other := newHouse(t, nil)
+	if a := other.call(t, "POST", "/api/v1/recipients/import", string(export.body)); a.status != 200 || !strings.Contains(string(a.body), `"imported":3,"failed":0`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if again := other.call(t, "GET", "/api/v1/recipients/export", ""); !bytes.Equal(again.body, export.body) {
+		t.Errorf("after the import:\n%s\nwant\n%s", again.body, export.body)
+	}
+	long := `{"recipient":"dave","chat_id":5}` + "\n" + strings.Repeat("x", 70_000)
+	if a := h.call(t, "POST", "/api/v1/recipients/import", long); a.status != 200 || !strings.Contains(string(a.body), `"imported":1,"failed":1`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 func TestRecipients(t *testing.T) {
 	h := newHouse(t, nil)
 	if a := h.call(t, "PUT", "/api/v1/recipients/ops/chats/-1001234567890?message_thread_id=7", ""); a.status != 200 || !strings.Contains(string(a.body), `"message_thread_id":7`) {
