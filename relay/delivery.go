@@ -150,6 +150,11 @@ type Outbox interface {
 	Retry(ctx context.Context, id ID, now time.Time) (*Delivery, error)
 	Discard(ctx context.Context, id ID, now time.Time) (*Delivery, error)
 
+	// DeliveryOf returns the delivery that a Telegram message is of. Error: CodeNotFound.
+	DeliveryOf(ctx context.Context, chatID, telegramMessageID int64) (*Delivery, error)
+	// Adopt makes what a delivery brought a live message of a key, unless there is one already.
+	Adopt(ctx context.Context, d *Delivery, key string) error
+
 	// File returns what was uploaded with a message. Error: CodeNotFound.
 	File(ctx context.Context, message ID) ([]byte, error)
 	// Message returns a message with its deliveries. Error: CodeNotFound.

@@ -7,6 +7,7 @@ package chat
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"slices"
 	"time"
@@ -35,7 +36,11 @@ type Options struct {
 	// Acknowledge ends the waiting sign of a button that was pressed, with a text that shows for a moment (answerCallbackQuery). What
 	// goes wrong is the callee's business: Telegram takes an answer for a short time only.
 	Acknowledge func(ctx context.Context, queryID, text string)
-	Log         *slog.Logger
+	// Presses of applications' buttons become events, if somebody wants them; Change puts an application's new text in the place of a message.
+	Events       relay.Events
+	EventsWanted func() bool
+	Change       func(ctx context.Context, of *relay.Delivery, body json.RawMessage) error
+	Log          *slog.Logger
 }
 
 // Bot handles updates. Its methods are safe for concurrent use.

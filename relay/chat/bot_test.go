@@ -48,7 +48,8 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	r.desk = onboarding.New(onboarding.Options{Links: db, Username: username, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
 	r.bot = chat.New(chat.Options{
 		Desk: r.desk, Outbox: db, Directory: db, Updates: db, Username: username, AllowedUsers: allowed, Log: log,
-		Templates:   func() *render.Set { return set },
+		Templates: func() *render.Set { return set },
+		Events:    db, EventsWanted: func() bool { return true },
 		Acknowledge: func(_ context.Context, _, text string) { r.toast = text },
 		IsAdmin:     func(context.Context, int64, int64) (bool, error) { return r.admins == nil, r.admins },
 	})

@@ -85,9 +85,12 @@ func (b *Bot) buttons(m *telegram.Message, yes, no string) (json.RawMessage, err
 
 // pressed acts upon a button of the bot's own. Whoever presses it must be one who may decide.
 func (b *Bot) pressed(ctx context.Context, q *telegram.CallbackQuery) error {
-	if q.Message == nil || !strings.HasPrefix(q.Data, ownData) {
+	switch {
+	case q.Message == nil:
 		b.Acknowledge(ctx, q.ID, "")
 		return nil
+	case !strings.HasPrefix(q.Data, ownData):
+		return b.applicationButton(ctx, q)
 	}
 	m := *q.Message
 	m.From, m.SenderChat = &q.From, nil

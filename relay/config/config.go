@@ -32,6 +32,7 @@ type Config struct {
 	Onboarding Onboarding          `toml:"onboarding"`
 	Templates  Templates           `toml:"templates"`
 	Auth       Auth                `toml:"auth"`
+	Events     Events              `toml:"events"`
 	Receivers  map[string]Receiver `toml:"receivers"` // the built-in ones included
 	Log        Log                 `toml:"log"`
 
@@ -164,4 +165,5 @@ func (k *checker) check() {
 		k.receiver(name, k.c.Receivers[name])
 	}
 	k.auth(&k.c.Auth)
+	k.events(&k.c.Events)
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/chat"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/delivery"
+	"github.com/tgrelay/tgrelay/relay/events"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
 	"github.com/tgrelay/tgrelay/relay/render"
@@ -56,6 +57,8 @@ type Daemon struct {
 	desk      *onboarding.Desk
 	bot       *chat.Bot
 	engine    *delivery.Engine
+	events    *events.Sender
+	eventful  atomic.Bool       // the application is told; for the storage, which is there before the sender
 	webhook   *telegram.Webhook // nil with long polling
 	web       *web.Server
 	http      *http.Server
@@ -98,6 +101,7 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 	db, err := store.Open(ctx, store.Options{
 		URL: d.config.Storage.URL, CacheSize: d.config.Storage.CacheSize, Log: d.log, Registerer: d.registry,
 		Queued: d.wake, Ended: func(all []relay.Delivery) { d.engine.Ended(all) },
+		Events: d.eventful.Load, Happened: func() { d.events.Wake() },
 	})
 	if err != nil {
 		return err
@@ -120,14 +124,27 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,
 		AllowPrivate: c.Delivery.AllowPrivateAddresses,
 	})
+	d.events = events.New(events.Options{
+		Events: d.db, Log: d.log, Registerer: d.registry,
+		Answered: func(ctx context.Context, e relay.Event, body []byte) { d.bot.EventAnswered(ctx, e, body) },
+		Missed:   func(ctx context.Context, e relay.Event) { d.bot.EventMissed(ctx, e) },
+	})
+	d.tell(c)
 	d.desk = onboarding.New(onboarding.Options{
 		Links: d.db, Username: d.BotName, LinkURL: c.Telegram.LinkURL, TTL: c.Onboarding.LinkTTL, Registerer: d.registry,
 	})
 	d.bot = chat.New(chat.Options{
 		Desk: d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
 		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Acknowledge: d.acknowledge, Log: d.log,
+		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change,
 	})
 	d.web = web.New(d.webOptions())
+}
+
+// tell makes what happens known to the application of a configuration.
+func (d *Daemon) tell(c *config.Config) {
+	d.events.SetTarget(events.Target{URL: c.Events.URL, Key: c.Events.Key})
+	d.eventful.Store(c.Events.URL != "")
 }
 
 func ratesOf(c *config.Config) delivery.Rates {
@@ -173,7 +190,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
+	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.events.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

@@ -27,6 +27,7 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 	rules := &intake.Rules{
 		Builtin: builtin, Templates: operators,
 		Fallback: c.Delivery.Fallback, MaxAge: c.Delivery.MaxAge, LongText: c.Delivery.LongText, SurgeAfter: c.Delivery.SurgeAfter, Reject: c.Delivery.OnUnlinked == "reject",
+		Events:    c.Events.URL != "",
 		Receivers: map[string]*intake.Receiver{},
 	}
 	if len(b.faults) > 0 {

@@ -84,6 +84,7 @@ func (d *Daemon) Reload() error {
 	d.door.SetRules(rules)
 	d.web.SetTokens(tokensOf(c))
 	d.engine.SetRates(ratesOf(c))
+	d.tell(c)
 	d.log.Info("the configuration was read again", "file", c.File)
 	return nil
 }

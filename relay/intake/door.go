@@ -41,6 +41,7 @@ type Rules struct {
 	LongText  string        // what becomes of a text that is too long for one message: split, truncate or document
 	// SurgeAfter is how much delay a chat's alerts may pile up before they are merged; 0: they never are.
 	SurgeAfter time.Duration
+	Events     bool // somebody hears of the presses of buttons
 	Reject     bool // refuse recipients without a chat instead of holding their messages
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tgrelay/tgrelay/relay/markup"
 )
@@ -20,12 +21,20 @@ type inlineKeyboard struct {
 }
 
 type button struct {
-	Text string `json:"text"`
-	URL  string `json:"url"`
+	Text         string `json:"text"`
+	URL          string `json:"url,omitempty"`
+	Callback     string `json:"callback,omitempty"` // our name for it: whoever hears of the press is the application
+	CallbackData string `json:"callback_data,omitempty"`
 }
 
-// keyboard reads reply_markup: inline buttons that open an address.
-func keyboard(o *Object) json.RawMessage {
+// OwnButton begins the data of the bot's own buttons.
+const OwnButton = "tgrelay:"
+
+// maxCallback is Telegram's limit, in bytes.
+const maxCallback = 64
+
+// keyboard reads reply_markup: inline buttons that open an address, or whose press the application hears of (event button.pressed).
+func keyboard(o *Object, rules *Rules) json.RawMessage {
 	raw := o.Raw("reply_markup")
 	if raw == nil {
 		return nil
@@ -41,7 +50,8 @@ func keyboard(o *Object) json.RawMessage {
 	for i, row := range k.InlineKeyboard {
 		for j, b := range row {
 			count++
-			b.check(o, fmt.Sprintf("/reply_markup/inline_keyboard/%d/%d", i, j))
+			b.check(o, rules, fmt.Sprintf("/reply_markup/inline_keyboard/%d/%d", i, j))
+			row[j].Callback, row[j].CallbackData = "", b.Callback
 		}
 		if len(row) > maxRow {
 			o.FaultAt(fmt.Sprintf("/reply_markup/inline_keyboard/%d", i), fmt.Sprintf("a row has at most %d buttons", maxRow))
@@ -57,9 +67,23 @@ func keyboard(o *Object) json.RawMessage {
 	return out
 }
 
-func (b button) check(o *Object, pointer string) {
+func (b button) check(o *Object, rules *Rules, pointer string) {
 	if b.Text == "" {
 		o.FaultAt(pointer+"/text", "a button needs a text")
+	}
+	switch {
+	case b.CallbackData != "":
+		o.FaultAt(pointer+"/callback_data", "callback is wanted: its press becomes an event button.pressed")
+	case b.Callback == "":
+	case b.URL != "":
+		o.FaultAt(pointer+"/callback", "url and callback exclude each other")
+	case len(b.Callback) > maxCallback || strings.HasPrefix(b.Callback, OwnButton):
+		o.FaultAt(pointer+"/callback", fmt.Sprintf("1 to %d bytes are wanted, not beginning with %s", maxCallback, OwnButton))
+	case !rules.Events:
+		o.FaultAt(pointer+"/callback", "nobody would hear of the press: set url and secret_file in [events] of relay.toml")
+	}
+	if b.Callback != "" || b.CallbackData != "" {
+		return
 	}
 	if _, err := markup.CheckURL(b.URL); err != nil {
 		o.FaultAt(pointer+"/url", fmt.Sprintf("Telegram takes no link to %.200q: %s", b.URL, err))

@@ -93,7 +93,7 @@ func requestOf(caller Caller, call Call) (*relay.Request, error) {
 }
 
 func compose(rules *Rules, caller Caller, call Call) (*relay.Message, []string, error) {
-	r, err := decode(call)
+	r, err := decode(rules, call)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,7 +137,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-func decode(call Call) (*request, error) {
+func decode(rules *Rules, call Call) (*request, error) {
 	o, err := ParseObject(call.Body)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func decode(call Call) (*request, error) {
 	o.Field("disable_notification", &r.content.DisableNotification)
 	o.Field("protect_content", &r.content.ProtectContent)
 	r.content.LinkPreviewOptions = linkPreview(o)
-	r.content.ReplyMarkup = keyboard(o)
+	r.content.ReplyMarkup = keyboard(o, rules)
 	r.decodeTiming(o)
 	r.decodeLive(o)
 	return r, o.Err()

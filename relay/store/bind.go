@@ -77,12 +77,18 @@ func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at tim
 		}
 	}
 	// What was chosen for a chat holds for whoever is bound to it later, too.
-	err := t.run(ctx, `INSERT INTO bindings (recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until, quiet_hours, digest, time_zone, locale)
+	added, err := t.exec(ctx, `INSERT INTO bindings (recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until, quiet_hours, digest, time_zone, locale)
 		SELECT $1, $2, $3, $4, $5, $6, $7, 'active', $8, coalesce(max(muted_until), 0), coalesce(max(quiet_hours), ''), coalesce(max(digest), ''), coalesce(max(time_zone), ''), coalesce(max(locale), '')
 		FROM bindings WHERE chat_id = $2 AND message_thread_id = $3 ON CONFLICT DO NOTHING`,
 		recipient, chat.ChatID, chat.MessageThreadID, chat.Type, chat.Title, chat.Username, chat.LanguageCode, millis(at))
 	if err != nil {
 		return err
+	}
+	if added > 0 {
+		chat.State = relay.Active
+		if err := t.event(ctx, relay.RecipientLinked, recipient, chatEvent{Recipient: recipient, Chat: chat}); err != nil {
+			return err
+		}
 	}
 	return t.touch(ctx, `UPDATE bindings SET state = 'active', type = $2, title = $3, username = $4, language_code = $5 WHERE chat_id = $1 RETURNING recipient`,
 		chat.ChatID, chat.Type, chat.Title, chat.Username, chat.LanguageCode)
@@ -116,6 +122,9 @@ func (db *DB) Unbind(ctx context.Context, recipient string, chatID, threadID int
 			return &relay.Error{Code: relay.CodeNotFound, Detail: fmt.Sprintf("recipient %q has no chat %d", recipient, chatID)}
 		}
 		t.stale = append(t.stale, recipient)
+		if err := t.unlinked(ctx, chatID, threadID, recipient); err != nil {
+			return err
+		}
 		err = t.run(ctx, `DELETE FROM redemptions WHERE recipient = $1 AND chat_id = $2 AND message_thread_id = $3`, recipient, chatID, threadID)
 		if err != nil {
 			return err
@@ -140,6 +149,9 @@ func (db *DB) UnbindChat(ctx context.Context, chatID, threadID int64) ([]string,
 		}
 		t.stale = append(t.stale, freed...)
 		t.rows += int64(len(freed))
+		if err := t.unlinked(ctx, chatID, threadID, freed...); err != nil {
+			return err
+		}
 		if err := t.run(ctx, `DELETE FROM redemptions WHERE chat_id = $1 AND message_thread_id = $2`, chatID, threadID); err != nil {
 			return err
 		}
@@ -164,7 +176,7 @@ func (t *tx) migrate(ctx context.Context, from, to int64) error {
 	if from == to {
 		return nil
 	}
-	bound := t.rows
+	bound, touched := t.rows, len(t.stale)
 	state, known, err := first(ctx, t, value[string], `SELECT state FROM bindings WHERE chat_id = $1 LIMIT 1`, to)
 	if err != nil {
 		return err
@@ -190,6 +202,9 @@ func (t *tx) migrate(ctx context.Context, from, to int64) error {
 	}
 	if n > 0 {
 		t.queued = append(t.queued, arrival{to, relay.Reordered})
+	}
+	if err == nil {
+		err = t.chatEvents(ctx, relay.RecipientMigrated, to, from, t.stale[touched:])
 	}
 	if t.rows > bound {
 		t.migrated = append(t.migrated, [2]int64{from, to})

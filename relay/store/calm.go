@@ -147,6 +147,9 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 			return err
 		}
 		t.stale, gone.Bindings = append(t.stale, freed...), len(freed)
+		if err := t.unlinked(ctx, chatID, 0, freed...); err != nil {
+			return err
+		}
 		for _, table := range []string{"redemptions", "live", "notifications"} {
 			if err := t.run(ctx, `DELETE FROM `+table+` WHERE chat_id = $1`, chatID); err != nil {
 				return err

@@ -110,7 +110,7 @@ func (c *committer) transact(batch []*write, notes []relay.ID) (*tx, error) {
 	if err := c.writer.begin(ctx); err != nil {
 		return nil, err
 	}
-	t := &tx{writer: c.writer, seqs: &c.seqs, links: &c.links}
+	t := &tx{writer: c.writer, seqs: &c.seqs, links: &c.links, eventful: c.db.options.Events()}
 	if err := t.start(ctx, notes); err != nil {
 		return t, err
 	}

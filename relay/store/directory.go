@@ -149,7 +149,15 @@ func (db *DB) SetChatState(ctx context.Context, chatID int64, state relay.ChatSt
 }
 
 func (t *tx) setChatState(ctx context.Context, chatID int64, state relay.ChatState) error {
-	return t.touch(ctx, `UPDATE bindings SET state = $2 WHERE chat_id = $1 AND state <> $2 RETURNING recipient`, chatID, string(state))
+	touched := len(t.stale)
+	if err := t.touch(ctx, `UPDATE bindings SET state = $2 WHERE chat_id = $1 AND state <> $2 RETURNING recipient`, chatID, string(state)); err != nil {
+		return err
+	}
+	kind := relay.RecipientBlocked
+	if state == relay.Active {
+		kind = relay.RecipientLinked
+	}
+	return t.chatEvents(ctx, kind, chatID, 0, t.stale[touched:])
 }
 
 // touch runs a change of bindings that returns whose they were: the cache must let go of them.

@@ -26,6 +26,9 @@ func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string) error {
 	if err == nil && len(o.Live) > 0 {
 		err = t.noteLive(ctx, o)
 	}
+	if err == nil && moved > 0 && t.eventful && o.State != relay.Queued {
+		err = t.told(ctx, o.Delivery)
+	}
 	if err != nil {
 		return err
 	}
@@ -60,6 +63,15 @@ func (t *tx) outcome(ctx context.Context, o relay.Outcome, parts string) (int64,
 	})
 }
 
+// told notes the end of a delivery as an event.
+func (t *tx) told(ctx context.Context, id relay.ID) error {
+	d, err := t.delivery(ctx, id)
+	if err != nil {
+		return err
+	}
+	return t.endedEvents(ctx, d)
+}
+
 // toldAtMost is how many deliveries that fail with a chat are told of.
 const toldAtMost = 1000
 
@@ -74,9 +86,12 @@ func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
 	if err != nil {
 		return err
 	}
-	for _, d := range waiting {
-		d.State, d.Reason, d.LastError = relay.Failed, o.Reason, o.LastError
-		t.ended = append(t.ended, d)
+	for i := range waiting {
+		waiting[i].State, waiting[i].Reason, waiting[i].LastError = relay.Failed, o.Reason, o.LastError
+	}
+	t.ended = append(t.ended, waiting...)
+	if err := t.endedEvents(ctx, waiting...); err != nil {
+		return err
 	}
 	_, err = t.move(ctx, change{
 		from: lively, to: relay.Failed, where: `chat_id = $1`,
@@ -107,14 +122,17 @@ func (db *DB) Expire(ctx context.Context, now time.Time, limit int) ([]relay.Del
 		if err != nil || len(ended) == 0 {
 			return err
 		}
+		for i := range ended {
+			ended[i].State = relay.Expired
+		}
+		if err := t.endedEvents(ctx, ended...); err != nil {
+			return err
+		}
 		_, err = t.move(ctx, change{
 			from: patient, to: relay.Expired, set: `, finished_at = $1`, args: []any{millis(now), limit}, where: `seq IN (` + tooOld + `)`,
 		})
 		return err
 	})
-	for i := range ended {
-		ended[i].State = relay.Expired
-	}
 	return ended, err
 }
 

@@ -81,6 +81,7 @@ var tables = []string{"messages", "m", "deliveries", "d", "recipients", "r", "bi
 
 // scans are the texts that may look at all of a table: they are asked for all of it.
 var scans = []string{
+	`FROM events e`, // few, and looked at by one
 	`SELECT seq FROM deliveries WHERE chat_id = ?1 AND +state <> 2`, // to forget a chat: rare, and the readers' work
 	`'active', count(*) FROM bindings`,
 	`SELECT count(*) FROM recipients`,

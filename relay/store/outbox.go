@@ -138,6 +138,9 @@ func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Deli
 		}
 		t.queued = append(t.queued, a)
 	}
+	if err == nil && d.State == relay.Failed {
+		err = t.endedEvents(ctx, *d)
+	}
 	return err
 }
 

@@ -30,6 +30,7 @@ var (
 	_ relay.Directory = (*DB)(nil)
 	_ relay.Links     = (*DB)(nil)
 	_ relay.Updates   = (*DB)(nil)
+	_ relay.Events    = (*DB)(nil)
 )
 
 // Options say where to keep things and whom to tell.
@@ -48,6 +49,10 @@ type Options struct {
 	Migrated func(from, to int64)
 	// Ended is called after a commit in which deliveries failed for what became of another one. It runs in the committer too.
 	Ended func([]relay.Delivery)
+	// Events reports whether what happens is to be noted as events; nil: it is not. Happened is called after a commit after which events
+	// may be told. Both run in the committer too.
+	Events   func() bool
+	Happened func()
 }
 
 // DB is an open storage. Its methods are safe for concurrent use.
@@ -94,6 +99,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ended == nil {
 		o.Ended = func([]relay.Delivery) {}
+	}
+	if o.Events == nil {
+		o.Events = func() bool { return false }
+	}
+	if o.Happened == nil {
+		o.Happened = func() {}
 	}
 	if o.Migrated == nil {
 		o.Migrated = func(int64, int64) {}

@@ -15,6 +15,9 @@ type tx struct {
 	seqs   *seqs
 	links  *linkCursor
 	rows   int64 // written
+
+	eventful bool // somebody wants events
+	happened bool // there are events that may be told
 	undoable
 }
 
@@ -123,6 +126,9 @@ func (t *tx) publish(db *DB, kept bool) {
 	db.cache.forget(t.stale)
 	if !kept {
 		return
+	}
+	if t.happened {
+		db.options.Happened()
 	}
 	for _, m := range t.migrated {
 		db.options.Migrated(m[0], m[1])

@@ -1,0 +1,152 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// event notes what happened, if somebody wants to know.
+func (t *tx) event(ctx context.Context, kind relay.EventType, recipient string, data any) error {
+	if !t.eventful || recipient == "" {
+		return nil
+	}
+	b, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	return t.addEvent(ctx, relay.Event{ID: relay.NewID(), Type: kind, Recipient: recipient, At: time.Now(), Data: b})
+}
+
+func (t *tx) addEvent(ctx context.Context, e relay.Event) error {
+	t.happened = true
+	return t.run(ctx, `INSERT INTO events (id, type, recipient, at, data, attempts, not_before) VALUES ($1, $2, $3, $4, $5, 0, 0)`,
+		e.ID[:], string(e.Type), e.Recipient, millis(e.At), string(e.Data))
+}
+
+// What the events of the storage's own say.
+type (
+	chatEvent struct {
+		Recipient  string     `json:"recipient"`
+		Chat       relay.Chat `json:"chat"`
+		FromChatID int64      `json:"from_chat_id,omitzero"` // before it migrated
+	}
+	deliveryEvent struct {
+		Recipient string         `json:"recipient"`
+		Delivery  relay.Delivery `json:"delivery"`
+	}
+)
+
+// chatEvents notes what happened to a chat, for each of the recipients.
+func (t *tx) chatEvents(ctx context.Context, kind relay.EventType, chatID, from int64, recipients []string) error {
+	if !t.eventful {
+		return nil
+	}
+	for _, recipient := range slices.Compact(slices.Sorted(slices.Values(recipients))) {
+		b, known, err := first(ctx, t, scanBinding, `SELECT `+bindingColumns+` FROM bindings b WHERE b.recipient = $1 AND b.chat_id = $2 LIMIT 1`, recipient, chatID)
+		if err != nil {
+			return err
+		}
+		if !known {
+			continue
+		}
+		if err := t.event(ctx, kind, recipient, chatEvent{recipient, b.Chat, from}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unlinked notes that recipients have lost a chat.
+func (t *tx) unlinked(ctx context.Context, chatID, threadID int64, recipients ...string) error {
+	for _, recipient := range recipients {
+		lost := chatEvent{Recipient: recipient, Chat: relay.Chat{ChatID: chatID, MessageThreadID: threadID}}
+		if err := t.event(ctx, relay.RecipientUnlinked, recipient, lost); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ended notes deliveries that have arrived, or will not.
+func (t *tx) endedEvents(ctx context.Context, all ...relay.Delivery) error {
+	for _, d := range all {
+		kind := relay.MessageFailed
+		if d.State == relay.Sent {
+			kind = relay.MessageSent
+		}
+		if err := t.event(ctx, kind, d.Recipient, deliveryEvent{d.Recipient, d}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AddEvent implements relay.Events.
+func (db *DB) AddEvent(ctx context.Context, e relay.Event) error {
+	return db.write(ctx, "add event", func(t *tx) error { return t.addEvent(context.Background(), e) })
+}
+
+func scanEvent(row scanner) (relay.Event, error) {
+	var e relay.Event
+	var at int64
+	var data string
+	err := row.Scan(&e.ID, &e.Type, &e.Recipient, &at, &data, &e.Attempts)
+	e.At, e.Data = moment(at), json.RawMessage(data)
+	return e, err
+}
+
+// DueEvents implements relay.Events.
+func (db *DB) DueEvents(ctx context.Context, now time.Time, limit int) ([]relay.Event, error) {
+	events, err := list(ctx, db.read, scanEvent, `SELECT id, type, recipient, at, data, attempts FROM events e
+		WHERE not_before <= $1 AND NOT EXISTS (SELECT 1 FROM events older WHERE older.recipient = e.recipient AND older.seq < e.seq)
+		ORDER BY seq LIMIT $2`, millis(now), limit)
+	return events, fault("list events", err)
+}
+
+// EndEvent implements relay.Events.
+func (db *DB) EndEvent(ctx context.Context, id relay.ID) error {
+	return db.write(ctx, "end event", func(t *tx) error {
+		t.happened = true // the next of the recipient may be told
+		return t.run(context.Background(), `DELETE FROM events WHERE id = $1`, id[:])
+	})
+}
+
+// PostponeEvent implements relay.Events.
+func (db *DB) PostponeEvent(ctx context.Context, id relay.ID, until time.Time) error {
+	return db.write(ctx, "postpone event", func(t *tx) error {
+		return t.run(context.Background(), `UPDATE events SET attempts = attempts + 1, not_before = $2 WHERE id = $1`, id[:], millis(until))
+	})
+}
+
+// DeliveryOf implements relay.Outbox. A chat has few recipients, and what they press is seldom old.
+func (db *DB) DeliveryOf(ctx context.Context, chatID, telegramMessageID int64) (*relay.Delivery, error) {
+	recipients, err := list(ctx, db.read, value[string], `SELECT recipient FROM bindings WHERE chat_id = $1`, chatID)
+	if err != nil {
+		return nil, fault("find delivery", err)
+	}
+	for _, recipient := range slices.Compact(slices.Sorted(slices.Values(recipients))) {
+		d, found, err := first(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
+			`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.recipient = $1 AND d.recipient <> '' AND d.chat_id = $2
+			AND EXISTS (SELECT 1 FROM json_each(d.telegram_message_ids) WHERE value = $3) ORDER BY d.seq DESC LIMIT 1`, recipient, chatID, telegramMessageID)
+		if err != nil || found {
+			return &d, fault("find delivery", err)
+		}
+	}
+	return nil, &relay.Error{Code: relay.CodeNotFound, Detail: "no delivery is known that is this message"}
+}
+
+// Adopt implements relay.Outbox.
+func (db *DB) Adopt(ctx context.Context, d *relay.Delivery, key string) error {
+	ids, err := json.Marshal(d.TelegramMessageIDs)
+	if err != nil {
+		return err
+	}
+	return db.write(ctx, "adopt message", func(t *tx) error {
+		return t.run(context.Background(), `INSERT INTO live (recipient, chat_id, message_thread_id, live_key, telegram_message_ids, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, d.Recipient, d.ChatID, d.MessageThreadID, key, string(ids), millis(time.Now()))
+	})
+}
