@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -16,6 +17,7 @@ type storage interface {
 	relay.Directory
 	relay.Links
 	relay.Updates
+	relay.Events
 }
 
 // place is a storage that a test of the suite may close and open again.
@@ -23,6 +25,7 @@ type place struct {
 	storage
 	reopen func()
 	told   *told
+	events atomic.Bool // somebody wants events
 }
 
 // told records which chats the storage called Queued for.
@@ -49,6 +52,7 @@ func (l *told) take() []int64 {
 // suite is what every database must do: one function for each behaviour, written against the interfaces of relay.
 var suite = map[string]map[string]func(*testing.T, *place){
 	"Outbox": outboxSuite, "Live": liveSuite, "Twice": twiceSuite, "Merge": mergeSuite, "Calm": calmSuite, "Directory": directorySuite, "Links": linksSuite, "Updates": updatesSuite,
+	"Events": eventsSuite,
 }
 
 func TestSQLite(t *testing.T) {
@@ -65,7 +69,7 @@ func TestSQLite(t *testing.T) {
 func newSQLite(t *testing.T) *place {
 	t.Helper()
 	p := &place{told: &told{}}
-	o := store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "relay.db"), CacheSize: 100, Queued: p.told.queued}
+	o := store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "relay.db"), CacheSize: 100, Queued: p.told.queued, Events: p.events.Load}
 	db := open(t, o)
 	t.Cleanup(func() {
 		checkPlans(t, db)
