@@ -46,10 +46,11 @@ type Options struct {
 // Bot handles updates. Its methods are safe for concurrent use.
 type Bot struct {
 	Options
+	talk *talk
 }
 
 // New returns a Bot.
-func New(o Options) *Bot { return &Bot{o} }
+func New(o Options) *Bot { return &Bot{o, newTalk()} }
 
 // Handle acts upon an update, once: an update_id that was worked through before does nothing. An error means that
 // the effect is not stored and the update is to be sent again.
@@ -114,9 +115,20 @@ func (b *Bot) allowed(from *telegram.User) bool {
 
 // answer stores what the bot says in reply to m.
 func (b *Bot) answer(ctx context.Context, m *telegram.Message, template string, data any) error {
+	if !b.talk.allow(m.Chat.ID, time.Now()) {
+		b.Log.Debug("a chat gets no answer: it writes too much, or too many strangers write at once", "chat_id", m.Chat.ID)
+		return nil
+	}
 	answer, err := b.compose(m, template, data)
 	if err != nil {
 		return err
+	}
+	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	if err != nil {
+		return err
+	}
+	if len(bindings) == 0 { // strangers come after all else
+		answer.Priority, answer.Deliveries[0].Priority = relay.Low, relay.Low
 	}
 	return b.Outbox.Accept(ctx, answer)
 }

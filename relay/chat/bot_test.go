@@ -194,6 +194,18 @@ func TestOnlyAllowedUsersConnect(t *testing.T) {
 	}
 }
 
+func TestOnlyAdministratorsLinkAGroup(t *testing.T) {
+	r := newRoom(t)
+	r.admins = errors.New("no administrator")
+	token := r.token(relay.TargetGroup)
+	if got := r.say(group, 9, "/link "+token); !strings.Contains(got, "Only an administrator") || len(r.chats()) != 0 {
+		t.Errorf("a member who copied the token: %q", got)
+	}
+	if got := r.say(group, 7, "/start@relay_bot "+token); !strings.HasPrefix(got, "✅") || len(r.chats()) != 1 {
+		t.Errorf("who opened the link: %q", got)
+	}
+}
+
 func TestOnlyAdministratorsStopAGroup(t *testing.T) {
 	r := newRoom(t)
 	r.say(group, 7, "/start "+r.token(relay.TargetGroup))
@@ -333,5 +345,43 @@ func TestNewTitle(t *testing.T) {
 	r.handle(telegram.Update{Message: &telegram.Message{Chat: renamed, NewChatTitle: renamed.Title}})
 	if got := r.chats()[0].Title; got != "Operations" {
 		t.Errorf("title %q", got)
+	}
+}
+
+// Whoever writes a lot to the bot gets so many answers and no more; links work all the same.
+func TestAnswersAreBounded(t *testing.T) {
+	r := newRoom(t)
+	for range 40 {
+		r.say(private, 7, "hello?")
+	}
+	if got := len(r.said()); got < 20 || got > 22 {
+		t.Errorf("%d answers to one chat, want about 20", got)
+	}
+	if got := r.say(private, 7, "/start "+r.token(relay.TargetPrivate)); !strings.HasPrefix(got, "✅") {
+		t.Errorf("a link: %q", got)
+	}
+}
+
+// What strangers are told comes after all else; who is connected need not wait for an answer behind alerts.
+func TestAnswersToStrangersAreLow(t *testing.T) {
+	r := newRoom(t)
+	newest := func() relay.Priority {
+		page, err := r.db.Deliveries(t.Context(), relay.DeliveryQuery{Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return page.Items[0].Priority
+	}
+	r.say(private, 7, "/status")
+	if got := newest(); got != relay.Low {
+		t.Errorf("to a stranger: %s", got)
+	}
+	r.say(private, 7, "/start "+r.token(relay.TargetPrivate))
+	if got := newest(); got != relay.High {
+		t.Errorf("the welcome: %s", got)
+	}
+	r.say(private, 7, "/status")
+	if got := newest(); got != relay.High {
+		t.Errorf("to one who is connected: %s", got)
 	}
 }

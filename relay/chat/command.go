@@ -93,6 +93,10 @@ func (b *Bot) link(ctx context.Context, m *telegram.Message, token string) error
 	if token == "" {
 		return b.answer(ctx, m, "chat.link_usage", nil)
 	}
+	// Telegram's own /start comes from whoever opened the link; this may be copied by anyone who sees it.
+	if may, err := b.mayDecide(ctx, m); err != nil || !may {
+		return b.refuse(ctx, m, err)
+	}
 	return b.redeem(ctx, m, token)
 }
 

@@ -2,3 +2,12 @@ package chat
 
 // ParseCommand is tested by itself: it reads what people type.
 var ParseCommand = parseCommand
+
+// Talk is how much the bot answers.
+type Talk = talk
+
+// NewTalk is tested by itself, with a clock of the test's.
+var NewTalk = newTalk
+
+// Allow is talk.allow.
+var Allow = (*talk).allow

@@ -1,0 +1,50 @@
+package chat
+
+import (
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+	"golang.org/x/time/rate"
+)
+
+const (
+	// talkBurst answers a chat gets at once, and then one every talkEvery: 20 a minute is what Telegram takes in a group, too.
+	talkBurst = 20
+	talkEvery = 3 * time.Second
+	// talkers is how many chats are remembered. A chat that is new among them draws on what all new ones share, so that a flood of
+	// strangers neither fills the storage nor stands in the way of what others wait for.
+	talkers       = 10_000
+	newcomerBurst = 200
+	newcomerRate  = 10 // a second
+)
+
+// talk bounds how much the bot answers. The connecting of chats by links is not bounded here: whoever holds a link is no stranger.
+type talk struct {
+	mu        sync.Mutex
+	of        *lru.Cache[int64, *rate.Limiter]
+	newcomers *rate.Limiter
+}
+
+func newTalk() *talk {
+	of, err := lru.New[int64, *rate.Limiter](talkers)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &talk{of: of, newcomers: rate.NewLimiter(newcomerRate, newcomerBurst)}
+}
+
+// allow reports whether a chat gets an answer.
+func (t *talk) allow(chatID int64, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	limit, known := t.of.Get(chatID)
+	if !known {
+		if !t.newcomers.AllowN(now, 1) {
+			return false
+		}
+		limit = rate.NewLimiter(rate.Every(talkEvery), talkBurst)
+		t.of.Add(chatID, limit)
+	}
+	return limit.AllowN(now, 1)
+}
