@@ -79,6 +79,7 @@ type Outcome struct {
 	NotBefore          time.Time // with Queued
 	TelegramMessageIDs []int64   // all parts sent so far, so that a restart goes on with the next
 	At                 time.Time
+	Wipe               bool    // the text leaves the storage
 	Live               []int64 // with Sent and a Key: what the live message consists of from now on
 
 	// What the answer told about the chat, zero where it told nothing.

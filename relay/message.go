@@ -57,6 +57,8 @@ type Content struct {
 	ProtectContent      bool            `json:"protect_content,omitzero"`
 	LinkPreviewOptions  json.RawMessage `json:"link_preview_options,omitempty"`
 	ReplyMarkup         json.RawMessage `json:"reply_markup,omitempty"`
+	// Secret says that the text is to leave the storage once it was sent, and is shown to nobody else.
+	Secret bool `json:"secret,omitzero"`
 	// Media goes with the text, which is its caption as far as it fits.
 	Media *Media `json:"media,omitempty"`
 	// Alerts is what the text tells of, where it is of alerts: under a surge such messages are merged.

@@ -80,6 +80,14 @@ type Binding struct {
 	Settings
 }
 
+// Senders keeps the tokens of people who made their own (self-service). All methods are safe for concurrent use; writes are durable when they return.
+type Senders interface {
+	// SetSender gives a recipient a token that may send to it; one that it had works no longer.
+	SetSender(ctx context.Context, recipient string, token TokenHash, at time.Time) error
+	// SenderOf returns the recipient of a token. Error: CodeNotFound.
+	SenderOf(ctx context.Context, token TokenHash) (string, error)
+}
+
 // RecipientQuery asks for a page of recipients, by ID.
 type RecipientQuery struct {
 	Prefix string

@@ -33,6 +33,11 @@ type Options struct {
 	// IsAdmin asks Telegram whether a person may decide for a group (getChatMember).
 	IsAdmin      func(ctx context.Context, chatID, userID int64) (bool, error)
 	AllowedUsers []int64 // Telegram user IDs; empty: anyone who holds a link
+	// SelfService reports whether anyone (of AllowedUsers) who starts the bot without a link gets a recipient and a token; BaseURL is
+	// how others reach the relay, without a slash at its end.
+	SelfService func() bool
+	BaseURL     func() string
+	Senders     relay.Senders
 	// Acknowledge ends the waiting sign of a button that was pressed, with a text that shows for a moment (answerCallbackQuery). What
 	// goes wrong is the callee's business: Telegram takes an answer for a short time only.
 	Acknowledge func(ctx context.Context, queryID, text string)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 
 // room is a bot over a real storage. What it says is read from the outbox.
 type room struct {
+	self    bool   // self-service
 	toast   string // that the last pressed button showed
 	t       *testing.T
 	db      *store.DB
@@ -48,8 +50,9 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	r.desk = onboarding.New(onboarding.Options{Links: db, Username: username, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
 	r.bot = chat.New(chat.Options{
 		Desk: r.desk, Outbox: db, Directory: db, Updates: db, Username: username, AllowedUsers: allowed, Log: log,
-		Templates: func() *render.Set { return set },
-		Events:    db, EventsWanted: func() bool { return true },
+		Templates:   func() *render.Set { return set },
+		SelfService: func() bool { return r.self }, BaseURL: func() string { return "https://relay.example.org" }, Senders: db,
+		Events: db, EventsWanted: func() bool { return true },
 		Acknowledge: func(_ context.Context, _, text string) { r.toast = text },
 		IsAdmin:     func(context.Context, int64, int64) (bool, error) { return r.admins == nil, r.admins },
 	})
@@ -383,5 +386,42 @@ func TestAnswersToStrangersAreLow(t *testing.T) {
 	r.say(private, 7, "/status")
 	if got := newest(); got != relay.High {
 		t.Errorf("to one who is connected: %s", got)
+	}
+}
+
+// Whoever starts the bot without a link gets a recipient and a token, where the operator allows it.
+func TestSelfService(t *testing.T) {
+	r := newRoom(t)
+	if got := r.say(private, 7, "/token"); !strings.Contains(got, "only understand") {
+		t.Errorf("without self-service: %q", got)
+	}
+	r.self = true
+	credentials := regexp.MustCompile(`Bearer ([A-Za-z0-9_-]{32})'`)
+	tokenIn := func(text string) string {
+		t.Helper()
+		found := credentials.FindStringSubmatch(text)
+		if found == nil || !strings.Contains(text, "https://relay.example.org/hooks/alertmanager/tg-7\n") {
+			t.Fatalf("%q", text)
+		}
+		return found[1]
+	}
+	first := tokenIn(r.say(private, 7, "/start"))
+	if got := r.say(private, 7, "/start"); !strings.Contains(got, "Connected as tg-7") {
+		t.Errorf("once more: %q", got)
+	}
+	second := tokenIn(r.say(private, 7, "/token"))
+	if _, err := r.db.SenderOf(t.Context(), onboarding.Hash(first)); relay.ErrorCode(err) != relay.CodeNotFound {
+		t.Errorf("the old token: %v", err)
+	}
+	if got, err := r.db.SenderOf(t.Context(), onboarding.Hash(second)); err != nil || got != "tg-7" {
+		t.Errorf("the new token is %q's: %v", got, err)
+	}
+	if got := r.say(group, 7, "/start"); strings.Contains(got, "Bearer") {
+		t.Errorf("in a group: %q", got)
+	}
+	r.say(private, 7, "/forget")
+	r.press(private, 7, "Yes")
+	if _, err := r.db.SenderOf(t.Context(), onboarding.Hash(second)); relay.ErrorCode(err) != relay.CodeNotFound {
+		t.Errorf("after /forget: %v", err)
 	}
 }

@@ -21,6 +21,9 @@ var Menu = []telegram.BotCommand{
 	{Command: "help", Description: "What this bot does"},
 }
 
+// help is the data of the template chat.help.
+type help struct{ SelfService bool }
+
 type handler func(b *Bot, ctx context.Context, m *telegram.Message, argument string) error
 
 var handlers = map[string]handler{
@@ -34,6 +37,7 @@ var handlers = map[string]handler{
 	"quiet":    (*Bot).quiet,
 	"digest":   (*Bot).digest,
 	"timezone": (*Bot).timezone,
+	"token":    (*Bot).token,
 	"help":     (*Bot).help,
 }
 
@@ -83,7 +87,10 @@ func (b *Bot) greet(ctx context.Context, m *telegram.Message) error {
 	if err != nil {
 		return err
 	}
-	if len(bindings) > 0 {
+	switch {
+	case b.serves(m):
+		return b.welcomeSelf(ctx, m, bindings)
+	case len(bindings) > 0:
 		return b.answer(ctx, m, "chat.status", bindings)
 	}
 	return b.answer(ctx, m, "chat.start", nil)
@@ -101,7 +108,7 @@ func (b *Bot) link(ctx context.Context, m *telegram.Message, token string) error
 }
 
 func (b *Bot) help(ctx context.Context, m *telegram.Message, _ string) error {
-	return b.answer(ctx, m, "chat.help", nil)
+	return b.answer(ctx, m, "chat.help", help{SelfService: b.serves(m)})
 }
 
 func (b *Bot) status(ctx context.Context, m *telegram.Message, _ string) error {

@@ -5,6 +5,7 @@ import "time"
 // Onboarding is how people get connected.
 type Onboarding struct {
 	LinkTTL      time.Duration `toml:"link_ttl"`
+	SelfService  bool          `toml:"self_service"`  // /start without a link makes a recipient and a token of one's own
 	AllowedUsers []int64       `toml:"allowed_users"` // Telegram user IDs; empty: anyone who holds a link
 }
 

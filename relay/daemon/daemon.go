@@ -136,6 +136,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 	d.bot = chat.New(chat.Options{
 		Desk: d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
 		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Acknowledge: d.acknowledge, Log: d.log,
+		SelfService: func() bool { return c.Onboarding.SelfService }, BaseURL: d.baseURL, Senders: d.db,
 		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change,
 	})
 	d.web = web.New(d.webOptions())
@@ -156,7 +157,7 @@ func (d *Daemon) wake(chatID int64, priority relay.Priority) { d.engine.Wake(cha
 
 func (d *Daemon) webOptions() web.Options {
 	o := web.Options{
-		Door: d.door, Desk: d.desk, Outbox: d.db, Directory: d.db, Links: d.db,
+		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db,
 		Tokens: tokensOf(d.config), TrustedProxies: d.config.Server.TrustedProxies, MaxBody: int64(d.config.Server.MaxBody),
 		PublicURL: d.config.Server.PublicURL,
 		Ready:     d.Ready, Reload: d.Reload, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
@@ -165,6 +166,14 @@ func (d *Daemon) webOptions() web.Options {
 		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()
 	}
 	return o
+}
+
+// baseURL is how others reach the relay.
+func (d *Daemon) baseURL() string {
+	if d.config.Server.PublicURL != "" {
+		return d.config.Server.PublicURL
+	}
+	return "http://" + d.Addr().String()
 }
 
 // Addr is the first address that is served.

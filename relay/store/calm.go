@@ -150,6 +150,11 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 		if err := t.unlinked(ctx, chatID, 0, freed...); err != nil {
 			return err
 		}
+		for _, recipient := range freed {
+			if err := t.run(ctx, `DELETE FROM senders WHERE recipient = $1`, recipient); err != nil {
+				return err
+			}
+		}
 		for _, table := range []string{"redemptions", "live", "notifications"} {
 			if err := t.run(ctx, `DELETE FROM `+table+` WHERE chat_id = $1`, chatID); err != nil {
 				return err

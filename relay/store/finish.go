@@ -26,6 +26,9 @@ func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string) error {
 	if err == nil && len(o.Live) > 0 {
 		err = t.noteLive(ctx, o)
 	}
+	if err == nil && o.Wipe {
+		err = t.wipe(ctx, o.Delivery)
+	}
 	if err == nil && moved > 0 && t.eventful && o.State != relay.Queued {
 		err = t.told(ctx, o.Delivery)
 	}

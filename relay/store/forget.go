@@ -41,6 +41,8 @@ func (t *tx) forget(ctx context.Context, recipient string) (gone int64, err erro
 		`DELETE FROM live WHERE recipient = $1`,
 		`DELETE FROM notifications WHERE recipient = $1`,
 		`DELETE FROM requests WHERE instr(deliveries, '"recipient":"' || $1 || '"') > 0`,
+		`DELETE FROM senders WHERE recipient = $1`,
+		`DELETE FROM events WHERE recipient = $1`,
 		`DELETE FROM recipients WHERE id = $1`,
 	} {
 		n, err := t.exec(ctx, text, recipient)

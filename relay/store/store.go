@@ -31,6 +31,7 @@ var (
 	_ relay.Links     = (*DB)(nil)
 	_ relay.Updates   = (*DB)(nil)
 	_ relay.Events    = (*DB)(nil)
+	_ relay.Senders   = (*DB)(nil)
 )
 
 // Options say where to keep things and whom to tell.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
 )
 
 // Token is a key to the interface: what it may do, for which receivers and recipients.
@@ -73,12 +74,30 @@ func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
 	}
 	caller := keys.find(token)
 	if caller == nil {
+		var err error
+		if caller, err = s.sender(r, token); err != nil {
+			return nil, err
+		}
+	}
+	if caller == nil {
 		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "this token is not known; check that it is one of [auth.tokens] in relay.toml"}
 	}
 	if !caller.has(scope) {
 		return nil, &relay.Error{Code: relay.CodeForbidden, Detail: "this token lacks the scope " + string(scope)}
 	}
 	return caller, nil
+}
+
+// sender is a person who made a token of one's own, nil if nobody has it.
+func (s *Server) sender(r *http.Request, token string) (*Token, error) {
+	recipient, err := s.Senders.SenderOf(r.Context(), onboarding.Hash(token))
+	if relay.ErrorCode(err) == relay.CodeNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Token{Name: recipient, Scopes: []Scope{ScopeSend, ScopeHooks}, Recipients: []string{recipient}}, nil
 }
 
 // presented is the token of a request: as bearer, as password of basic auth, or in the query where the receiver allows it.

@@ -100,6 +100,9 @@ func (s *Server) getMessage(w http.ResponseWriter, r *http.Request, caller *Toke
 		ID: m.ID, CreatedAt: m.CreatedAt.UTC().Format(timeFormat), Receiver: m.Receiver,
 		Text: m.Content.Text.Text, Entities: m.Content.Text.Entities, Deliveries: []relay.Delivery{},
 	}
+	if m.Content.Secret {
+		shown.Text, shown.Entities = "(a secret)", nil
+	}
 	for _, d := range m.Deliveries {
 		if caller.recipient(d.Recipient) {
 			shown.Deliveries = append(shown.Deliveries, d)

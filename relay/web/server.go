@@ -30,6 +30,7 @@ type Options struct {
 	Outbox    relay.Outbox
 	Directory relay.Directory
 	Links     relay.Links
+	Senders   relay.Senders
 
 	Tokens         []Token        // who may call; empty: anyone who can connect
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed

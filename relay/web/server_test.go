@@ -51,7 +51,7 @@ func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	t.Cleanup(func() { h.db.Close() })
 	h.rules = newRules(t)
 	o := web.Options{
-		Outbox: h.db, Directory: h.db, Links: h.db, MaxBody: 10_000, Log: log, Registerer: registry,
+		Outbox: h.db, Directory: h.db, Links: h.db, Senders: h.db, MaxBody: 10_000, Log: log, Registerer: registry,
 		Ready: func(context.Context) error { return h.ready }, Reload: func() error { return h.ready },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}

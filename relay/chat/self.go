@@ -1,0 +1,81 @@
+package chat
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+// selfService is the data of the template chat.self.
+type selfService struct {
+	Recipient string
+	Token     string
+	URL       string // of the relay
+}
+
+// ownRecipient is the recipient that a person is for oneself.
+func ownRecipient(m *telegram.Message) string { return "tg-" + strconv.FormatInt(m.Chat.ID, 10) }
+
+// serves reports whether the writer of m may have a recipient and token of one's own.
+func (b *Bot) serves(m *telegram.Message) bool {
+	return b.SelfService() && m.Chat.Type == "private" && m.From != nil && b.allowed(m.From)
+}
+
+// welcomeSelf makes a recipient and a token for somebody who starts the bot without a link; who has both is told what is connected.
+func (b *Bot) welcomeSelf(ctx context.Context, m *telegram.Message, bindings []relay.Binding) error {
+	own := ownRecipient(m)
+	if slices.ContainsFunc(bindings, func(c relay.Binding) bool { return c.Recipient == own }) {
+		return b.answer(ctx, m, "chat.status", bindings)
+	}
+	if !b.talk.allow(m.Chat.ID, time.Now()) {
+		return nil
+	}
+	if err := b.Directory.Bind(ctx, own, place(m), time.Now()); err != nil {
+		return err
+	}
+	b.Log.Info("a person made a recipient of one's own", "recipient", own)
+	return b.newToken(ctx, m)
+}
+
+// token makes a new token; the old one works no longer.
+func (b *Bot) token(ctx context.Context, m *telegram.Message, _ string) error {
+	if !b.serves(m) {
+		return b.answer(ctx, m, "chat.unknown", nil)
+	}
+	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, 0)
+	if err != nil {
+		return err
+	}
+	own := ownRecipient(m)
+	if !slices.ContainsFunc(bindings, func(c relay.Binding) bool { return c.Recipient == own }) {
+		return b.welcomeSelf(ctx, m, bindings)
+	}
+	if !b.talk.allow(m.Chat.ID, time.Now()) {
+		return nil
+	}
+	return b.newToken(ctx, m)
+}
+
+// newToken tells the token in the chat, the only time that it is seen; its message is taken out of the storage once it was sent.
+func (b *Bot) newToken(ctx context.Context, m *telegram.Message) error {
+	random := make([]byte, 24)
+	rand.Read(random) // never fails: crypto/rand
+	token := base64.RawURLEncoding.EncodeToString(random)
+	own := ownRecipient(m)
+	answer, err := b.compose(m, "chat.self", selfService{own, token, b.BaseURL()})
+	if err != nil {
+		return err
+	}
+	answer.Content.Secret = true
+	if err := b.Senders.SetSender(ctx, own, onboarding.Hash(token), time.Now()); err != nil {
+		return err
+	}
+	return b.Outbox.Accept(ctx, answer)
+}
