@@ -73,7 +73,7 @@ func TestCommandsInTheChat(t *testing.T) {
 			{"/help", "/stop"},
 			{"hello", "I only understand commands"},
 			{"/start", "Connected as alice"},
-			{"/stop", "Disconnected alice"},
+			{"/stop", "Disconnect this chat?"},
 			{"/status", "Nothing is connected"},
 			{"/stop", "Nothing was connected"},
 			{"/start", "I bring messages"},
@@ -83,8 +83,13 @@ func TestCommandsInTheChat(t *testing.T) {
 			if c.want == "" {
 				continue
 			}
-			if got := w.messages(ada, i+2)[i+1].Text; !strings.Contains(got, c.want) {
-				t.Errorf("%s: %q, want %q", c.say, got, c.want)
+			got := w.messages(ada, i+2)[i+1]
+			if !strings.Contains(got.Text, c.want) {
+				t.Errorf("%s: %q, want %q", c.say, got.Text, c.want)
+			}
+			if strings.HasPrefix(got.Text, "Disconnect this chat?") {
+				w.press(ada, got.ID, "Yes")
+				w.eventually(func() bool { return strings.HasPrefix(w.messages(ada, i+2)[i+1].Text, "Disconnected alice") })
 			}
 		}
 		var answer struct{ Deliveries []struct{ State string } }

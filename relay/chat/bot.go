@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -138,9 +139,14 @@ func (b *Bot) answer(ctx context.Context, m *telegram.Message, template string, 
 	return b.Outbox.Accept(ctx, answer)
 }
 
-// text renders one of the chat.* templates.
-func (b *Bot) text(_ *telegram.Message, template string, data any) (markup.Text, error) {
-	return b.Templates().Execute(template, markup.MarkdownV2, data)
+// text renders one of the chat.* templates, in the language of whoever wrote m. The language of a region (pt-br) is that of all its people.
+func (b *Bot) text(m *telegram.Message, template string, data any) (markup.Text, error) {
+	language := ""
+	if m.From != nil {
+		language, _, _ = strings.Cut(strings.ToLower(m.From.LanguageCode), "-")
+	}
+	set := b.Templates()
+	return set.Execute(set.Localized(template, language), markup.MarkdownV2, data)
 }
 
 // compose renders one of the chat.* templates as a message to the chat (and topic) of m.

@@ -425,3 +425,50 @@ func TestSelfService(t *testing.T) {
 		t.Errorf("after /forget: %v", err)
 	}
 }
+
+// Every text is there in every language, tells the same data, and the operator's own stands for all languages.
+func TestLanguages(t *testing.T) {
+	r := newRoom(t)
+	said := map[string]bool{}
+	for i, language := range []string{"en", "de", "es", "ru", "zh-hans"} {
+		ada := telegram.Chat{ID: int64(50 + i), Type: "private", FirstName: "Ada"}
+		say := func(text, want string) {
+			t.Helper()
+			from := &telegram.User{ID: ada.ID, FirstName: "Ada", LanguageCode: language}
+			got := r.handle(telegram.Update{Message: &telegram.Message{Chat: ada, From: from, Text: text}})
+			if got == "" || !strings.Contains(got, want) || said[got] {
+				t.Errorf("%s: %s: %q", language, text, got)
+			}
+			said[got] = true
+		}
+		say("/help", "/quiet 22:00-07:00")
+		say("/start", "/start")
+		say("/start "+r.token(relay.TargetPrivate), "ops")
+		say("/mute 2h", "🔕")
+		say("/quiet 22:00-07:00 hold", "UTC")
+		say("/quiet 22:00-07:00", "UTC")
+		say("/digest 08:00 Europe/Madrid", "08:00 (Europe/Madrid)")
+		say("/status", "ops")
+		say("/stop", "ops")
+		say("/forget", "")
+	}
+	set := r.bot.Templates()
+	for _, name := range set.Names() {
+		if strings.HasPrefix(name, "chat.") && strings.Count(name, ".") == 1 {
+			for _, language := range []string{"de", "es", "ru", "zh"} {
+				if set.Localized(name, language) == name {
+					t.Errorf("%s is not there in %s", name, language)
+				}
+			}
+		}
+	}
+	own, err := render.New(render.Options{Files: []render.File{{Name: "own.tmpl", Text: `{{ define "chat.help" }}Ask Bob{{ end }}{{ define "chat.start.de" }}Frag Bob{{ end }}`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"chat.help": "chat.help", "chat.start": "chat.start.de", "chat.stay": "chat.stay.de"} {
+		if got := own.Localized(name, "de"); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}

@@ -8,19 +8,6 @@ import (
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
-// Menu is what Telegram offers when somebody types a slash (setMyCommands).
-var Menu = []telegram.BotCommand{
-	{Command: "status", Description: "What is connected here"},
-	{Command: "mute", Description: "No sound for a while: /mute 2h"},
-	{Command: "unmute", Description: "Sound again"},
-	{Command: "quiet", Description: "Quiet hours: /quiet 22:00-07:00"},
-	{Command: "digest", Description: "One message a day: /digest 08:00"},
-	{Command: "timezone", Description: "Your time zone: /timezone Europe/Berlin"},
-	{Command: "stop", Description: "Disconnect this chat"},
-	{Command: "forget", Description: "Delete everything about this chat"},
-	{Command: "help", Description: "What this bot does"},
-}
-
 // help is the data of the template chat.help.
 type help struct{ SelfService bool }
 

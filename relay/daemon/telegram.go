@@ -91,8 +91,21 @@ func (d *Daemon) identify(ctx context.Context) error {
 		}
 	}
 	d.log.Info("Telegram knows the bot", "username", me.Username)
-	if err := d.client.SetMyCommands(ctx, telegram.SetMyCommands{Commands: chat.Menu}); err != nil && ctx.Err() == nil {
+	if err := d.setMenus(ctx); err != nil && ctx.Err() == nil {
 		d.log.Warn("cannot set the bot's menu of commands; the commands work all the same", "error", err)
+	}
+	return nil
+}
+
+// setMenus offers the commands to those who may use them, in their languages. Ordinary members of a group are offered none.
+func (d *Daemon) setMenus(ctx context.Context) error {
+	for _, scope := range []string{"all_private_chats", "all_chat_administrators"} {
+		for _, menu := range chat.Menus(d.config.Onboarding.SelfService && scope == "all_private_chats") {
+			p := telegram.SetMyCommands{Commands: menu.Commands, Scope: &telegram.CommandScope{Type: scope}, LanguageCode: menu.Language}
+			if err := d.client.SetMyCommands(ctx, p); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -41,6 +41,7 @@ type Options struct {
 type Set struct {
 	engine
 	names []string
+	own   []string // that the operator's files define
 	funcs template.FuncMap
 }
 
@@ -58,9 +59,13 @@ func New(o Options) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range append(files, o.Files...) {
-		if err := add(root, s.funcs, f); err != nil {
+	for i, f := range append(files, o.Files...) {
+		defines, err := add(root, s.funcs, f)
+		if err != nil {
 			return nil, err
+		}
+		if i >= len(files) {
+			s.own = append(s.own, defines...)
 		}
 	}
 	for _, t := range defined(root) {
@@ -112,20 +117,22 @@ func builtin() ([]File, error) {
 
 // add parses a file. It is parsed apart from the others, for text/template does not let an empty define replace another; here
 // it does, and so silences it.
-func add(root *template.Template, funcs template.FuncMap, f File) error {
+// It returns the names that the file defines.
+func add(root *template.Template, funcs template.FuncMap, f File) (names []string, err error) {
 	file, err := template.New(f.Name).Funcs(funcs).Parse(f.Text)
 	if err != nil {
-		return tidy(err)
+		return nil, tidy(err)
 	}
 	for _, t := range defined(file) {
 		if parse.IsEmptyTree(t.Tree.Root) {
 			t.Tree.Root.Nodes = []parse.Node{nothing(t.Tree.Root.Pos)}
 		}
 		if _, err := root.AddParseTree(t.Name(), t.Tree); err != nil {
-			return tidy(err)
+			return nil, tidy(err)
 		}
+		names = append(names, t.Name())
 	}
-	return nil
+	return names, nil
 }
 
 // defined are the templates of a set that have a text.
@@ -156,6 +163,16 @@ func tidy(err error) error {
 func (s *Set) Has(name string) bool {
 	_, found := slices.BinarySearch(s.names, name)
 	return found
+}
+
+// Localized is the name of a template in a language, by the language's code as its ending ("chat.help.de"); name itself where there is none.
+// A template of the operator's stands for all languages in which the operator has written none.
+func (s *Set) Localized(name, language string) string {
+	localized := name + "." + language
+	if language == "" || !s.Has(localized) || slices.Contains(s.own, name) && !slices.Contains(s.own, localized) {
+		return name
+	}
+	return localized
 }
 
 // Names are the names of all templates, sorted.

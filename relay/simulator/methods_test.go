@@ -87,6 +87,11 @@ func TestCommandsAreKept(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+	german := object{"scope": object{"type": "all_private_chats"}, "language_code": "de"}
+	b.ok("getMyCommands", german, &got)
+	if len(got) != 0 {
+		t.Errorf("another menu is %v", got)
+	}
 }
 
 // The same text by another way of marking, and the same keyboard with its fields in another order, are no change.

@@ -43,7 +43,7 @@ type Server struct {
 	nextChat int64
 	queue    queue
 	webhook  *webhook
-	commands json.RawMessage
+	commands map[[2]string]json.RawMessage // menus by scope and language
 	presses  map[string]*press
 	files    map[string]upload
 	faults   []*Fault
@@ -86,7 +86,7 @@ func (s *Server) reset() {
 	s.changed = make(chan struct{})
 	s.users, s.chats = map[int64]*User{}, map[int64]*chat{}
 	s.nextUser, s.nextChat = 1001, 5001
-	s.queue, s.webhook, s.commands = newQueue(), nil, json.RawMessage("[]")
+	s.queue, s.webhook, s.commands = newQueue(), nil, map[[2]string]json.RawMessage{}
 	s.presses, s.files, s.faults, s.calls = map[string]*press{}, map[string]upload{}, nil, nil
 	s.rates = rates{}
 }
@@ -245,8 +245,32 @@ func (s *Server) setMyCommands(a *arguments) *answer {
 			return failed(400, "Bad Request: command description must be non-empty")
 		}
 	}
-	s.commands = json.RawMessage(a.text("commands"))
+	place, ok := commandPlace(a)
+	if !ok {
+		return failed(400, "Bad Request: can't parse BotCommandScope")
+	}
+	s.commands[place] = json.RawMessage(a.text("commands"))
 	return done(true)
 }
 
-func (s *Server) getMyCommands(*arguments) *answer { return done(s.commands) }
+// commandPlace is where a menu is set: the scope's kind and the language.
+func commandPlace(a *arguments) (place [2]string, ok bool) {
+	scope := struct {
+		Type string `json:"type"`
+	}{"default"}
+	if text := a.text("scope"); text != "" && json.Unmarshal([]byte(text), &scope) != nil {
+		return place, false
+	}
+	return [2]string{scope.Type, a.text("language_code")}, true
+}
+
+func (s *Server) getMyCommands(a *arguments) *answer {
+	place, ok := commandPlace(a)
+	if !ok {
+		return failed(400, "Bad Request: can't parse BotCommandScope")
+	}
+	if menu, set := s.commands[place]; set {
+		return done(menu)
+	}
+	return done(json.RawMessage("[]"))
+}

@@ -226,7 +226,14 @@ func (c *Client) AnswerCallbackQuery(ctx context.Context, p AnswerCallbackQuery)
 
 // SetMyCommands are the parameters of setMyCommands: at most 100.
 type SetMyCommands struct {
-	Commands []BotCommand `json:"commands"`
+	Commands     []BotCommand  `json:"commands"`
+	Scope        *CommandScope `json:"scope,omitempty"`         // nil: default
+	LanguageCode string        `json:"language_code,omitempty"` // ISO 639-1; empty: of all others
+}
+
+// CommandScope are the Bot API's BotCommandScope: default, all_private_chats, all_group_chats, all_chat_administrators.
+type CommandScope struct {
+	Type string `json:"type"`
 }
 
 // SetMyCommands sets the bot's menu.
