@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -26,6 +27,7 @@ type Token struct {
 	Scopes     []string     `toml:"scopes" one_of:"hooks|send|links|read|admin"`
 	Receivers  []string     `toml:"receivers"`  // empty: all
 	Recipients []string     `toml:"recipients"` // globs (path.Match); empty: all
+	Namespace  string       `toml:"namespace"`  // of recipients and links, which nobody else has; empty: none
 
 	// Hash is the token's SHA-256, however the token was given.
 	Hash [sha256.Size]byte
@@ -70,10 +72,16 @@ func (k *checker) token(key string, t *Token) bool {
 	return err == nil
 }
 
+var namespace = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$`)
+
 // bounds checks what a token may do.
 func (k *checker) bounds(key string, t Token) {
 	if len(t.Scopes) == 0 && !k.faulty(key+".scopes") {
 		k.fault(key+".scopes", "a token without scopes may do nothing; give some of hooks, send, links, read, admin")
+	}
+	if t.Namespace != "" {
+		k.require(namespace.MatchString(t.Namespace), key+".namespace", "%.60q is no namespace: use 1 to 32 letters, digits and . _ -, beginning with a letter or digit", t.Namespace)
+		k.require(!slices.Contains(t.Scopes, "admin"), key+".namespace", "a token with scope admin reaches all; give it other scopes, or no namespace")
 	}
 	for _, r := range t.Receivers {
 		if _, known := k.c.Receivers[r]; !known {

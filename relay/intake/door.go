@@ -80,6 +80,14 @@ func (d *Door) Rules() *Rules { return d.rules.Load() }
 type Caller struct {
 	Owner string                      // the token's name; empty without tokens
 	May   func(recipient string) bool // whether the token reaches a recipient; nil: any
+	Full  func(named string) string   // the ID of a recipient that the caller names; nil: as it is named
+}
+
+func (c Caller) full(named string) string {
+	if c.Full == nil {
+		return named
+	}
+	return c.Full(named)
 }
 
 func (c Caller) may(recipient string) bool { return c.May == nil || c.May(recipient) }

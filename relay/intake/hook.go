@@ -69,10 +69,14 @@ func (d *Door) draft(ctx context.Context, caller Caller, rules *Rules, rc *Recei
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range to {
-		if !caller.may(id) {
+	for i, id := range to {
+		to[i] = caller.full(id)
+		if !caller.may(to[i]) {
 			return nil, &relay.Error{Code: relay.CodeForbidden, Detail: fmt.Sprintf("this token may not send to %q", id)}
 		}
+	}
+	if len(to) == 0 {
+		to = []string{rules.Fallback} // the operator's, whoever calls
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	m := &relay.Message{ID: relay.NewID(), CreatedAt: now, Receiver: rc.Name, Owner: caller.Owner, ExpiresAt: now.Add(rules.MaxAge)}
@@ -88,7 +92,7 @@ func (d *Door) draft(ctx context.Context, caller Caller, rules *Rules, rc *Recei
 	return m, d.address(ctx, m, to, rules)
 }
 
-// recipients are those of the path, else of the document, else of the receiver's `to`, else the fallback.
+// recipients are those of the path, else of the document, else of the receiver's `to`; none where the fallback is to be told.
 func (d *Door) recipients(rules *Rules, rc *Receiver, named string, draft receivers.Draft) ([]string, error) {
 	if named != "" {
 		return []string{named}, relay.CheckRecipientID(named)
@@ -102,7 +106,7 @@ func (d *Door) recipients(rules *Rules, rc *Receiver, named string, draft receiv
 		return to, nil
 	}
 	if rules.Fallback != "" {
-		return []string{rules.Fallback}, nil
+		return nil, nil
 	}
 	return nil, &relay.Error{
 		Code:   relay.CodeUnknownRecipient,

@@ -98,7 +98,8 @@ func compose(rules *Rules, caller Caller, call Call) (*relay.Message, []string, 
 		return nil, nil, err
 	}
 	for i, id := range r.to {
-		if !caller.may(id) {
+		r.to[i] = caller.full(id)
+		if !caller.may(r.to[i]) {
 			return nil, nil, &relay.Error{
 				Code: relay.CodeForbidden, Detail: fmt.Sprintf("this token may not send to %q", id),
 				Fields: []relay.FieldError{{Pointer: fmt.Sprintf("/to/%d", i), Detail: "outside of the token's recipients"}},

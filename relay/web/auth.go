@@ -19,7 +19,9 @@ type Token struct {
 	SHA256     [32]byte // of the token itself
 	Scopes     []Scope
 	Receivers  []string // empty: all
-	Recipients []string // globs over recipient IDs; empty: all
+	Recipients []string // globs over recipient IDs as the token's owner names them; empty: all
+	// Namespace keeps applications apart: an owner's "alice" is stored as "NAMESPACE:alice". Empty: none.
+	Namespace string
 }
 
 // everything is who calls where no tokens are configured.
@@ -33,15 +35,36 @@ func (t *Token) receiver(name string) bool {
 	return len(t.Receivers) == 0 || slices.Contains(t.Receivers, name)
 }
 
-// recipient reports whether the token reaches a recipient. The globs are path.Match's; IDs hold no slash.
+// full is the ID under which an owner's recipient is stored, and own the one that the owner knows. An empty one stays empty.
+func (t *Token) full(id string) string {
+	if t.Namespace == "" || id == "" {
+		return id
+	}
+	return t.Namespace + ":" + id
+}
+
+func (t *Token) own(id string) string {
+	if t.Namespace == "" {
+		return id
+	}
+	return strings.TrimPrefix(id, t.Namespace+":")
+}
+
+// recipient reports whether the token reaches a recipient, by the ID under which it is stored. The globs are path.Match's; IDs hold no slash.
 func (t *Token) recipient(id string) bool {
+	if t.Namespace != "" && !strings.HasPrefix(id, t.Namespace+":") {
+		return false
+	}
+	id = t.own(id)
 	return len(t.Recipients) == 0 || slices.ContainsFunc(t.Recipients, func(glob string) bool {
 		ok, err := path.Match(glob, id)
 		return ok && err == nil
 	})
 }
 
-func (t *Token) caller() intake.Caller { return intake.Caller{Owner: t.Name, May: t.recipient} }
+func (t *Token) caller() intake.Caller {
+	return intake.Caller{Owner: t.Name, May: t.recipient, Full: t.full}
+}
 
 type keyring struct{ tokens []Token }
 

@@ -14,7 +14,7 @@ const timeFormat = time.RFC3339Nano
 
 func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	query := r.URL.Query()
-	q := relay.DeliveryQuery{State: relay.State(query.Get("state")), Recipient: query.Get("recipient"), After: query.Get("after")}
+	q := relay.DeliveryQuery{State: relay.State(query.Get("state")), Recipient: caller.full(query.Get("recipient")), After: query.Get("after")}
 	if q.State != "" && !slices.Contains(relay.States, q.State) {
 		return invalidQuery("state", fmt.Sprintf("unknown state %.40q; one of %v", q.State, relay.States))
 	}
@@ -27,6 +27,9 @@ func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, caller *
 		return err
 	}
 	page.Items = slices.DeleteFunc(page.Items, func(d relay.Delivery) bool { return !caller.recipient(d.Recipient) })
+	for i := range page.Items {
+		page.Items[i].Recipient = caller.own(page.Items[i].Recipient)
+	}
 	return answer(w, http.StatusOK, pageOf(page))
 }
 

@@ -23,7 +23,7 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request, caller *Token) err
 	}
 	list := []accepted{}
 	for _, m := range messages {
-		list = append(list, acceptedOf(m))
+		list = append(list, acceptedOf(m, caller))
 	}
 	return answer(w, http.StatusAccepted, map[string]any{"messages": list})
 }

@@ -34,6 +34,7 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request, caller *Token)
 	if err != nil {
 		return err
 	}
+	request.Recipient = caller.full(request.Recipient)
 	if !caller.recipient(request.Recipient) {
 		return &relay.Error{Code: relay.CodeForbidden, Detail: "this token may not make links for this recipient"}
 	}
@@ -41,6 +42,7 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request, caller *Token)
 	if err != nil {
 		return err
 	}
+	link.Recipient = caller.own(link.Recipient)
 	return s.answerLink(w, r, link, wantQR)
 }
 
@@ -94,7 +96,7 @@ func decodeLink(body []byte) (r onboarding.Request, wantQR bool, err error) {
 
 func (s *Server) listLinks(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	query := r.URL.Query()
-	q := relay.LinkQuery{Recipient: query.Get("recipient"), After: query.Get("after")}
+	q := relay.LinkQuery{Recipient: caller.full(query.Get("recipient")), After: query.Get("after")}
 	var err error
 	if q.Limit, err = limit(r); err != nil {
 		return err
@@ -104,6 +106,9 @@ func (s *Server) listLinks(w http.ResponseWriter, r *http.Request, caller *Token
 		return err
 	}
 	page.Items = slices.DeleteFunc(page.Items, func(l relay.Link) bool { return !caller.recipient(l.Recipient) })
+	for i := range page.Items {
+		page.Items[i].Recipient = caller.own(page.Items[i].Recipient)
+	}
 	return answer(w, http.StatusOK, pageOf(page))
 }
 
@@ -149,6 +154,7 @@ func (s *Server) getLink(w http.ResponseWriter, r *http.Request, caller *Token) 
 	if err != nil {
 		return err
 	}
+	l.Recipient = caller.own(l.Recipient)
 	return answer(w, http.StatusOK, l)
 }
 

@@ -21,10 +21,10 @@ type acceptedDelivery struct {
 	State     relay.State `json:"state"`
 }
 
-func acceptedOf(m *relay.Message) accepted {
+func acceptedOf(m *relay.Message, caller *Token) accepted {
 	a := accepted{ID: m.ID, Deliveries: []acceptedDelivery{}}
 	for _, d := range m.Deliveries {
-		a.Deliveries = append(a.Deliveries, acceptedDelivery{d.ID, d.Recipient, d.ChatID, d.State})
+		a.Deliveries = append(a.Deliveries, acceptedDelivery{d.ID, caller.own(d.Recipient), d.ChatID, d.State})
 	}
 	return a
 }
@@ -38,7 +38,7 @@ func (s *Server) sendMessage(w http.ResponseWriter, r *http.Request, caller *Tok
 	if m.Replayed {
 		w.Header().Set("Idempotent-Replayed", "true")
 	}
-	return answer(w, http.StatusAccepted, acceptedOf(m))
+	return answer(w, http.StatusAccepted, acceptedOf(m, caller))
 }
 
 func (s *Server) takeMessage(w http.ResponseWriter, r *http.Request, caller *Token) (*relay.Message, error) {
@@ -105,6 +105,7 @@ func (s *Server) getMessage(w http.ResponseWriter, r *http.Request, caller *Toke
 	}
 	for _, d := range m.Deliveries {
 		if caller.recipient(d.Recipient) {
+			d.Recipient = caller.own(d.Recipient)
 			shown.Deliveries = append(shown.Deliveries, d)
 		}
 	}

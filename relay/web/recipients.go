@@ -11,7 +11,10 @@ import (
 
 func (s *Server) listRecipients(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	query := r.URL.Query()
-	q := relay.RecipientQuery{Prefix: query.Get("prefix"), After: query.Get("after")}
+	q := relay.RecipientQuery{Prefix: caller.full(query.Get("prefix")), After: caller.full(query.Get("after"))}
+	if q.Prefix == "" && caller.Namespace != "" {
+		q.Prefix = caller.Namespace + ":"
+	}
 	var err error
 	if q.Limit, err = limit(r); err != nil {
 		return err
@@ -21,11 +24,15 @@ func (s *Server) listRecipients(w http.ResponseWriter, r *http.Request, caller *
 		return err
 	}
 	page.Items = slices.DeleteFunc(page.Items, func(rec relay.Recipient) bool { return !caller.recipient(rec.ID) })
+	for i := range page.Items {
+		page.Items[i].ID = caller.own(page.Items[i].ID)
+	}
+	page.Next = caller.own(page.Next)
 	return answer(w, http.StatusOK, pageOf(page))
 }
 
 func (s *Server) getRecipient(w http.ResponseWriter, r *http.Request, caller *Token) error {
-	id := r.PathValue("id")
+	id := caller.full(r.PathValue("id"))
 	if !caller.recipient(id) {
 		return unknownRecipient()
 	}
@@ -33,7 +40,9 @@ func (s *Server) getRecipient(w http.ResponseWriter, r *http.Request, caller *To
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, recipient)
+	shown := *recipient
+	shown.ID = caller.own(shown.ID)
+	return answer(w, http.StatusOK, shown)
 }
 
 func unknownRecipient() error {

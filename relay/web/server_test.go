@@ -454,6 +454,48 @@ func TestLinkPage(t *testing.T) {
 	}
 }
 
+// Two applications name the same recipient, and neither sees the other's.
+func TestNamespaces(t *testing.T) {
+	h := newHouse(t, func(o *web.Options, rules *intake.Rules) {
+		scopes := []web.Scope{web.ScopeHooks, web.ScopeSend, web.ScopeLinks, web.ScopeRead}
+		o.Tokens = []web.Token{
+			{Name: "shop", SHA256: sha256.Sum256([]byte("shop-token")), Scopes: scopes, Namespace: "shop", Recipients: []string{"a*"}},
+			{Name: "blog", SHA256: sha256.Sum256([]byte("blog-token")), Scopes: scopes, Namespace: "blog"},
+			{Name: "root", SHA256: sha256.Sum256([]byte("root-token")), Scopes: []web.Scope{web.ScopeAdmin}},
+		}
+		rules.Fallback = "ops"
+	})
+	h.bind(t, "shop:alice", 1)
+	h.bind(t, "blog:alice", 2)
+	h.bind(t, "blog:amy", 3)
+	for _, c := range []struct {
+		name, token, method, path, body string
+		status                          int
+		want, not                       string
+	}{
+		{"send", "shop", "POST", "/api/v1/messages", `{"to":"alice","text":"x"}`, 202, `"recipient":"alice","chat_id":1`, "shop:"},
+		{"send to the other's", "shop", "POST", "/api/v1/messages", `{"to":"blog:alice","text":"x"}`, 403, "blog:alice", ""},
+		{"a glob is over one's own names", "shop", "POST", "/api/v1/messages", `{"to":"bob","text":"x"}`, 403, `"bob\"`, "shop:"},
+		{"hook", "blog", "POST", "/hooks/json/alice", `{"x":1}`, 202, `"recipient":"alice","chat_id":2`, "blog:"},
+		{"hook to the fallback", "blog", "POST", "/hooks/json", `{"x":1}`, 202, `"recipient":"ops"`, ""},
+		{"link", "shop", "POST", "/api/v1/links", `{"recipient":"amy"}`, 201, `"recipient":"amy"`, "shop:"},
+		{"one's links", "shop", "GET", "/api/v1/links?recipient=amy", "", 200, `"recipient":"amy"`, "shop:"},
+		{"the other's links", "blog", "GET", "/api/v1/links", "", 200, `"items":[]`, "amy"},
+		{"recipients", "shop", "GET", "/api/v1/recipients", "", 200, `"id":"alice"`, "blog"},
+		{"a page of them", "blog", "GET", "/api/v1/recipients?limit=1&after=alice", "", 200, `"id":"amy"`, "alice"},
+		{"a recipient", "blog", "GET", "/api/v1/recipients/alice", "", 200, `"id":"alice"`, "blog:"},
+		{"the other's recipient", "shop", "GET", "/api/v1/recipients/amy", "", 404, "unknown_recipient", ""},
+		{"deliveries", "shop", "GET", "/api/v1/deliveries?recipient=alice", "", 200, `"recipient":"alice"`, "shop:"},
+		{"all deliveries", "blog", "GET", "/api/v1/deliveries", "", 200, `"chat_id":2`, `"chat_id":1`},
+		{"the admin sees all", "root", "GET", "/api/v1/recipients", "", 200, `"id":"shop:alice"`, ""},
+	} {
+		a := h.call(t, c.method, c.path, c.body, "Authorization", "Bearer "+c.token+"-token")
+		if a.status != c.status || !strings.Contains(string(a.body), c.want) || c.not != "" && strings.Contains(string(a.body), c.not) {
+			t.Errorf("%s: %d %s", c.name, a.status, a.body)
+		}
+	}
+}
+
 func TestChangeRecipient(t *testing.T) {
 	h := newHouse(t, nil)
 	h.bind(t, "alice", 1001)
