@@ -472,3 +472,46 @@ func TestLanguages(t *testing.T) {
 		}
 	}
 }
+
+// The press of an application's button is an event, also where its message is forgotten; nobody's button is nothing.
+func TestApplicationButtons(t *testing.T) {
+	r := newRoom(t)
+	press := func(c telegram.Chat) []relay.Event {
+		t.Helper()
+		r.toast = "?"
+		q := &telegram.CallbackQuery{ID: "1", From: telegram.User{ID: 7, FirstName: "Ada"}, Message: &telegram.Message{MessageID: 42, Chat: c}, Data: "approve:42"}
+		r.handle(telegram.Update{CallbackQuery: q})
+		due, err := r.db.DueEvents(t.Context(), time.Now(), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return due
+	}
+	if due := press(private); len(due) != 0 || r.toast != "" {
+		t.Errorf("%+v, %q", due, r.toast)
+	}
+	r.say(private, 7, "/start "+r.token(relay.TargetPrivate))
+	due := press(private)
+	if len(due) != 1 || due[0].Recipient != "ops" || due[0].Type != relay.ButtonPressed || r.toast != "?" {
+		t.Fatalf("%+v, %q", due, r.toast)
+	}
+	for _, want := range []string{`"data":"approve:42"`, `"telegram_message_id":42`, `"user_id":7`, `"name":"Ada"`} {
+		if !strings.Contains(string(due[0].Data), want) {
+			t.Errorf("%s lacks %s", due[0].Data, want)
+		}
+	}
+	r.bot.EventMissed(t.Context(), due[0])
+	if !strings.HasPrefix(r.toast, "Noted.") {
+		t.Errorf("while the application is down: %q", r.toast)
+	}
+	r.bot.EventAnswered(t.Context(), due[0], []byte(`{"text":"`+strings.Repeat("ä", 300)+`"}`))
+	if got := len([]rune(r.toast)); got != 200 {
+		t.Errorf("a toast of %d characters", got)
+	}
+	for _, body := range []string{"", "not JSON", `{"message":{"text":"x"}}`} {
+		r.bot.EventAnswered(t.Context(), due[0], []byte(body))
+		if r.toast != "" {
+			t.Errorf("%s: %q", body, r.toast)
+		}
+	}
+}

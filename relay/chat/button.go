@@ -16,8 +16,8 @@ type press struct {
 	Recipient         string     `json:"recipient"` // whose message it is
 	Data              string     `json:"data"`      // the button's callback
 	Chat              relay.Chat `json:"chat"`
-	MessageID         relay.ID   `json:"message_id"`
-	DeliveryID        relay.ID   `json:"delivery_id"`
+	MessageID         relay.ID   `json:"message_id,omitzero"` // absent for what is forgotten already
+	DeliveryID        relay.ID   `json:"delivery_id,omitzero"`
 	TelegramMessageID int64      `json:"telegram_message_id"`
 	From              presser    `json:"from"`
 	CallbackQueryID   string     `json:"callback_query_id"`
@@ -34,13 +34,13 @@ type presser struct {
 
 // applicationButton makes the press of an application's button an event.
 func (b *Bot) applicationButton(ctx context.Context, q *telegram.CallbackQuery) error {
-	d, err := b.Outbox.DeliveryOf(ctx, q.Message.Chat.ID, q.Message.MessageID)
-	if relay.ErrorCode(err) == relay.CodeNotFound || err == nil && !b.EventsWanted() {
-		b.Acknowledge(ctx, q.ID, "") // its message is forgotten, or nobody wants to know
-		return nil
-	}
+	d, err := b.pressedOf(ctx, q.Message)
 	if err != nil {
 		return err
+	}
+	if d == nil || !b.EventsWanted() {
+		b.Acknowledge(ctx, q.ID, "") // nobody is connected, or nobody wants to know
+		return nil
 	}
 	from := presser{UserID: q.From.ID, Name: strings.TrimSpace(q.From.FirstName + " " + q.From.LastName), Username: q.From.Username, LanguageCode: q.From.LanguageCode}
 	own, err := b.Directory.Bindings(ctx, q.From.ID, 0)
@@ -58,6 +58,35 @@ func (b *Bot) applicationButton(ctx context.Context, q *telegram.CallbackQuery) 
 		return err
 	}
 	return b.Events.AddEvent(ctx, relay.Event{ID: relay.NewID(), Type: relay.ButtonPressed, Recipient: d.Recipient, At: time.Now(), Data: data})
+}
+
+const (
+	pressTries = 5
+	pressWait  = 50 * time.Millisecond
+)
+
+// pressedOf is the delivery that a message is of. A quick finger may be there before the delivery's outcome is stored: that is waited for a
+// moment. Of a message that is forgotten already only the chat's recipient is known; nil where there is none.
+func (b *Bot) pressedOf(ctx context.Context, m *telegram.Message) (*relay.Delivery, error) {
+	for try := 1; ; try++ {
+		d, err := b.Outbox.DeliveryOf(ctx, m.Chat.ID, m.MessageID)
+		if relay.ErrorCode(err) != relay.CodeNotFound || err == nil {
+			return d, err
+		}
+		if try == pressTries {
+			break
+		}
+		select {
+		case <-time.After(pressWait):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	if err != nil || len(bindings) == 0 {
+		return nil, err
+	}
+	return &relay.Delivery{Recipient: bindings[0].Recipient}, nil
 }
 
 // reply is what an application may answer to the event: what the person sees for a moment, and what becomes of the message.
