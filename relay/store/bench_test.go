@@ -2,14 +2,19 @@ package store_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"flag"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/store"
 )
 
@@ -48,12 +53,75 @@ func BenchmarkLookupUncached(b *testing.B) {
 	db := open(b, store.Options{})
 	fill(b, db, `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
 		INSERT INTO recipients (id, created_at) SELECT 'recipient-' || i, 1 FROM n`, *recipients)
-	fill(b, db, `INSERT INTO bindings SELECT id, row_number() OVER (), 0, 'private', 'Alice', 'alice', 'en', 'active', 1, 0 FROM recipients LIMIT ?1`, *recipients)
+	fill(b, db, `INSERT INTO bindings (recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until)
+		SELECT id, row_number() OVER (), 0, 'private', 'Alice', 'alice', 'en', 'active', 1, 0 FROM recipients LIMIT ?1`, *recipients)
 	ids := make([]string, 100_000)
 	for i := range ids {
 		ids[i] = fmt.Sprintf("recipient-%d", rand.IntN(*recipients)+1)
 	}
 	lookUp(b, db, ids)
+	b.StopTimer()
+	tail(b, "p99-us", 20_000, func(i int) error {
+		_, err := db.Recipient(context.Background(), ids[i])
+		return err
+	})
+	tail(b, "page-p99-us", 1000, func(i int) error {
+		_, err := db.Recipients(context.Background(), relay.RecipientQuery{After: ids[i], Limit: 100})
+		return err
+	})
+	var size int64
+	if err := raw(b, db.Path()).QueryRow(`SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`).Scan(&size); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(size)/(1<<20), "MiB")
+}
+
+// tail reports the 99th percentile of how long something takes, in microseconds.
+func tail(b *testing.B, name string, n int, do func(int) error) {
+	b.Helper()
+	took := make([]time.Duration, n)
+	for i := range took {
+		began := time.Now()
+		if err := do(i); err != nil {
+			b.Fatal(err)
+		}
+		took[i] = time.Since(began)
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[n*99/100].Microseconds()), name)
+}
+
+// BenchmarkRedeem has 64 people at once open links of their own: each is bound, welcomed, and gets what was held.
+func BenchmarkRedeem(b *testing.B) {
+	db := open(b, store.Options{})
+	links := make([]relay.TokenHash, b.N)
+	var ready sync.WaitGroup
+	for part := range 64 {
+		ready.Go(func() {
+			for i := part; i < b.N; i += 64 {
+				l := link(fmt.Sprintf("user-%d", i), relay.TargetPrivate)
+				links[i] = sha256.Sum256(fmt.Append(nil, i))
+				if err := db.CreateLink(context.Background(), l, links[i]); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	ready.Wait()
+	var n atomic.Int64
+	b.SetParallelism(32)
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := n.Add(1) - 1
+			r := relay.Redemption{Token: links[i], Chat: person(i + 1), Place: relay.TargetPrivate, At: t0}
+			r.Answer = func(relay.Redeemed) *relay.Message { return message(to("", i+1)) }
+			if _, err := db.Redeem(context.Background(), r); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "redeems/s")
 }
 
 var (

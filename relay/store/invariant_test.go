@@ -12,7 +12,7 @@ import (
 )
 
 // raw opens the file of a storage beside it.
-func raw(t *testing.T, path string) *sql.DB {
+func raw(t testing.TB, path string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=5000")
 	must(t, err)
