@@ -257,6 +257,42 @@ func BenchmarkStart(b *testing.B) {
 	startAgain(b, w)
 }
 
+// BenchmarkRedeem has ten thousand people open a link of their own at once, from Telegram's update to the stored binding and welcome.
+func BenchmarkRedeem(b *testing.B) {
+	const people = 10_000
+	for range b.N {
+		b.StopTimer()
+		sim := simulator.New(simulator.Options{Token: botToken, KeepMessages: 1 << 20})
+		telegram := httptest.NewServer(sim)
+		w := (&world{t: b, dir: b.TempDir(), extra: fast, sim: telegram.URL}).begin()
+		w.connect("Ada", "r0")
+		links := make([]string, people)
+		var making sync.WaitGroup
+		for part := range benchCallers {
+			making.Go(func() {
+				for i := part; i < people; i += benchCallers {
+					links[i] = w.link(fmt.Sprintf(`{"recipient":"user-%d"}`, i))
+				}
+			})
+		}
+		making.Wait()
+		b.StartTimer()
+		for i, link := range links {
+			if err := sim.User(fmt.Sprintf("User %d", i)).Open(link); err != nil {
+				b.Fatal(err)
+			}
+		}
+		w.eventually(func() bool {
+			_, metrics := w.call("GET", w.relay+"/metrics", "")
+			return strings.Contains(metrics, fmt.Sprintf("\ntgrelay_links_total{event=\"redeemed\"} %d\n", people+1))
+		})
+		b.StopTimer()
+		w.process.kill()
+		telegram.Close()
+	}
+	b.ReportMetric(people*float64(b.N)/b.Elapsed().Seconds(), "redeems/s")
+}
+
 // BenchmarkStartMillion is the same with a million recipients and a million messages waiting, for ten thousand chats and for a million.
 func BenchmarkStartMillion(b *testing.B) {
 	for _, chats := range []int{10_000, 1_000_000} {

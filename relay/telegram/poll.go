@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // pollTimeout is getUpdates' timeout in seconds, the longest that Telegram grants.
@@ -18,7 +21,7 @@ type Offsets interface {
 	SetOffset(ctx context.Context, offset int64) error
 }
 
-// Poller gets updates by long polling (getUpdates) and hands them on one after the other.
+// Poller gets updates by long polling (getUpdates) and hands them on: those of a chat one after the other, those of several chats together.
 //
 // An update is confirmed at Telegram only after Handle returned nil for it and its offset was stored. While Handle fails
 // the same update is tried again; an update that makes it panic, or that cannot be read, is logged and passed over, so
@@ -90,10 +93,8 @@ func (p *Poller) poll(ctx context.Context, offset int64) {
 		if !ok {
 			return
 		}
-		for _, update := range raw {
-			if offset, ok = p.work(ctx, offset, update); !ok {
-				return
-			}
+		if offset, ok = p.work(ctx, offset, raw); !ok {
+			return
 		}
 	}
 }
@@ -106,21 +107,58 @@ func (p *Poller) yield(ctx context.Context, conflict error) error {
 	return conflict
 }
 
-// work handles one update and returns the new offset; false means that ctx ended.
-func (p *Poller) work(ctx context.Context, offset int64, raw json.RawMessage) (int64, bool) {
-	u, err := decode(raw)
-	if u.UpdateID == 0 {
-		p.Log.Error("passing over an update without an ID", "error", err)
-		return offset, sleep(ctx, firstWait) == nil // it comes again: do not spin
+// atOnce is how many chats' updates are handled together. Their writes share transactions.
+const atOnce = 32
+
+// work handles what one getUpdates brought and returns the new offset; false means that ctx ended. The offset is stored once for all: what is
+// cut off before comes again, and Handle knows what it has worked through.
+func (p *Poller) work(ctx context.Context, offset int64, raw []json.RawMessage) (int64, bool) {
+	next := offset
+	var chats [][]Update
+	place := map[int64]int{}
+	for _, text := range raw {
+		u, err := decode(text)
+		if u.UpdateID == 0 {
+			p.Log.Error("passing over an update without an ID", "error", err)
+			continue
+		}
+		next = max(next, u.UpdateID+1)
+		p.Client.metrics.received(&u)
+		if err != nil {
+			p.Log.Error("passing over an update that cannot be read", "update_id", u.UpdateID, "error", err)
+			continue
+		}
+		i, known := place[u.chat()]
+		if !known {
+			i, chats = len(chats), append(chats, nil)
+			place[u.chat()] = i
+		}
+		chats[i] = append(chats[i], u)
 	}
-	p.Client.metrics.received(&u)
-	if err != nil {
-		p.Log.Error("passing over an update that cannot be read", "update_id", u.UpdateID, "error", err)
-	} else if !p.insist(ctx, "handle an update", func(ctx context.Context) error { return guarded(ctx, p.Handle, u, p.Log) }) {
+	if len(raw) > 0 && next == offset {
+		return offset, sleep(ctx, firstWait) == nil // they come again: do not spin
+	}
+	if !p.handle(ctx, chats) {
 		return offset, false
 	}
-	next := u.UpdateID + 1
-	return next, p.insist(ctx, "store the offset of updates", func(ctx context.Context) error { return p.Updates.SetOffset(ctx, next) })
+	return next, next == offset || p.insist(ctx, "store the offset of updates", func(ctx context.Context) error { return p.Updates.SetOffset(ctx, next) })
+}
+
+// handle hands on the updates of several chats; false means that ctx ended.
+func (p *Poller) handle(ctx context.Context, chats [][]Update) bool {
+	var running errgroup.Group
+	running.SetLimit(atOnce)
+	for _, updates := range chats {
+		running.Go(func() error {
+			for _, u := range updates {
+				if !p.insist(ctx, "handle an update", func(ctx context.Context) error { return guarded(ctx, p.Handle, u, p.Log) }) {
+					return context.Canceled
+				}
+			}
+			return nil
+		})
+	}
+	return running.Wait() == nil
 }
 
 // decode reads an update. With an error it has at least the ID, if that can be found.
@@ -152,12 +190,15 @@ func guarded(ctx context.Context, handle func(context.Context, Update) error, u 
 // trouble logs once when something begins to fail and once when it works again.
 type trouble struct {
 	log   *slog.Logger
+	mu    sync.Mutex
 	what  string // that fails; empty while nothing does
 	text  string
 	since time.Time
 }
 
 func (t *trouble) note(what string, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.what == what && t.text == string(ReasonOf(err)) {
 		return
 	}
@@ -169,6 +210,8 @@ func (t *trouble) note(what string, err error) {
 }
 
 func (t *trouble) over(what string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.what == what {
 		t.log.Info("can "+what+" again", "after", time.Since(t.since).Round(time.Second))
 		t.what = ""

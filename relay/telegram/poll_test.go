@@ -3,6 +3,7 @@ package telegram_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -63,10 +64,13 @@ func TestPoll(t *testing.T) {
 		}}
 		kept := &offsets{value: 9, errors: 2}
 		failures := 2
-		var got []string
+		var mu sync.Mutex
+		var got, others []string
 		log := poll(t, api, kept, func(_ context.Context, u telegram.Update) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if u.Message == nil {
-				got = append(got, u.Kind())
+				others = append(others, u.Kind())
 				return nil
 			}
 			if u.Message.Text == "panic" {
@@ -79,7 +83,10 @@ func TestPoll(t *testing.T) {
 			got = append(got, u.Message.Text)
 			return nil
 		}, time.Minute)
-		if d := cmp.Diff([]string{"one", "other", "two"}, got); d != "" {
+		if d := cmp.Diff([]string{"one", "two"}, got); d != "" {
+			t.Error(d)
+		}
+		if d := cmp.Diff([]string{"other"}, others); d != "" {
 			t.Error(d)
 		}
 		if kept.value != 16 {
@@ -136,6 +143,43 @@ func TestPollConflict(t *testing.T) {
 		}
 		if !strings.Contains(log, "another program uses this bot's token") {
 			t.Error(log)
+		}
+	})
+}
+
+// A chat whose update cannot be handled now holds up no other chat of the same answer, and nothing of the answer is confirmed.
+func TestPollHandlesChatsTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		update := func(id, chat int) string {
+			return fmt.Sprintf(`{"update_id":%d,"message":{"message_id":%d,"chat":{"id":%d,"type":"private"},"text":"x"}}`, id, id, chat)
+		}
+		var all []string
+		for i := range 100 {
+			all = append(all, update(10+i, i%50))
+		}
+		api := &botAPI{on: map[string]func(map[string]any) string{
+			"getWebhookInfo": answers(noWebhook),
+			"getUpdates":     answers(`{"ok":true,"result":[`+strings.Join(all, ",")+`]}`, "wait"),
+		}}
+		kept := &offsets{value: 10}
+		var mu sync.Mutex
+		last, handled := map[int64]int64{}, 0
+		poll(t, api, kept, func(_ context.Context, u telegram.Update) error {
+			mu.Lock()
+			defer mu.Unlock()
+			chat := u.Message.Chat.ID
+			if chat == 7 {
+				return errors.New("not now")
+			}
+			if u.UpdateID < last[chat] {
+				t.Errorf("in chat %d update %d comes after %d", chat, u.UpdateID, last[chat])
+			}
+			last[chat] = u.UpdateID
+			handled++
+			return nil
+		}, time.Minute)
+		if handled != 98 || kept.value != 10 {
+			t.Errorf("%d handled, offset %d", handled, kept.value)
 		}
 	})
 }

@@ -29,6 +29,21 @@ func (u *Update) Kind() string {
 	return "other"
 }
 
+// chat is where the update happened: what happens there is told in order. 0 for an update of no chat.
+func (u *Update) chat() int64 {
+	switch {
+	case u.Message != nil:
+		return u.Message.Chat.ID
+	case u.ChannelPost != nil:
+		return u.ChannelPost.Chat.ID
+	case u.MyChatMember != nil:
+		return u.MyChatMember.Chat.ID
+	case u.CallbackQuery != nil && u.CallbackQuery.Message != nil:
+		return u.CallbackQuery.Message.Chat.ID
+	}
+	return 0
+}
+
 // Message is a message in a chat: the fields that the relay reads.
 type Message struct {
 	MessageID         int64           `json:"message_id"`
