@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -36,6 +37,14 @@ type Link struct {
 	MaxUses   int       `json:"max_uses"`
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
+	// Welcome is what whoever opens the link is told; nil: the template chat.welcome.
+	Welcome *Welcome `json:"-"`
+}
+
+// Welcome is an application's own template for a link, and data for it.
+type Welcome struct {
+	Template string          `json:"template"`
+	Data     json.RawMessage `json:"data,omitempty"`
 }
 
 // TokenHash is the SHA-256 of a link's token.

@@ -515,3 +515,32 @@ func TestApplicationButtons(t *testing.T) {
 		}
 	}
 }
+
+// An application greets its users itself; where its template fails, the usual welcome stands in.
+func TestOwnWelcome(t *testing.T) {
+	r := newRoom(t)
+	set, err := render.New(render.Options{Files: []render.File{{Name: "shop.tmpl", Text: `
+{{ define "shop.welcome" }}Hello *{{ .Data.name }}*, order {{ .Data.order }}{{ end }}{{ define "shop.welcome.de" }}Hallo {{ .Data.name }}{{ end }}
+{{ define "shop.broken" }}{{ index .Data.list 7 }}{{ end }}`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.bot.Templates = func() *render.Set { return set }
+	open := func(language, template string) string {
+		t.Helper()
+		w := &relay.Welcome{Template: template, Data: []byte(`{"name":"A*da_","order":12345678901234567890}`)}
+		link, err := r.desk.Make(t.Context(), onboarding.Request{Recipient: "ops", Welcome: w})
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := &telegram.User{ID: 7, FirstName: "Ada", LanguageCode: language}
+		return r.handle(telegram.Update{Message: &telegram.Message{Chat: private, From: from, Text: "/start " + link.Token}})
+	}
+	for _, c := range [][3]string{
+		{"en", "shop.welcome", "Hello A*da_, order 12345678901234567890"}, {"de", "shop.welcome", "Hallo A*da_"}, {"en", "shop.broken", "✅ Connected. Messages for ops"},
+	} {
+		if got := open(c[0], c[1]); !strings.HasPrefix(got, c[2]) {
+			t.Errorf("%s %s: %q, want %q", c[0], c[1], got, c[2])
+		}
+	}
+}

@@ -1,11 +1,14 @@
 package chat
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
@@ -15,6 +18,7 @@ type welcome struct {
 	Private   bool
 	Held      int64 // messages that waited and follow now
 	Already   bool  // this link had connected this chat before
+	Data      any   // the application's, with a template of its own
 }
 
 // redeem connects the chat of m by a token. The answer is stored in one step with the binding, so that a crash
@@ -29,6 +33,12 @@ func (b *Bot) redeem(ctx context.Context, m *telegram.Message, token string) err
 	redemption.Answer = func(r relay.Redeemed) *relay.Message {
 		data := welcome{Recipient: r.Link.Recipient, Private: m.Chat.Type == "private", Held: r.Held, Already: r.Already}
 		var answer *relay.Message
+		if own := r.Link.Welcome; own != nil {
+			if answer, composed = b.ownWelcome(m, own, data); composed == nil {
+				return answer
+			}
+			b.Log.Error("the welcome of a link could not be rendered; the usual one stands in", "template", own.Template, "error", composed)
+		}
 		answer, composed = b.compose(m, "chat.welcome", data)
 		return answer
 	}
@@ -43,6 +53,19 @@ func (b *Bot) redeem(ctx context.Context, m *telegram.Message, token string) err
 		b.Log.Info("a chat was connected", "recipient", redeemed.Link.Recipient, "chat_id", m.Chat.ID, "type", m.Chat.Type, "released", redeemed.Held)
 	}
 	return nil
+}
+
+// ownWelcome is an application's.
+func (b *Bot) ownWelcome(m *telegram.Message, own *relay.Welcome, data welcome) (*relay.Message, error) {
+	if len(own.Data) > 0 {
+		numbers := json.NewDecoder(bytes.NewReader(own.Data))
+		numbers.UseNumber()
+		if err := numbers.Decode(&data.Data); err != nil {
+			return nil, err
+		}
+		data.Data = render.Numbers(data.Data)
+	}
+	return b.compose(m, own.Template, data)
 }
 
 // explain answers a redemption that did not come about. Used, expired, revoked and unknown tokens are told alike.

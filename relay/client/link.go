@@ -14,7 +14,9 @@ type LinkRequest struct {
 	Target    relay.Target `json:"target,omitzero"`
 	ExpiresIn string       `json:"expires_in,omitzero"` // a Prometheus duration, such as 24h
 	MaxUses   int          `json:"max_uses,omitzero"`
-	QR        bool         `json:"qr,omitzero"` // fills NewLink.QRSVG
+	QR        bool         `json:"qr,omitzero"`       // fills NewLink.QRSVG
+	Template  string       `json:"template,omitzero"` // of the welcome
+	Data      any          `json:"data,omitzero"`     // for it
 }
 
 // NewLink is a link with what is shown only once, when it is made. Whoever has the URL or the command can use it.

@@ -58,9 +58,10 @@ func New(o Options) *Desk {
 // Request asks for a link.
 type Request struct {
 	Recipient string
-	Target    relay.Target  // empty: private
-	TTL       time.Duration // 0: the desk's
-	MaxUses   int           // 0: one
+	Target    relay.Target   // empty: private
+	TTL       time.Duration  // 0: the desk's
+	MaxUses   int            // 0: one
+	Welcome   *relay.Welcome // nil: chat.welcome
 }
 
 // Link is a link as it is given to whoever asked for it, the only time that its token is seen.
@@ -89,7 +90,7 @@ func (d *Desk) Make(ctx context.Context, r Request) (*Link, error) {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	link := relay.Link{
 		ID: relay.NewID(), Recipient: r.Recipient, Target: r.Target, State: relay.LinkOpen,
-		MaxUses: r.MaxUses, CreatedAt: now, ExpiresAt: now.Add(r.TTL),
+		MaxUses: r.MaxUses, CreatedAt: now, ExpiresAt: now.Add(r.TTL), Welcome: r.Welcome,
 	}
 	if err := d.Links.CreateLink(ctx, &link, Hash(token)); err != nil {
 		return nil, fmt.Errorf("make link: %w", err)

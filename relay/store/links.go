@@ -14,10 +14,17 @@ func (db *DB) CreateLink(ctx context.Context, l *relay.Link, token relay.TokenHa
 	if err := relay.CheckRecipientID(l.Recipient); err != nil {
 		return err
 	}
+	var welcome []byte
+	if l.Welcome != nil {
+		var err error
+		if welcome, err = json.Marshal(l.Welcome); err != nil {
+			return err
+		}
+	}
 	return db.write(ctx, "create link", func(t *tx) error {
-		err := t.run(context.Background(), `INSERT INTO links (id, token, recipient, target, uses, max_uses, created_at, expires_at, revoked_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)`,
-			l.ID[:], token[:], l.Recipient, string(l.Target), l.Uses, max(l.MaxUses, 1), millis(l.CreatedAt), millis(l.ExpiresAt))
+		err := t.run(context.Background(), `INSERT INTO links (id, token, recipient, target, uses, max_uses, created_at, expires_at, revoked_at, welcome)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)`,
+			l.ID[:], token[:], l.Recipient, string(l.Target), l.Uses, max(l.MaxUses, 1), millis(l.CreatedAt), millis(l.ExpiresAt), string(welcome))
 		if conflicting(err) {
 			return &relay.Error{Code: relay.CodeConflict, Detail: "there is such a link already", Err: err}
 		}
@@ -25,14 +32,18 @@ func (db *DB) CreateLink(ctx context.Context, l *relay.Link, token relay.TokenHa
 	})
 }
 
-const linkColumns = `id, recipient, target, uses, max_uses, created_at, expires_at, revoked_at`
+const linkColumns = `id, recipient, target, uses, max_uses, created_at, expires_at, revoked_at, welcome`
 
 // scanLink gives the link its state at now. more is what further columns go into.
 func scanLink(now time.Time, more ...any) func(scanner) (relay.Link, error) {
 	return func(row scanner) (relay.Link, error) {
 		var l relay.Link
 		var created, expires, revoked int64
-		err := row.Scan(append([]any{&l.ID, &l.Recipient, &l.Target, &l.Uses, &l.MaxUses, &created, &expires, &revoked}, more...)...)
+		var welcome []byte
+		err := row.Scan(append([]any{&l.ID, &l.Recipient, &l.Target, &l.Uses, &l.MaxUses, &created, &expires, &revoked, &welcome}, more...)...)
+		if err == nil && len(welcome) > 0 {
+			err = json.Unmarshal(welcome, &l.Welcome)
+		}
 		l.CreatedAt, l.ExpiresAt = moment(created), moment(expires)
 		l.State = linkState(&l, revoked != 0, now)
 		return l, err

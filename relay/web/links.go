@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"slices"
@@ -37,6 +38,9 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request, caller *Token)
 	request.Recipient = caller.full(request.Recipient)
 	if !caller.recipient(request.Recipient) {
 		return &relay.Error{Code: relay.CodeForbidden, Detail: "this token may not make links for this recipient"}
+	}
+	if name := request.Welcome; name != nil && !s.Door.Rules().Templates.Has(name.Template) {
+		return &relay.Error{Code: relay.CodeUnknownTemplate, Detail: fmt.Sprintf("there is no template %.100q; [templates] files in relay.toml brings your own", name.Template)}
 	}
 	link, err := s.Desk.Make(r.Context(), request)
 	if err != nil {
@@ -81,6 +85,13 @@ func decodeLink(body []byte) (r onboarding.Request, wantQR bool, err error) {
 		o.Fault("max_uses", "must be between 1 and %d", onboarding.MaxUses)
 	}
 	o.Field("qr", &wantQR)
+	var welcome relay.Welcome
+	if o.Field("template", &welcome.Template) {
+		r.Welcome = &welcome
+	}
+	if o.Field("data", &welcome.Data) && r.Welcome == nil {
+		o.Fault("data", "data goes with template, which writes the welcome")
+	}
 	if o.Field("expires_in", &expires) {
 		ttl, err := model.ParseDuration(expires)
 		if err != nil || ttl <= 0 {

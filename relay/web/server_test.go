@@ -190,6 +190,8 @@ func TestErrorCodes(t *testing.T) {
 		{"POST", "/api/v1/links", `{}`, json, 400, "invalid_field", "/recipient"},
 		{"POST", "/api/v1/links", `{"recipient":"a b","target":"channel","max_uses":0,"expires_in":"x"}`, json, 400, "invalid_field", "/max_uses"},
 		{"GET", "/api/v1/links/" + relay.NewID().String(), "", "", 404, "not_found", ""},
+		{"POST", "/api/v1/links", `{"recipient":"a","template":"nosuch"}`, json, 400, "unknown_template", ""},
+		{"POST", "/api/v1/links", `{"recipient":"a","data":{}}`, json, 400, "invalid_field", "/data"},
 		{"DELETE", "/api/v1/links/" + relay.NewID().String(), "", "", 404, "not_found", ""},
 		{"GET", "/api/v1/recipients/nobody", "", "", 404, "unknown_recipient", ""},
 		{"DELETE", "/api/v1/recipients/nobody", "", "", 404, "", ""},
