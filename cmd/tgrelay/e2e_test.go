@@ -168,6 +168,13 @@ func TestTopicsAndChannels(t *testing.T) {
 	if got := w.messages(channel.ID, 2)[1]; got.Text != "in the channel" {
 		t.Errorf("channel: %+v", got)
 	}
+	// A topic that is gone: the message arrives in the general one, which is told once.
+	w.do("POST", w.sim+"/sim/faults", `{"kind":"status","method":"sendMessage","code":400,"description":"Bad Request: message thread not found","times":1}`, nil)
+	w.send("deploys", "to a topic that is gone")
+	got := w.messages(forum.ID, 4)
+	if got[2].Text != "to a topic that is gone" || got[2].ThreadID != 0 || !strings.HasPrefix(got[3].Text, "The topic in which messages for deploys arrived") || got[3].ThreadID != 0 {
+		t.Errorf("forum: %+v", got[2:])
+	}
 }
 
 func payload(t *testing.T, name string) string {

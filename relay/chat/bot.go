@@ -52,11 +52,12 @@ type Options struct {
 // Bot handles updates. Its methods are safe for concurrent use.
 type Bot struct {
 	Options
-	talk *talk
+	talk   *talk
+	topics *told
 }
 
 // New returns a Bot.
-func New(o Options) *Bot { return &Bot{o, newTalk()} }
+func New(o Options) *Bot { return &Bot{o, newTalk(), newTold()} }
 
 // Handle acts upon an update, once: an update_id that was worked through before does nothing. An error means that
 // the effect is not stored and the update is to be sent again.

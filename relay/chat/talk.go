@@ -48,3 +48,28 @@ func (t *talk) allow(chatID int64, now time.Time) bool {
 	}
 	return limit.AllowN(now, 1)
 }
+
+// told remembers what was told when.
+type told struct {
+	mu sync.Mutex
+	at *lru.Cache[[2]int64, time.Time]
+}
+
+func newTold() *told {
+	at, err := lru.New[[2]int64, time.Time](talkers)
+	if err != nil {
+		panic(err) // only for a size below one
+	}
+	return &told{at: at}
+}
+
+// first reports whether something was not told lately, and counts it as told.
+func (t *told) first(what [2]int64, now time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if last, known := t.at.Get(what); known && now.Sub(last) < topicTold {
+		return false
+	}
+	t.at.Add(what, now)
+	return true
+}

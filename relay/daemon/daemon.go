@@ -122,6 +122,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Rates:       ratesOf(c),
 		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
 		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,
+		TopicGone:    func(ctx context.Context, gone *relay.Delivery) { d.bot.TopicGone(ctx, gone) },
 		AllowPrivate: c.Delivery.AllowPrivateAddresses,
 	})
 	d.events = events.New(events.Options{

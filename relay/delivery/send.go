@@ -46,6 +46,8 @@ type sender struct {
 	files   func(ctx context.Context, message relay.ID) ([]byte, error)
 	fetcher *fetcher
 	silent  func(context.Context, *relay.Delivery) bool
+
+	topicGone func(context.Context, *relay.Delivery)
 }
 
 // send makes one request: the next part. It leaves the outcome in w, or none where the same part is to be sent again in
@@ -84,6 +86,9 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 		return "", nil
 	}
 	s.failed(w, a, f, failed)
+	if a == noTopic {
+		s.topicGone(ctx, &w.job.Delivery)
+	}
 	return a, failed
 }
 

@@ -1,0 +1,27 @@
+package chat
+
+import (
+	"context"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+// topicTold is how often a chat is told that a topic of it is gone.
+const topicTold = 24 * time.Hour
+
+// TopicGone tells a chat that messages for a topic of it come to its general topic now, because the topic is closed or deleted.
+func (b *Bot) TopicGone(ctx context.Context, d *relay.Delivery) {
+	if d.Recipient == "" || !b.topics.first([2]int64{d.ChatID, d.MessageThreadID}, time.Now()) {
+		return
+	}
+	notice, err := b.compose(&telegram.Message{Chat: telegram.Chat{ID: d.ChatID}}, "chat.topic_gone", d.Recipient)
+	if err == nil {
+		notice.Content.DisableNotification = true
+		err = b.Outbox.Accept(ctx, notice)
+	}
+	if err != nil {
+		b.Log.Warn("a chat is not told that a topic of it is gone", "chat_id", d.ChatID, "error", err)
+	}
+}
