@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -136,6 +137,55 @@ func TestGroups(t *testing.T) {
 			t.Errorf("a private link in a group: %q", got)
 		}
 	})
+}
+
+// Of twenty people who open one link at once, one is connected.
+func TestRaceForALink(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	link := w.link(`{"recipient":"prize"}`)
+	users := make([]int64, 20)
+	for i := range users {
+		users[i] = w.user(fmt.Sprintf("User%d", i))
+	}
+	var opening sync.WaitGroup
+	for _, user := range users {
+		opening.Go(func() { w.open(user, link) })
+	}
+	opening.Wait()
+	connected := 0
+	for _, user := range users {
+		if strings.HasPrefix(w.messages(user, 1)[0].Text, "✅") {
+			connected++
+		}
+	}
+	var prize struct{ Chats []json.RawMessage }
+	w.do("GET", w.relay+"/api/v1/recipients/prize", "", &prize)
+	if connected != 1 || len(prize.Chats) != 1 {
+		t.Errorf("%d are welcomed, %d chats are bound", connected, len(prize.Chats))
+	}
+}
+
+// What waits for somebody who stops is not sent any more.
+func TestStopWhileMessagesWait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "alice")
+	w.say(ada, ada, "/stop")
+	asked := w.messages(ada, 2)[1].ID
+	w.do("POST", w.sim+"/sim/faults", `{"kind":"gateway","method":"sendMessage"}`, nil)
+	for i := range 10 {
+		w.send("alice", fmt.Sprintf("unwanted %d", i))
+	}
+	w.press(ada, asked, "Yes")
+	w.eventually(func() bool { return strings.HasPrefix(w.messages(ada, 2)[1].Text, "Disconnected alice") })
+	w.do("DELETE", w.sim+"/sim/faults", "", nil)
+	w.allSent()
+	w.say(ada, ada, "/status")
+	got := w.messages(ada, 3)
+	if last := got[len(got)-1].Text; !strings.HasPrefix(last, "Nothing is connected") || len(got) > 4 { // one may have been under way
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestTopicsAndChannels(t *testing.T) {

@@ -32,6 +32,10 @@ var handlers = map[string]handler{
 func (b *Bot) command(ctx context.Context, m *telegram.Message) error {
 	name, argument, ours := parseCommand(m.Text, b.Username())
 	if handle := handlers[name]; ours && handle != nil {
+		// People and groups change their names; that is seen when they write.
+		if err := b.Directory.Rename(ctx, place(m)); err != nil {
+			return err
+		}
 		return handle(b, ctx, m, argument)
 	}
 	if m.Chat.Type == "private" && m.Text != "" {
