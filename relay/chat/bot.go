@@ -140,6 +140,25 @@ func (b *Bot) answer(ctx context.Context, m *telegram.Message, template string, 
 	return b.Outbox.Accept(ctx, answer)
 }
 
+// inLocale is m as if its writer's Telegram were in the language that was chosen for the chat, or for its recipient by the application. What
+// cannot be looked up is no reason not to answer.
+func (b *Bot) inLocale(ctx context.Context, m *telegram.Message) *telegram.Message {
+	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	if err != nil || len(bindings) == 0 || m.From == nil {
+		return m
+	}
+	locale := bindings[0].Locale
+	if recipient, err := b.Directory.Recipient(ctx, bindings[0].Recipient); err == nil && locale == "" {
+		locale = recipient.Locale
+	}
+	if locale == "" {
+		return m
+	}
+	from, same := *m.From, *m
+	from.LanguageCode, same.From = locale, &from
+	return &same
+}
+
 // text renders one of the chat.* templates, in the language of whoever wrote m. The language of a region (pt-br) is that of all its people.
 func (b *Bot) text(m *telegram.Message, template string, data any) (markup.Text, error) {
 	language := ""

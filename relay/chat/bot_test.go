@@ -452,6 +452,13 @@ func TestLanguages(t *testing.T) {
 		say("/stop", "ops")
 		say("/forget", "")
 	}
+	if _, err := r.db.ChangeRecipient(t.Context(), "ops", relay.RecipientChange{Locale: new("de-AT")}); err != nil {
+		t.Fatal(err)
+	}
+	r.say(private, 7, "/start "+r.token(relay.TargetPrivate))
+	if got := r.say(private, 7, "/status"); !strings.HasPrefix(got, "✅ Verbunden als ops") {
+		t.Errorf("in the language that the application chose: %q", got)
+	}
 	set := r.bot.Templates()
 	for _, name := range set.Names() {
 		if strings.HasPrefix(name, "chat.") && strings.Count(name, ".") == 1 {

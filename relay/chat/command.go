@@ -36,6 +36,7 @@ func (b *Bot) command(ctx context.Context, m *telegram.Message) error {
 		if err := b.Directory.Rename(ctx, place(m)); err != nil {
 			return err
 		}
+		m = b.inLocale(ctx, m)
 		return handle(b, ctx, m, argument)
 	}
 	if m.Chat.Type == "private" && m.Text != "" {

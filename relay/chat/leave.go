@@ -92,14 +92,15 @@ func (b *Bot) pressed(ctx context.Context, q *telegram.CallbackQuery) error {
 	case !strings.HasPrefix(q.Data, ownData):
 		return b.applicationButton(ctx, q)
 	}
-	m := *q.Message
-	m.From, m.SenderChat = &q.From, nil
-	if may, err := b.mayDecide(ctx, &m); err != nil || !may {
-		text, err := b.text(&m, "chat.administrators_only", nil)
+	pressed := *q.Message
+	pressed.From, pressed.SenderChat = &q.From, nil
+	m := b.inLocale(ctx, &pressed)
+	if may, err := b.mayDecide(ctx, m); err != nil || !may {
+		text, err := b.text(m, "chat.administrators_only", nil)
 		b.Acknowledge(ctx, q.ID, text.Text)
 		return err
 	}
-	err := b.decided(ctx, &m, q.Data)
+	err := b.decided(ctx, m, q.Data)
 	if err == nil {
 		b.Acknowledge(ctx, q.ID, "")
 	}
