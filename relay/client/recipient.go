@@ -56,21 +56,11 @@ func (c *Client) ExportRecipients(ctx context.Context, into io.Writer) error {
 
 // exchange makes a request whose body and answer may be long, so that the client's time limit does not hold.
 func (c *Client) exchange(ctx context.Context, method, path, contentType string, body io.Reader, read func(io.Reader) error) error {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
-	if err != nil {
-		return fmt.Errorf("make request: %w", err)
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
-	}
-	if !c.token.IsZero() {
-		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
-	}
 	patient := *c.http
 	patient.Timeout = 0
-	resp, err := patient.Do(req)
+	resp, err := c.do(ctx, &patient, method, path, contentType, body)
 	if err != nil {
-		return c.unreachable(err)
+		return err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
