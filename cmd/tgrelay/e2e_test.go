@@ -166,6 +166,37 @@ func TestRaceForALink(t *testing.T) {
 	}
 }
 
+// A group becomes a supergroup while messages wait for it: all arrive there, in order.
+func TestMigrationInABacklog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	ada := w.user("Ada")
+	var group struct{ ID int64 }
+	w.do("POST", w.sim+"/sim/groups", fmt.Sprintf(`{"title":"Ops","kind":"group","members":[%d]}`, ada), &group)
+	link := w.link(`{"recipient":"ops","target":"group"}`)
+	w.do("POST", fmt.Sprintf("%s/sim/groups/%d/open", w.sim, group.ID), fmt.Sprintf(`{"user_id":%d,"link":%q}`, ada, link), nil)
+	w.messages(group.ID, 1)
+	w.allSent()
+	w.do("POST", w.sim+"/sim/faults", `{"kind":"gateway","method":"sendMessage"}`, nil)
+	const waiting = 30
+	for i := range waiting {
+		if i == waiting/2 {
+			w.do("POST", fmt.Sprintf("%s/sim/groups/%d/upgrade", w.sim, group.ID), "", &group)
+		}
+		w.send("ops", fmt.Sprintf("message %d", i))
+	}
+	w.do("DELETE", w.sim+"/sim/faults", "", nil)
+	next := 0
+	for _, m := range w.messages(group.ID, waiting) {
+		if m.Text == fmt.Sprintf("message %d", next) {
+			next++
+		}
+	}
+	if next != waiting {
+		t.Errorf("%d of %d messages arrived in order", next, waiting)
+	}
+}
+
 // What waits for somebody who stops is not sent any more.
 func TestStopWhileMessagesWait(t *testing.T) {
 	t.Parallel()
