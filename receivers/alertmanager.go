@@ -34,6 +34,11 @@ type Notification struct {
 	Message string
 	State   string // alerting or ok
 	OrgID   int64
+
+	// Buttons says that links stand below the message as buttons, and need not be in its text.
+	Buttons bool
+
+	part string // of a group that was split, the values that it was split by
 }
 
 // RouteLabel is a label of the route, for the function routeLabels; empty if there is none.
@@ -132,7 +137,7 @@ func (alertmanager) Decode(r Request) ([]Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Draft{n.draft("alertmanager.message")}, nil
+	return []Draft{n.Draft("alertmanager.message")}, nil
 }
 
 // decodeNotification reads an alert webhook. What has no list of alerts is none, a custom payload for one.
@@ -202,7 +207,8 @@ func pairs(m table) template.KV {
 	return kv
 }
 
-func (n *Notification) draft(template string) Draft {
+// Draft is a message that tells the notification.
+func (n *Notification) Draft(template string) Draft {
 	return Draft{Template: template, Data: n, Plain: n.plain(), Group: n.group(), Alerts: n.said(), Summary: n.summary()}
 }
 
@@ -225,7 +231,7 @@ func (n *Notification) group() string {
 	if n.GroupKey == "" {
 		return ""
 	}
-	return n.Receiver + "\x00" + n.GroupKey
+	return n.Receiver + "\x00" + n.GroupKey + "\x00" + n.part
 }
 
 // said is which alerts fire or are resolved, since when, and why the sender speaks: repeating itself it is no twin. What may differ

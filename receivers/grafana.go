@@ -9,5 +9,5 @@ func (grafana) Decode(r Request) ([]Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Draft{n.draft("grafana.message")}, nil
+	return []Draft{n.Draft("grafana.message")}, nil
 }

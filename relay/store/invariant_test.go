@@ -77,11 +77,14 @@ func violations(t *testing.T, path string) []string {
 }
 
 // tables are the tables, and their names in queries.
-var tables = []string{"messages", "m", "deliveries", "d", "recipients", "r", "bindings", "b", "links", "redemptions", "updates", "numbers", "settings"}
+var tables = []string{"messages", "m", "deliveries", "d", "recipients", "r", "bindings", "b", "links", "redemptions", "updates", "numbers", "settings", "threads"}
 
 // scans are the texts that may look at all of a table: they are asked for all of it.
 var scans = []string{
 	`FROM events e`, // few, and looked at by one
+	`DELETE FROM threads WHERE recipients`, // to forget a recipient: rare, and threads are few
+	`UPDATE threads SET version = version + 1, recipients`,
+	`FROM threads WHERE id > ?1 AND ended_at = 0`,
 	`SELECT seq FROM deliveries WHERE chat_id = ?1 AND +state <> 2`, // to forget a chat: rare, and the readers' work
 	`'active', count(*) FROM bindings`,
 	`SELECT count(*) FROM recipients`,

@@ -32,6 +32,7 @@ var (
 	_ relay.Updates   = (*DB)(nil)
 	_ relay.Events    = (*DB)(nil)
 	_ relay.Senders   = (*DB)(nil)
+	_ relay.Threads   = (*DB)(nil)
 )
 
 // Options say where to keep things and whom to tell.
