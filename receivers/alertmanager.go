@@ -209,11 +209,16 @@ func pairs(m table) template.KV {
 
 // Draft is a message that tells the notification.
 func (n *Notification) Draft(template string) Draft {
-	return Draft{Template: template, Data: n, Plain: n.plain(), Group: n.group(), Alerts: n.said(), Summary: n.summary()}
+	return Draft{Template: template, Data: n, Plain: n.plain(), Group: n.group(), Alerts: n.said(), Summary: n.summary(), Notification: n}
 }
 
-// summary names the alerts as the built-in template does.
+// summary counts the alerts.
 func (n *Notification) summary() *relay.Alerts {
+	return &relay.Alerts{Group: n.Name(), Firing: len(n.Alerts.Firing()), Resolved: len(n.Alerts.Resolved())}
+}
+
+// Name is what the alerts have in common, as the built-in template says it: their name, else what they are grouped by.
+func (n *Notification) Name() string {
 	name := n.CommonLabels["alertname"]
 	for _, p := range n.GroupLabels.SortedPairs() {
 		if n.CommonLabels["alertname"] == "" {
@@ -223,7 +228,7 @@ func (n *Notification) summary() *relay.Alerts {
 	if name = strings.TrimSpace(name); name == "" {
 		name = "alerts"
 	}
-	return &relay.Alerts{Group: name, Firing: len(n.Alerts.Firing()), Resolved: len(n.Alerts.Resolved())}
+	return name
 }
 
 // group is the group of alerts, of one receiver of the sender's.

@@ -34,6 +34,8 @@ type Draft struct {
 	Alerts string
 	// In short, for a summary; nil for what is not about alerts.
 	Summary *relay.Alerts
+	// Notification is what Data is, where it is about alerts.
+	Notification *Notification
 }
 
 // Type is a kind of sender.

@@ -15,14 +15,16 @@ const module = "github.com/tgrelay/tgrelay/"
 
 // A package imports only from floors below its own; neighbours on a floor do not know each other.
 const drawing = `
-7  cmd/tgrelay
-6  relay/daemon
-5  relay/web        relay/heartbeat
-4  relay/intake     relay/chat
+9  cmd/tgrelay
+8  relay/daemon
+7  relay/web        relay/chat
+6  relay/oncall     relay/heartbeat
+5  relay/intake
+4  relay/thread
 3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client
 2  relay      relay/telegram       relay/render       relay/config
-1  relay/markup     relay/secret     relay/alertmanager     templates
-0  docs/examples/shop
+1  relay/markup     relay/alertmanager     templates
+0  relay/secret     docs/examples/shop
 `
 
 func floors(t *testing.T) map[string]int {

@@ -25,16 +25,17 @@ type Config struct {
 	// File is the file's path, as it was named.
 	File string
 
-	Telegram   Telegram            `toml:"telegram"`
-	Server     Server              `toml:"server"`
-	Storage    Storage             `toml:"storage"`
-	Delivery   Delivery            `toml:"delivery"`
-	Onboarding Onboarding          `toml:"onboarding"`
-	Templates  Templates           `toml:"templates"`
-	Auth       Auth                `toml:"auth"`
-	Events     Events              `toml:"events"`
-	Receivers  map[string]Receiver `toml:"receivers"` // the built-in ones included
-	Log        Log                 `toml:"log"`
+	Telegram      Telegram                `toml:"telegram"`
+	Server        Server                  `toml:"server"`
+	Storage       Storage                 `toml:"storage"`
+	Delivery      Delivery                `toml:"delivery"`
+	Onboarding    Onboarding              `toml:"onboarding"`
+	Templates     Templates               `toml:"templates"`
+	Auth          Auth                    `toml:"auth"`
+	Events        Events                  `toml:"events"`
+	Receivers     map[string]Receiver     `toml:"receivers"` // the built-in ones included
+	Alertmanagers map[string]Alertmanager `toml:"alertmanagers"`
+	Log           Log                     `toml:"log"`
 
 	lines map[string]int // of each key in the file
 }
@@ -163,6 +164,9 @@ func (k *checker) check() {
 	k.templates(&k.c.Templates)
 	for _, name := range slices.Sorted(maps.Keys(k.c.Receivers)) {
 		k.receiver(name, k.c.Receivers[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.c.Alertmanagers)) {
+		k.alertmanager(name, k.c.Alertmanagers[name])
 	}
 	k.auth(&k.c.Auth)
 	k.events(&k.c.Events)

@@ -110,11 +110,25 @@ scopes = ["hooks"]
 type = "grafana"
 to = ["ops", "team-{{ .CommonLabels.team }}"]
 disable_notification = true
+priority = "{{ .CommonLabels.priority }}"
+on_update = "edit"
+key = "{{ .GroupKey }}"
+split_by = ["team"]
+buttons = false
+visible = ["team={{ .Recipient }}", "severity=critical"]
+[receivers.ops.escalate]
+after = "15m"
+to = ["boss"]
 [receivers.json]
 template = "mine"
 [receivers.alertmanager]
 type = "json"
 parse_mode = "none"
+[alertmanagers.home]
+url = "http://127.0.0.1:3000/api/alertmanager/grafana/"
+receivers = ["ops", "grafana"]
+username = "relay"
+password_env = "TGRELAY_TEST_TOKEN"
 [log]
 level = "debug"
 `)
@@ -135,11 +149,16 @@ level = "debug"
 		"hash of sha256": {c.Auth.Tokens["am"].Hash, sha256.Sum256([]byte("test"))},
 		"level":          {c.Log.Level, slog.LevelDebug},
 		"receivers": {c.Receivers, map[string]config.Receiver{
-			"ops":          {Type: "grafana", To: []string{"ops", "team-{{ .CommonLabels.team }}"}, Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: "true"},
-			"json":         {Type: "json", Template: "mine", ParseMode: "MarkdownV2", DisableNotification: "false"},
-			"alertmanager": {Type: "json", Template: "json.message", ParseMode: "none", DisableNotification: "false"},
-			"grafana":      {Type: "grafana", Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: silent},
+			"ops": {Type: "grafana", To: []string{"ops", "team-{{ .CommonLabels.team }}"}, Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: "true",
+				Priority: "{{ .CommonLabels.priority }}", OnUpdate: "edit", Key: "{{ .GroupKey }}", SplitBy: []string{"team"}, Visible: []string{"team={{ .Recipient }}", "severity=critical"},
+				Escalate: config.Escalate{After: 15 * time.Minute, To: []string{"boss"}}},
+			"json":         {Type: "json", Template: "mine", ParseMode: "MarkdownV2", DisableNotification: "false", Priority: "normal", OnUpdate: "edit"},
+			"alertmanager": {Type: "json", Template: "json.message", ParseMode: "none", DisableNotification: "false", Priority: "normal", OnUpdate: "edit"},
+			"grafana":      {Type: "grafana", Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: silent, Priority: "normal", OnUpdate: "reply", Buttons: true},
 		}},
+		"alertmanagers": {c.Alertmanagers, map[string]config.Alertmanager{"home": {
+			URL: "http://127.0.0.1:3000/api/alertmanager/grafana", Receivers: []string{"ops", "grafana"}, Username: "relay", Password: secret.New("from-env"), PasswordEnv: "TGRELAY_TEST_TOKEN",
+		}}},
 	} {
 		if diff := cmp.Diff(check.want, check.got, equal); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay/alertmanager"
 )
 
 // Receiver is a named inlet: it turns one kind of webhook into messages.
@@ -17,6 +20,19 @@ type Receiver struct {
 	ParseMode           string    `toml:"parse_mode" one_of:"MarkdownV2|HTML|Markdown|none"`
 	DisableNotification Condition `toml:"disable_notification"`
 	AllowQueryToken     bool      `toml:"allow_query_token"`
+	Priority            string    `toml:"priority"` // high, normal or low, or text/template that writes one
+	Key                 string    `toml:"key"`      // text/template; empty: the type's own, which is the group key for alerts
+	OnUpdate            string    `toml:"on_update" one_of:"reply|edit|new"`
+	SplitBy             []string  `toml:"split_by"` // labels of alerts
+	Buttons             bool      `toml:"buttons"`  // below alerts
+	Visible             []string  `toml:"visible"`  // matchers of the alerts that a chat may see, or text/template; empty: all
+	Escalate            Escalate  `toml:"escalate"`
+}
+
+// Escalate is who is told of alerts that fire on without anybody reacting.
+type Escalate struct {
+	After time.Duration `toml:"after"` // 0: nobody is
+	To    []string      `toml:"to"`    // recipient IDs or text/template
 }
 
 // Condition is a text/template that writes true or false.
@@ -42,6 +58,9 @@ var silent = map[string]Condition{
 	"json":         "false",
 }
 
+// update is on_update by type.
+var update = map[string]string{"alertmanager": "reply", "grafana": "reply", "json": "edit"}
+
 // completeReceivers adds the receivers that exist without being configured, and gives each key that is not in the file
 // its default, which depends on the type.
 func (c *Config) completeReceivers() {
@@ -63,6 +82,15 @@ func (c *Config) completeReceivers() {
 		}
 		if !given("parse_mode") {
 			r.ParseMode = "MarkdownV2"
+		}
+		if !given("priority") {
+			r.Priority = "normal"
+		}
+		if !given("on_update") {
+			r.OnUpdate = update[r.Type]
+		}
+		if !given("buttons") {
+			r.Buttons = r.Type != "json"
 		}
 		c.Receivers[name] = r
 	}
@@ -86,7 +114,39 @@ func (k *checker) receiver(name string, r Receiver) {
 			k.recipient(key+".to", to)
 		}
 	}
+	k.priority(key+".priority", r.Priority)
+	k.alerts(key, r)
 	k.require(r.Template != "" || k.faulty(key+".template"), key+".template", "empty; want the name of a template, or leave it out for %s.message", r.Type)
+}
+
+func (k *checker) priority(key, priority string) {
+	fine := slices.Contains([]string{"high", "normal", "low"}, priority) || strings.Contains(priority, "{{")
+	k.require(fine || k.faulty(key), key, "unknown priority %.60q; one of high, normal, low, or a template that writes one of them", priority)
+}
+
+// alerts checks what receivers of alerts alone have.
+func (k *checker) alerts(key string, r Receiver) {
+	if r.Type == "json" {
+		for name, given := range map[string]bool{
+			"split_by": len(r.SplitBy) > 0, "visible": len(r.Visible) > 0, "buttons": r.Buttons, "escalate": r.Escalate.After > 0 || len(r.Escalate.To) > 0,
+		} {
+			k.require(!given, key+"."+name, "is for receivers of alerts: type alertmanager or grafana")
+		}
+		return
+	}
+	for _, matcher := range r.Visible {
+		if _, err := alertmanager.ParseMatchers(matcher); err != nil && !strings.Contains(matcher, "{{") {
+			k.fault(key+".visible", "%.60q is no matcher; want one such as team=infra or severity=~\"critical|warning\"", matcher)
+		}
+	}
+	e := r.Escalate
+	for _, to := range e.To {
+		if !strings.Contains(to, "{{") {
+			k.recipient(key+".escalate.to", to)
+		}
+	}
+	k.require(e.After <= 0 || len(e.To) > 0 || k.faulty(key+".escalate.to"), key+".escalate.to", "who is to be told? Name a recipient")
+	k.require(e.After > 0 || len(e.To) == 0 || k.faulty(key+".escalate.after"), key+".escalate.after", `when? Want a duration such as "15m"`)
 }
 
 func (k *checker) recipient(key, id string) {

@@ -64,12 +64,16 @@ func TestReferenceTellsTheDefaults(t *testing.T) {
 	want.Auth.Tokens = map[string]config.Token{"alertmanager": {
 		SHA256: strings.Repeat("0", 64), Scopes: []string{"hooks"}, Receivers: []string{"alertmanager"}, Recipients: []string{},
 	}}
+	want.Alertmanagers = map[string]config.Alertmanager{"main": {URL: "http://127.0.0.1:9093", Receivers: []string{"alertmanager"}}}
 	empty := cmp.FilterValues(func(a, b any) bool { return isEmptyList(a) && isEmptyList(b) }, cmp.Comparer(func(_, _ any) bool { return true }))
 	if diff := cmp.Diff(want, got, equal, empty); diff != "" {
 		t.Errorf("(-defaults +%s):\n%s", reference, diff)
 	}
 	checkAllKeys(t, got, "", reflect.TypeFor[config.Config]())
 }
+
+// examples are the names of tables of which the file shows one.
+var examples = map[string]string{"auth.tokens": "alertmanager", "receivers": "alertmanager", "alertmanagers": "main"}
 
 func isEmptyList(v any) bool {
 	r := reflect.ValueOf(v)
@@ -86,7 +90,11 @@ func checkAllKeys(t *testing.T, c *config.Config, table string, typ reflect.Type
 		}
 		key, of := strings.TrimPrefix(table+"."+name, "."), field.Type
 		if of.Kind() == reflect.Map {
-			key, of = key+".alertmanager", of.Elem() // the example of that name
+			example, ok := examples[key]
+			if !ok {
+				t.Fatalf("which is the example of %s?", key)
+			}
+			key, of = key+"."+example, of.Elem()
 		}
 		if of.Kind() == reflect.Struct && of.PkgPath() == typ.PkgPath() {
 			checkAllKeys(t, c, key, of)

@@ -116,7 +116,7 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 // connect makes the rooms that stand between storage and Telegram.
 func (d *Daemon) connect(rules *intake.Rules) {
 	c := d.config
-	d.door = intake.New(intake.Options{Outbox: d.db, Directory: d.db, Log: d.log, Registerer: d.registry}, rules)
+	d.door = intake.New(intake.Options{Outbox: d.db, Directory: d.db, Threads: d.db, Log: d.log, Registerer: d.registry}, rules)
 	d.engine = delivery.New(delivery.Options{
 		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
 		Rates:       ratesOf(c),

@@ -3,8 +3,10 @@ package daemon
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/tgrelay/tgrelay/receivers"
+	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/markup"
@@ -72,7 +74,10 @@ func (b *builder) templates() *render.Set {
 func (b *builder) receiver(set *render.Set, name string, r config.Receiver) *intake.Receiver {
 	key := "receivers." + name
 	mode, _ := markup.ParseMode(r.ParseMode) // checked by package config
-	rc := &intake.Receiver{Name: name, Template: r.Template, Mode: mode, AllowQueryToken: r.AllowQueryToken}
+	rc := &intake.Receiver{
+		Name: name, Template: r.Template, Mode: mode, AllowQueryToken: r.AllowQueryToken, OnUpdate: relay.OnUpdate(r.OnUpdate),
+		SplitBy: r.SplitBy, Buttons: r.Buttons, Managed: b.managed(name),
+	}
 	var known bool
 	if rc.Type, known = receivers.Get(r.Type); !known {
 		b.fault(key+".type", "unknown type %q", r.Type)
@@ -80,13 +85,37 @@ func (b *builder) receiver(set *render.Set, name string, r config.Receiver) *int
 	if !set.Has(r.Template) {
 		b.fault(key+".template", "there is no template %q; [templates] files brings your own", r.Template)
 	}
-	for _, to := range r.To {
-		rc.To = append(rc.To, b.inline(set, key+".to", to))
+	rc.To = b.inlines(set, key+".to", r.To)
+	rc.Visible = b.inlines(set, key+".visible", r.Visible)
+	rc.Escalate = intake.Escalate{After: r.Escalate.After, To: b.inlines(set, key+".escalate.to", r.Escalate.To)}
+	if r.Key != "" {
+		rc.Key = b.inline(set, key+".key", r.Key)
+	}
+	if r.Priority != "" && r.Priority != "normal" {
+		rc.Priority = b.inline(set, key+".priority", r.Priority)
 	}
 	if r.DisableNotification != "false" && r.DisableNotification != "" {
 		rc.DisableNotification = b.inline(set, key+".disable_notification", string(r.DisableNotification))
 	}
 	return rc
+}
+
+// managed reports whether an Alertmanager is known for a receiver.
+func (b *builder) managed(receiver string) bool {
+	for _, a := range b.c.Alertmanagers {
+		if slices.Contains(a.Receivers, receiver) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *builder) inlines(set *render.Set, key string, texts []string) []*render.Inline {
+	var all []*render.Inline
+	for _, text := range texts {
+		all = append(all, b.inline(set, key, text))
+	}
+	return all
 }
 
 func (b *builder) inline(set *render.Set, key, text string) *render.Inline {

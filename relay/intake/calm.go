@@ -98,8 +98,7 @@ func (d *Door) releaseChat(ctx context.Context, jobs []relay.Job) error {
 	var together, alone []relay.ID
 	var texts []relay.Job
 	for _, job := range jobs {
-		c := &job.Content
-		if wanted && c.Media == nil && c.Attachment == nil && len(c.ReplyMarkup) == 0 && job.Key == "" {
+		if wanted && mergeable(&job) {
 			together, texts = append(together, job.ID), append(texts, job)
 		} else {
 			alone = append(alone, job.ID)
@@ -117,6 +116,19 @@ func (d *Door) releaseChat(ctx context.Context, jobs []relay.Job) error {
 		return nil
 	}
 	return d.outbox.Release(ctx, alone)
+}
+
+// mergeable reports whether a digest can hold a message: no file, no button, nothing that is to be kept up to date. Of alerts the buttons can
+// be spared by then, but not the updates of what is in the chat already.
+func mergeable(job *relay.Job) bool {
+	c := &job.Content
+	switch {
+	case c.Media != nil || c.Attachment != nil:
+		return false
+	case c.Alerts != nil:
+		return len(job.Live) == 0
+	}
+	return len(c.ReplyMarkup) == 0 && job.Key == ""
 }
 
 // dayDigest is the message that stands for those of a day.

@@ -29,7 +29,26 @@ type Receiver struct {
 	Mode                markup.Mode    // what Template writes
 	DisableNotification *render.Inline // nil: with sound
 	AllowQueryToken     bool           // the token may stand in the URL, for senders that can set no header
+	Priority            *render.Inline // nil: normal
+	Key                 *render.Inline // of what belongs together; nil: the group of alerts, nothing for other documents
+	OnUpdate            relay.OnUpdate // what becomes of the message when there is news
+
+	// Of receivers of alerts.
+	SplitBy  []string         // labels
+	Buttons  bool             // below the message
+	Managed  bool             // an Alertmanager is known in which silences can be made
+	Visible  []*render.Inline // matchers, over a Viewer; empty: all alerts
+	Escalate Escalate
 }
+
+// Escalate is who is told of alerts that fire on without anybody reacting.
+type Escalate struct {
+	After time.Duration // 0: nobody is
+	To    []*render.Inline
+}
+
+// Viewer is the data of the templates of Receiver.Visible.
+type Viewer struct{ Recipient string }
 
 // Rules are what a reload may change.
 type Rules struct {
@@ -49,6 +68,7 @@ type Rules struct {
 type Options struct {
 	Outbox     relay.Outbox
 	Directory  relay.Directory
+	Threads    relay.Threads
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -57,6 +77,7 @@ type Options struct {
 type Door struct {
 	outbox    relay.Outbox
 	directory relay.Directory
+	threads   relay.Threads
 	log       *slog.Logger
 	metrics   *metrics
 	rules     atomic.Pointer[Rules]
@@ -65,7 +86,7 @@ type Door struct {
 
 // New returns a Door that works by rules.
 func New(o Options, rules *Rules) *Door {
-	d := &Door{outbox: o.Outbox, directory: o.Directory, log: o.Log, metrics: newMetrics(o.Registerer)}
+	d := &Door{outbox: o.Outbox, directory: o.Directory, threads: o.Threads, log: o.Log, metrics: newMetrics(o.Registerer)}
 	d.rules.Store(rules)
 	return d
 }
@@ -92,16 +113,22 @@ func (c Caller) full(named string) string {
 
 func (c Caller) may(recipient string) bool { return c.May == nil || c.May(recipient) }
 
-// accept stores messages that have deliveries. One without any is a message that nobody was to get; its request may still come twice.
+// accept stores messages that have deliveries.
 func (d *Door) accept(ctx context.Context, messages []*relay.Message) error {
+	full := delivered(messages)
+	if len(full) == 0 {
+		return nil
+	}
+	return d.outbox.Accept(ctx, full...)
+}
+
+// delivered are the messages that have deliveries. One without any is a message that nobody was to get; its request may still come twice.
+func delivered(messages []*relay.Message) []*relay.Message {
 	var full []*relay.Message
 	for _, m := range messages {
 		if len(m.Deliveries) > 0 || m.Request != nil {
 			full = append(full, m)
 		}
 	}
-	if len(full) == 0 {
-		return nil
-	}
-	return d.outbox.Accept(ctx, full...)
+	return full
 }

@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -33,63 +34,149 @@ func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Messag
 	if err != nil {
 		return nil, err
 	}
-	var messages []*relay.Message
-	for _, draft := range drafts {
-		m, err := d.draft(ctx, caller, rules, rc, h.Recipient, draft)
-		if err != nil {
+	for try := 1; ; try++ {
+		heard := &heard{Door: d, caller: caller, rules: rules, rc: rc, named: h.Recipient, now: time.Now().UTC().Truncate(time.Millisecond)}
+		if err := heard.all(ctx, drafts); err != nil {
 			return nil, err
 		}
-		messages = append(messages, m)
-	}
-	if err := d.accept(ctx, messages); err != nil {
-		return nil, err
-	}
-	for _, m := range messages {
-		if m.Notification != nil && len(m.Deliveries) == 0 {
-			d.log.Info("a notification came a second time and is not sent again", "receiver", rc.Name)
+		err := d.tell(ctx, heard.threads, heard.messages)
+		if relay.ErrorCode(err) != relay.CodeConflict || err == nil || try == maxTries {
+			return heard.messages, err
 		}
 	}
-	return messages, nil
 }
 
-// notification tells a webhook about alerts from others; nil where two of them may say the same and both be meant.
-func notification(rc *Receiver, draft receivers.Draft) *relay.Notification {
-	if draft.Group == "" {
+// maxTries is how often a conversation is read anew that changed while an answer to it was made.
+const maxTries = 20
+
+// tell stores messages that have deliveries, with the conversations that they belong to.
+func (d *Door) tell(ctx context.Context, threads []*relay.Thread, messages []*relay.Message) error {
+	if len(threads) == 0 {
+		return d.accept(ctx, messages)
+	}
+	return d.threads.Tell(ctx, threads, delivered(messages)...)
+}
+
+// heard is a webhook on its way to messages.
+type heard struct {
+	*Door
+	caller Caller
+	rules  *Rules
+	rc     *Receiver
+	named  string // recipient, of the path
+	now    time.Time
+
+	threads  []*relay.Thread
+	messages []*relay.Message
+}
+
+// all makes the messages of a webhook. What has nothing to say leaves a message without deliveries.
+func (h *heard) all(ctx context.Context, drafts []receivers.Draft) error {
+	for _, draft := range drafts {
+		if draft.Notification == nil {
+			if err := h.document(ctx, draft); err != nil {
+				return err
+			}
+			continue
+		}
+		draft.Notification.Buttons = h.rc.Buttons
+		for _, part := range draft.Notification.Split(h.rc.SplitBy) {
+			if err := h.alerts(ctx, part.Draft(draft.Template)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// document makes the message of what is not about alerts.
+func (h *heard) document(ctx context.Context, draft receivers.Draft) error {
+	to, err := h.recipients(draft)
+	if err != nil {
+		return err
+	}
+	m := h.message(draft)
+	if m.Key = h.key(draft); m.Key != "" {
+		m.OnUpdate = h.rc.OnUpdate
+	}
+	m.Content.Text = h.show(h.rules, h.rc, draft)
+	m.Content.DisableNotification = h.silent(draft)
+	return h.say(ctx, m, to)
+}
+
+// message begins one.
+func (h *heard) message(draft receivers.Draft) *relay.Message {
+	m := &relay.Message{ID: relay.NewID(), CreatedAt: h.now, Receiver: h.rc.Name, Owner: h.caller.Owner, ExpiresAt: h.now.Add(h.rules.MaxAge), Priority: h.priority(draft)}
+	m.Content.LinkPreviewOptions = noPreview
+	m.Content.Alerts = draft.Summary
+	return m
+}
+
+// say addresses a message; one with nothing to see is for nobody.
+func (h *heard) say(ctx context.Context, m *relay.Message, to []string) error {
+	fit(&m.Content, h.rules.LongText)
+	h.messages = append(h.messages, m)
+	if m.Content.Text.Text == "" {
 		return nil
 	}
-	return &relay.Notification{Group: sha256.Sum256([]byte(rc.Name + "\x00" + draft.Group)), Alerts: sha256.Sum256([]byte(draft.Alerts))}
+	return h.address(ctx, m, to, h.rules)
 }
 
 // noPreview: the preview of a runbook's page would be larger than the alert.
 var noPreview = json.RawMessage(`{"is_disabled":true}`)
 
-// draft makes a message of a draft: whom it is for, what it says, where it goes.
-func (d *Door) draft(ctx context.Context, caller Caller, rules *Rules, rc *Receiver, named string, draft receivers.Draft) (*relay.Message, error) {
-	to, err := d.recipients(rules, rc, named, draft)
+// recipients are whom a draft is for, by their full names: the fallback where nobody is named.
+func (h *heard) recipients(draft receivers.Draft) ([]string, error) {
+	to, err := h.Door.recipients(h.rules, h.rc, h.named, draft)
 	if err != nil {
 		return nil, err
 	}
 	for i, id := range to {
-		to[i] = caller.full(id)
-		if !caller.may(to[i]) {
+		to[i] = h.caller.full(id)
+		if !h.caller.may(to[i]) {
 			return nil, &relay.Error{Code: relay.CodeForbidden, Detail: fmt.Sprintf("this token may not send to %q", id)}
 		}
 	}
 	if len(to) == 0 {
-		to = []string{rules.Fallback} // the operator's, whoever calls
+		to = []string{h.rules.Fallback} // the operator's, whoever calls
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	m := &relay.Message{ID: relay.NewID(), CreatedAt: now, Receiver: rc.Name, Owner: caller.Owner, ExpiresAt: now.Add(rules.MaxAge)}
-	m.Content.Text = d.show(rules, rc, draft)
-	m.Content.DisableNotification = d.silent(rc, draft)
-	m.Content.LinkPreviewOptions = noPreview
-	m.Notification = notification(rc, draft)
-	m.Content.Alerts = draft.Summary
-	fit(&m.Content, rules.LongText)
-	if m.Content.Text.Text == "" {
-		return m, nil
+	return to, nil
+}
+
+// key is what the receiver's key names, apart from other receivers' keys; empty for nothing.
+func (h *heard) key(draft receivers.Draft) string {
+	if h.rc.Key == nil {
+		return ""
 	}
-	return m, d.address(ctx, m, to, rules)
+	key, err := h.rc.Key.String(draft.Data)
+	if err != nil {
+		h.troubled(h.rules, h.rc.Name, "key", err)
+	}
+	if key == "" || err != nil {
+		return ""
+	}
+	if len(key) > maxKey {
+		sum := sha256.Sum256([]byte(key))
+		key = hex.EncodeToString(sum[:])
+	}
+	return h.rc.Name + ":" + key
+}
+
+// priority runs priority. When in doubt it is normal.
+func (h *heard) priority(draft receivers.Draft) relay.Priority {
+	if h.rc.Priority == nil {
+		return relay.Normal
+	}
+	text, err := h.rc.Priority.String(draft.Data)
+	p := relay.Normal
+	if err == nil && text != "" {
+		err = p.UnmarshalText([]byte(strings.ToLower(text)))
+	}
+	if err != nil {
+		h.troubled(h.rules, h.rc.Name, "priority", err)
+		return relay.Normal
+	}
+	return p
 }
 
 // recipients are those of the path, else of the document, else of the receiver's `to`; none where the fallback is to be told.
@@ -134,13 +221,13 @@ func (d *Door) evaluate(rules *Rules, rc *Receiver, data any) []string {
 }
 
 // silent runs disable_notification. When in doubt there is a sound.
-func (d *Door) silent(rc *Receiver, draft receivers.Draft) bool {
-	if rc.DisableNotification == nil {
+func (h *heard) silent(draft receivers.Draft) bool {
+	if h.rc.DisableNotification == nil {
 		return false
 	}
-	silent, err := rc.DisableNotification.Bool(draft.Data)
+	silent, err := h.rc.DisableNotification.Bool(draft.Data)
 	if err != nil {
-		d.troubled(d.Rules(), rc.Name, "disable_notification", err)
+		h.troubled(h.rules, h.rc.Name, "disable_notification", err)
 	}
 	return silent && err == nil
 }

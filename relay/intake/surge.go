@@ -52,7 +52,8 @@ func surging(jobs []relay.Job) [][]relay.Job {
 	groups := map[kind][]relay.Job{}
 	var order []kind
 	for _, job := range jobs {
-		if job.Content.Alerts == nil || job.Priority >= relay.High || job.State != relay.Queued || len(job.TelegramMessageIDs) > 0 {
+		changes := job.OnUpdate == relay.Edit && len(job.Live) > 0 // what is in the chat already: one for each group at most
+		if job.Content.Alerts == nil || job.Priority >= relay.High || job.State != relay.Queued || len(job.TelegramMessageIDs) > 0 || changes {
 			continue
 		}
 		k := kind{job.Recipient, job.Receiver, job.MessageThreadID}

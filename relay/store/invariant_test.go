@@ -81,7 +81,7 @@ var tables = []string{"messages", "m", "deliveries", "d", "recipients", "r", "bi
 
 // scans are the texts that may look at all of a table: they are asked for all of it.
 var scans = []string{
-	`FROM events e`, // few, and looked at by one
+	`FROM events e`,                        // few, and looked at by one
 	`DELETE FROM threads WHERE recipients`, // to forget a recipient: rare, and threads are few
 	`UPDATE threads SET version = version + 1, recipients`,
 	`FROM threads WHERE id > ?1 AND ended_at = 0`,

@@ -11,8 +11,9 @@ import (
 type statements struct {
 	prepare func(ctx context.Context, text string) (*sql.Stmt, error)
 
-	mu sync.RWMutex
-	by map[string]*sql.Stmt
+	mu     sync.RWMutex
+	by     map[string]*sql.Stmt
+	closed bool
 }
 
 func newStatements(prepare func(context.Context, string) (*sql.Stmt, error)) *statements {
@@ -30,6 +31,9 @@ func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
 	defer s.mu.Unlock()
 	if stmt := s.by[text]; stmt != nil {
 		return stmt, nil
+	}
+	if s.closed {
+		return nil, sql.ErrConnDone
 	}
 	stmt, err := s.prepare(ctx, numbered(text))
 	if err == nil {
@@ -49,6 +53,7 @@ func (s *statements) query(ctx context.Context, text string, args ...any) (*sql.
 func (s *statements) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.closed = true
 	var err error
 	for _, stmt := range s.by {
 		err = errors.Join(err, stmt.Close())
