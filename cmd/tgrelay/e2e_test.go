@@ -258,7 +258,7 @@ func TestTopicsAndChannels(t *testing.T) {
 	}
 }
 
-func payload(t *testing.T, name string) string {
+func payload(t testing.TB, name string) string {
 	t.Helper()
 	b, err := os.ReadFile("../../receivers/testdata/" + name)
 	if err != nil {

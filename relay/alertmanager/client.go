@@ -175,6 +175,17 @@ func filter(matchers Matchers) string {
 // ErrNotFound is the error of a silence that Alertmanager does not know.
 var ErrNotFound = errors.New("Alertmanager does not know it") //nolint:staticcheck // a name
 
+// unreachable is the error of a call that was not answered.
+type unreachable struct{ error }
+
+func (u unreachable) Unwrap() error { return u.error }
+
+// Unreachable reports whether an Alertmanager could not be asked, so that another of its cluster may serve.
+func Unreachable(err error) bool {
+	_, yes := errors.AsType[unreachable](err)
+	return yes
+}
+
 // maxAnswer bounds what is read of an answer, in bytes: some ten thousand alerts.
 const maxAnswer = 64 << 20
 
@@ -221,9 +232,9 @@ func (c *Client) unreachable(err error) error {
 		err = wrapped.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("Alertmanager %s does not answer: %w", c.o.Name, context.DeadlineExceeded) //nolint:staticcheck // a name
+		return unreachable{fmt.Errorf("Alertmanager %s does not answer: %w", c.o.Name, context.DeadlineExceeded)} //nolint:staticcheck // a name
 	}
-	return fmt.Errorf("Alertmanager %s cannot be reached: %w", c.o.Name, err) //nolint:staticcheck // a name
+	return unreachable{fmt.Errorf("Alertmanager %s cannot be reached: %w", c.o.Name, err)} //nolint:staticcheck // a name
 }
 
 // maxReason is how much of a refusal is told, in characters.

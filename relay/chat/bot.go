@@ -16,6 +16,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/markup"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/oncall"
 	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
@@ -45,6 +46,7 @@ type Options struct {
 	// Presses of applications' buttons become events, if somebody wants them; Change puts an application's new text in the place of a message.
 	Events       relay.Events
 	EventsWanted func() bool
+	OnCall       *oncall.Desk // what people want done about alerts
 	Change       func(ctx context.Context, of *relay.Delivery, body json.RawMessage) error
 	Log          *slog.Logger
 }

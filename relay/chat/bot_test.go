@@ -14,7 +14,9 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/chat"
+	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/oncall"
 	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/store"
 	"github.com/tgrelay/tgrelay/relay/telegram"
@@ -48,8 +50,10 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	r := &room{t: t, db: db}
 	username := func() string { return "relay_bot" }
 	r.desk = onboarding.New(onboarding.Options{Links: db, Username: username, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
+	door := intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, &intake.Rules{Templates: set, Builtin: set, MaxAge: time.Hour})
 	r.bot = chat.New(chat.Options{
-		Desk: r.desk, Outbox: db, Directory: db, Updates: db, Username: username, AllowedUsers: allowed, Log: log,
+		OnCall: oncall.New(oncall.Options{Door: door, Threads: db, Log: log}),
+		Desk:   r.desk, Outbox: db, Directory: db, Updates: db, Username: username, AllowedUsers: allowed, Log: log,
 		Templates:   func() *render.Set { return set },
 		SelfService: func() bool { return r.self }, BaseURL: func() string { return "https://relay.example.org" }, Senders: db,
 		Events: db, EventsWanted: func() bool { return true },

@@ -9,7 +9,10 @@ import (
 )
 
 // help is the data of the template chat.help.
-type help struct{ SelfService bool }
+type help struct {
+	SelfService bool
+	Alerts      bool // there is an Alertmanager to be asked
+}
 
 type handler func(b *Bot, ctx context.Context, m *telegram.Message, argument string) error
 
@@ -26,6 +29,10 @@ var handlers = map[string]handler{
 	"timezone": (*Bot).timezone,
 	"token":    (*Bot).token,
 	"help":     (*Bot).help,
+	"alerts":   (*Bot).alerts,
+	"silences": (*Bot).silences,
+	"silence":  (*Bot).silenceCommand,
+	"expire":   (*Bot).expire,
 }
 
 // command acts upon a command. What is none gets a hint in a private chat and silence elsewhere.
@@ -100,7 +107,11 @@ func (b *Bot) link(ctx context.Context, m *telegram.Message, token string) error
 }
 
 func (b *Bot) help(ctx context.Context, m *telegram.Message, _ string) error {
-	return b.answer(ctx, m, "chat.help", help{SelfService: b.serves(m)})
+	bindings, err := b.bindings(ctx, m)
+	if err != nil {
+		return err
+	}
+	return b.answer(ctx, m, "chat.help", help{SelfService: b.serves(m), Alerts: b.OnCall.Connected(recipientsOf(bindings))})
 }
 
 func (b *Bot) status(ctx context.Context, m *telegram.Message, _ string) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/telegram"
+	"github.com/tgrelay/tgrelay/relay/thread"
 )
 
 // What the buttons of a question say when they are pressed. ownData begins what is the bot's own among all buttons.
@@ -89,6 +90,10 @@ func (b *Bot) pressed(ctx context.Context, q *telegram.CallbackQuery) error {
 	case q.Message == nil:
 		b.Acknowledge(ctx, q.ID, "")
 		return nil
+	case strings.HasPrefix(q.Data, thread.OwnButton):
+		return b.alertButton(ctx, q)
+	case strings.HasPrefix(q.Data, listButton):
+		return b.turned(ctx, q)
 	case !strings.HasPrefix(q.Data, ownData):
 		return b.applicationButton(ctx, q)
 	}

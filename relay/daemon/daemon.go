@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,12 +21,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/alertmanager"
 	"github.com/tgrelay/tgrelay/relay/chat"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/delivery"
 	"github.com/tgrelay/tgrelay/relay/events"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/oncall"
 	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/store"
 	"github.com/tgrelay/tgrelay/relay/telegram"
@@ -55,6 +59,7 @@ type Daemon struct {
 	client    *telegram.Client
 	door      *intake.Door
 	desk      *onboarding.Desk
+	oncall    *oncall.Desk
 	bot       *chat.Bot
 	engine    *delivery.Engine
 	events    *events.Sender
@@ -134,8 +139,11 @@ func (d *Daemon) connect(rules *intake.Rules) {
 	d.desk = onboarding.New(onboarding.Options{
 		Links: d.db, Username: d.BotName, LinkURL: c.Telegram.LinkURL, TTL: c.Onboarding.LinkTTL, Registerer: d.registry,
 	})
+	d.oncall = oncall.New(oncall.Options{Door: d.door, Threads: d.db, Log: d.log})
+	d.oncall.SetManagers(managersOf(c))
 	d.bot = chat.New(chat.Options{
-		Desk: d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
+		OnCall: d.oncall,
+		Desk:   d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
 		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Acknowledge: d.acknowledge, Log: d.log,
 		SelfService: func() bool { return c.Onboarding.SelfService }, BaseURL: d.baseURL, Senders: d.db,
 		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change,
@@ -147,6 +155,19 @@ func (d *Daemon) connect(rules *intake.Rules) {
 func (d *Daemon) tell(c *config.Config) {
 	d.events.SetTarget(events.Target{URL: c.Events.URL, Key: c.Events.Key})
 	d.eventful.Store(c.Events.URL != "")
+}
+
+// managersOf are the Alertmanagers of a configuration, by name.
+func managersOf(c *config.Config) []oncall.Manager {
+	var managers []oncall.Manager
+	for _, name := range slices.Sorted(maps.Keys(c.Alertmanagers)) {
+		a := c.Alertmanagers[name]
+		managers = append(managers, oncall.Manager{
+			Client:    alertmanager.New(alertmanager.Options{Name: name, URL: a.URL, Username: a.Username, Password: a.Password, Token: a.Token}),
+			Receivers: a.Receivers,
+		})
+	}
+	return managers
 }
 
 func ratesOf(c *config.Config) delivery.Rates {
@@ -200,7 +221,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.events.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
+	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.events.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

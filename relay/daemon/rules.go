@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
@@ -86,6 +87,9 @@ func (b *builder) receiver(set *render.Set, name string, r config.Receiver) *int
 		b.fault(key+".template", "there is no template %q; [templates] files brings your own", r.Template)
 	}
 	rc.To = b.inlines(set, key+".to", r.To)
+	if !slices.ContainsFunc(r.To, func(to string) bool { return strings.Contains(to, "{{") }) {
+		rc.Fixed = r.To
+	}
 	rc.Visible = b.inlines(set, key+".visible", r.Visible)
 	rc.Escalate = intake.Escalate{After: r.Escalate.After, To: b.inlines(set, key+".escalate.to", r.Escalate.To)}
 	if r.Key != "" {

@@ -83,6 +83,7 @@ func (d *Daemon) Reload() error {
 	}
 	d.door.SetRules(rules)
 	d.web.SetTokens(tokensOf(c))
+	d.oncall.SetManagers(managersOf(c))
 	d.engine.SetRates(ratesOf(c))
 	d.tell(c)
 	d.log.Info("the configuration was read again", "file", c.File)

@@ -100,7 +100,7 @@ func (d *Daemon) identify(ctx context.Context) error {
 // setMenus offers the commands to those who may use them, in their languages. Ordinary members of a group are offered none.
 func (d *Daemon) setMenus(ctx context.Context) error {
 	for _, scope := range []string{"all_private_chats", "all_chat_administrators"} {
-		for _, menu := range chat.Menus(d.config.Onboarding.SelfService && scope == "all_private_chats") {
+		for _, menu := range chat.Menus(d.config.Onboarding.SelfService && scope == "all_private_chats", len(d.config.Alertmanagers) > 0) {
 			p := telegram.SetMyCommands{Commands: menu.Commands, Scope: &telegram.CommandScope{Type: scope}, LanguageCode: menu.Language}
 			if err := d.client.SetMyCommands(ctx, p); err != nil {
 				return err

@@ -36,6 +36,7 @@ type Receiver struct {
 	// Of receivers of alerts.
 	SplitBy  []string         // labels
 	Buttons  bool             // below the message
+	Fixed    []string         // whom alone `to` names; nil where that depends
 	Managed  bool             // an Alertmanager is known in which silences can be made
 	Visible  []*render.Inline // matchers, over a Viewer; empty: all alerts
 	Escalate Escalate

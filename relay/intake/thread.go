@@ -57,78 +57,102 @@ func (d *Door) words(rules *Rules, receiver, template string, data any) markup.T
 
 // Amend changes a conversation and brings its messages up to date, in one step. change may run several times, each on what the
 // conversation is then; its error ends it without a change. It may end the conversation (EndedAt), which is told like a resolution, and
-// add to whom it is told (To): those get it with a sound and the words that nobody reacted. Error: relay.CodeNotFound.
+// escalate it: whom it adds (To) get all of it, whoever has it already an answer, both with a sound. Error: relay.CodeNotFound.
 func (d *Door) Amend(ctx context.Context, id relay.ID, change func(*relay.Thread, *thread.State) error) error {
+	_, _, err := d.change(ctx, id, change, d.amended)
+	return err
+}
+
+// Note changes a conversation without saying anything, and returns it.
+func (d *Door) Note(ctx context.Context, id relay.ID, change func(*relay.Thread, *thread.State) error) (*relay.Thread, *thread.State, error) {
+	return d.change(ctx, id, change, func(context.Context, *amendment) ([]*relay.Message, error) { return nil, nil })
+}
+
+// amendment is a conversation that was changed.
+type amendment struct {
+	t         *relay.Thread
+	s         *thread.State
+	before    []string // whom it was told to
+	escalated bool     // that it was escalated is new
+}
+
+func (d *Door) change(ctx context.Context, id relay.ID, change func(*relay.Thread, *thread.State) error,
+	say func(context.Context, *amendment) ([]*relay.Message, error),
+) (*relay.Thread, *thread.State, error) {
 	for try := 1; ; try++ {
 		t, err := d.threads.Thread(ctx, id)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
 		s, err := thread.Read(t)
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		before := slices.Clone(t.To)
+		a := &amendment{t: t, s: s, before: slices.Clone(t.To)}
+		was := s.Escalation
 		if err := change(t, s); err != nil {
-			return err
+			return nil, nil, err
 		}
-		messages, err := d.amended(ctx, t, s, before)
-		if err != nil {
-			return err
+		a.escalated = was == nil && s.Escalation != nil
+		messages, err := say(ctx, a)
+		if err == nil {
+			err = s.Write(t)
 		}
-		err = d.threads.Tell(ctx, []*relay.Thread{t}, messages...)
+		if err == nil {
+			err = d.threads.Tell(ctx, []*relay.Thread{t}, messages...)
+		}
 		if err == nil || relay.ErrorCode(err) != relay.CodeConflict || try == maxTries {
-			return err
+			return t, s, err
 		}
 	}
 }
 
 // amended are the messages that a change makes.
-func (d *Door) amended(ctx context.Context, t *relay.Thread, s *thread.State, before []string) ([]*relay.Message, error) {
+func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, error) {
+	t, s, now := a.t, a.s, time.Now().UTC().Truncate(time.Millisecond)
 	rules := d.lenient()
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	if err := s.Write(t); err != nil {
-		return nil, err
-	}
-	message := func() *relay.Message {
-		return &relay.Message{
-			ID: relay.NewID(), CreatedAt: now, Receiver: t.Receiver, ExpiresAt: now.Add(rules.MaxAge), Priority: relay.High, Key: t.ID.String(), OnUpdate: relay.Edit,
-			Content: relay.Content{Text: d.body(t, s, now), ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
+	first := d.first(t, s, now)
+	to := map[*relay.Message][]string{first: a.before}
+	out := []*relay.Message{first}
+	say := func(on relay.OnUpdate, silent bool, text markup.Text, whom []string) *relay.Message {
+		m := d.first(t, s, now)
+		m.OnUpdate, m.Content.Text, m.Content.DisableNotification = on, text, silent
+		if on == relay.Reply {
+			m.Content.ReplyMarkup = nil
 		}
+		to[m] = whom
+		out = append(out, m)
+		return m
 	}
-	first := message()
-	var further *relay.Message
-	var new []string
-	switch {
+	story := s.Story(t, now)
+	switch rc := rules.Receivers[t.Receiver]; {
 	case !t.EndedAt.IsZero():
 		first.Content.DisableNotification = true
 		d.over(t, s, first)
-		if rc := rules.Receivers[t.Receiver]; rc != nil && rc.OnUpdate == relay.Reply {
-			further = message()
-			further.OnUpdate, further.Content.ReplyMarkup, further.Content.DisableNotification = relay.Reply, nil, true
-			further.Content.Text = d.words(rules, t.Receiver, thread.TemplateResolved, s.Story(t, now))
-			new = t.To
+		if rc != nil && rc.OnUpdate == relay.Reply {
+			say(relay.Reply, true, d.words(rules, t.Receiver, thread.TemplateResolved, story), a.before)
 		}
-	case len(t.To) > len(before):
-		further = message()
-		head := d.words(rules, t.Receiver, thread.TemplateEscalate, s.Story(t, now))
-		further.Content.Text = head.Append(markup.Text{Text: "\n"}, further.Content.Text)
-		further.Content.DisableNotification = false
-		new = t.To[len(before):]
+	case a.escalated:
+		head := d.words(rules, t.Receiver, thread.TemplateEscalate, story)
+		say(relay.Edit, false, head.Append(markup.Text{Text: "\n"}, d.body(t, s, now)), t.To[len(a.before):])
+		known := slices.DeleteFunc(slices.Clone(s.Escalation.To), func(id string) bool { return !slices.Contains(a.before, id) })
+		say(relay.Reply, false, head.Append(markup.Text{Text: "\n"}, d.words(rules, t.Receiver, thread.TemplateRepeat, story)), known)
 	}
-	out := []*relay.Message{first}
-	fit(&first.Content, rules.LongText)
-	if err := d.address(ctx, first, before, rules); err != nil {
-		return nil, err
-	}
-	if further != nil {
-		fit(&further.Content, rules.LongText)
-		if err := d.address(ctx, further, new, rules); err != nil {
+	for _, m := range out {
+		fit(&m.Content, rules.LongText)
+		if err := d.address(ctx, m, to[m], rules); err != nil {
 			return nil, err
 		}
-		out = append(out, further)
 	}
 	return delivered(out), nil
+}
+
+// first is the first message of a conversation as it is now, made by no webhook.
+func (d *Door) first(t *relay.Thread, s *thread.State, now time.Time) *relay.Message {
+	return &relay.Message{
+		ID: relay.NewID(), CreatedAt: now, Receiver: t.Receiver, ExpiresAt: now.Add(d.Rules().MaxAge), Priority: relay.High, Key: t.ID.String(), OnUpdate: relay.Edit,
+		Content: relay.Content{Text: d.body(t, s, now), ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
+	}
 }
 
 // lenient are the rules, but that no recipient is refused.
@@ -145,11 +169,9 @@ func (d *Door) Offer(ctx context.Context, t *relay.Thread, s *thread.State, chat
 	if rc == nil {
 		return nil
 	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	m := &relay.Message{
-		ID: relay.NewID(), CreatedAt: now, Receiver: t.Receiver, ExpiresAt: now.Add(time.Minute), Priority: relay.High, Key: t.ID.String(), OnUpdate: relay.Edit,
-		Content: relay.Content{Text: d.body(t, s, now), ReplyMarkup: s.Menu(t, d.labels(rules, rc)), LinkPreviewOptions: noPreview, DisableNotification: true},
-	}
+	m := d.first(t, s, time.Now().UTC().Truncate(time.Millisecond))
+	m.ExpiresAt = m.CreatedAt.Add(time.Minute)
+	m.Content.ReplyMarkup, m.Content.DisableNotification = s.Menu(t, d.labels(rules, rc)), true
 	fit(&m.Content, rules.LongText)
 	if err := d.address(ctx, m, t.To, rules); err != nil {
 		return err

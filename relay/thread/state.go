@@ -50,7 +50,6 @@ type Alert struct {
 	StartsAt time.Time         `json:"starts_at"`
 	EndsAt   time.Time         `json:"ends_at,omitzero"`
 	Labels   map[string]string `json:"labels"`
-	Missing  time.Time         `json:"missing,omitzero"` // since when the Alertmanager has it no longer
 }
 
 // Silence is one that was made for the alerts.

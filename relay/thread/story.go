@@ -42,7 +42,7 @@ const mutedNamed = 3
 
 // Story tells the state at a moment.
 func (s *State) Story(t *relay.Thread, now time.Time) *Story {
-	story := &Story{Name: s.Name, Severity: s.Level, Labels: s.Common, OpenedAt: s.since(t), EndedAt: t.EndedAt, Ack: s.Ack, Escalation: s.Escalation, Trouble: s.Trouble}
+	story := &Story{Name: s.Name, Severity: s.Level, Labels: s.Common, OpenedAt: s.since(t), EndedAt: s.until(t), Ack: s.Ack, Escalation: s.Escalation, Trouble: s.Trouble}
 	if s.Silence != nil && now.Before(s.Silence.Until) {
 		story.Silence = s.Silence
 	}
@@ -75,13 +75,30 @@ func (s *State) since(t *relay.Thread) time.Time {
 	return since
 }
 
+// until is when the last alert was over, as the sender says; the thread's own end where that is not known. Zero while it is open.
+func (s *State) until(t *relay.Thread) time.Time {
+	var until time.Time
+	for _, a := range s.Alerts {
+		if a.EndsAt.After(until) {
+			until = a.EndsAt
+		}
+	}
+	if t.EndedAt.IsZero() || until.IsZero() || until.After(t.EndedAt) {
+		return t.EndedAt
+	}
+	return until
+}
+
+// CommonLabels are the Labels, by the name that alerts' own data has for them.
+func (s *Story) CommonLabels() template.KV { return s.Labels }
+
 // For is how long it fired, or has fired.
 func (s *Story) For() time.Duration {
 	end := s.EndedAt
 	if end.IsZero() {
 		end = time.Now()
 	}
-	return end.Sub(s.OpenedAt)
+	return max(0, end.Sub(s.OpenedAt))
 }
 
 // apart is what tells an alert from the others.
