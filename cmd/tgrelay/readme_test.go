@@ -63,38 +63,17 @@ func TestCurlLinesOfTheDocs(t *testing.T) {
 // The README's configuration makes a real Alertmanager send what arrives in the chat.
 func TestAlertmanagerSnippet(t *testing.T) {
 	t.Parallel()
-	program, err := exec.LookPath("prometheus-alertmanager")
-	if err != nil {
-		t.Skipf("Alertmanager is not installed (Debian: prometheus-alertmanager): %v", err)
-	}
 	w := newWorld(t, fast)
 	ada := w.connect("Ada", "ops")
 	snippet := strings.ReplaceAll(fences(t, "README.md", "yaml")[0], documented, w.relay)
-	w.write("alertmanager.yml", strings.Replace(snippet, "  receiver: telegram\n", "  receiver: telegram\n  group_wait: 1s\n  group_interval: 1s\n", 1))
-	address := "127.0.0.1:" + freePort(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	am := exec.CommandContext(ctx, program, "--config.file="+filepath.Join(w.dir, "alertmanager.yml"), "--storage.path="+filepath.Join(w.dir, "am"),
-		"--web.listen-address="+address, "--cluster.listen-address=")
-	var log strings.Builder
-	am.Stdout, am.Stderr = &log, &log
-	if err := am.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { cancel(); am.Wait() }()
-	w.eventually(func() bool {
-		response, err := http.Get("http://" + address + "/-/ready")
-		if err == nil {
-			response.Body.Close()
-		}
-		return err == nil && response.StatusCode == http.StatusOK
-	})
+	am := w.alertmanager(strings.Replace(snippet, "  receiver: telegram\n", "  receiver: telegram\n  group_wait: 1s\n  group_interval: 1s\n", 1))
 	const labels = `{"alertname":"Disk_full","severity":"critical","instance":"nas"}`
-	w.do("POST", "http://"+address+"/api/v2/alerts", fmt.Sprintf(`[{"labels":%s,"annotations":{"summary":"*90%%* of <nas> is full"},"generatorURL":"http://prometheus.example.org/graph"}]`, labels), nil)
+	w.do("POST", am.url+"/api/v2/alerts", fmt.Sprintf(`[{"labels":%s,"annotations":{"summary":"*90%%* of <nas> is full"},"generatorURL":"http://prometheus.example.org/graph"}]`, labels), nil)
 	got := w.messages(ada, 2)[1]
 	if !strings.HasPrefix(got.Text, "🔥 Disk_full (critical)\n*90%* of <nas> is full\n") {
 		t.Errorf("firing: %q", got.Text)
 	}
-	w.do("POST", "http://"+address+"/api/v2/alerts", fmt.Sprintf(`[{"labels":%s,"endsAt":"2020-01-01T00:00:00Z","startsAt":"2019-01-01T00:00:00Z"}]`, labels), nil)
+	w.do("POST", am.url+"/api/v2/alerts", fmt.Sprintf(`[{"labels":%s,"endsAt":"2020-01-01T00:00:00Z","startsAt":"2019-01-01T00:00:00Z"}]`, labels), nil)
 	got = w.messages(ada, 3)[2]
 	if !strings.HasPrefix(got.Text, "✅ Disk_full (critical) resolved") || !got.Silent {
 		t.Errorf("resolved: %+v", got)
