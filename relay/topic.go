@@ -24,7 +24,7 @@ type Topic struct {
 type Topics interface {
 	// Topic returns the topic of a name in a chat. Error: CodeNotFound.
 	Topic(ctx context.Context, chatID int64, name string) (*Topic, error)
-	// SetTopic remembers a topic, instead of the one that had its name in its chat.
+	// SetTopic remembers a topic, instead of an older one that had its name in its chat. Of two the older has the smaller number.
 	SetTopic(ctx context.Context, t Topic) error
 	// CloseTopic notes that a topic was closed, or reopened. An unknown one is no error.
 	CloseTopic(ctx context.Context, chatID, threadID int64, closed bool) error

@@ -49,7 +49,7 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	username := func() string { return "relay_bot" }
 	r.desk = onboarding.New(onboarding.Options{Links: db, Username: username, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
 	r.bot = chat.New(chat.Options{
-		Desk: r.desk, Outbox: db, Directory: db, Updates: db, Username: username, AllowedUsers: allowed, Log: log,
+		Desk: r.desk, Outbox: db, Directory: db, Updates: db, Topics: db, Username: username, AllowedUsers: allowed, Log: log,
 		Templates:   func() *render.Set { return set },
 		SelfService: func() bool { return r.self }, BaseURL: func() string { return "https://relay.example.org" }, Senders: db,
 		Events: db, EventsWanted: func() bool { return true },

@@ -122,6 +122,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Rates:       ratesOf(c),
 		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
 		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,
+		Topics:       d.db,
 		TopicGone:    func(ctx context.Context, gone *relay.Delivery) { d.bot.TopicGone(ctx, gone) },
 		AllowPrivate: c.Delivery.AllowPrivateAddresses,
 	})
@@ -135,7 +136,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Links: d.db, Username: d.BotName, LinkURL: c.Telegram.LinkURL, TTL: c.Onboarding.LinkTTL, Registerer: d.registry,
 	})
 	d.bot = chat.New(chat.Options{
-		Desk: d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
+		Desk: d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Topics: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
 		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Acknowledge: d.acknowledge, Log: d.log,
 		SelfService: func() bool { return c.Onboarding.SelfService }, BaseURL: d.baseURL, Senders: d.db,
 		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change,

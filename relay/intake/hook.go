@@ -85,6 +85,7 @@ func (d *Door) draft(ctx context.Context, caller Caller, rules *Rules, rc *Recei
 	m.Content.LinkPreviewOptions = noPreview
 	m.Notification = notification(rc, draft)
 	m.Content.Alerts = draft.Summary
+	m.Content.Topic = d.topic(rules, rc, draft)
 	fit(&m.Content, rules.LongText)
 	if m.Content.Text.Text == "" {
 		return m, nil

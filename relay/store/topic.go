@@ -29,7 +29,8 @@ func (db *DB) Topic(ctx context.Context, chatID int64, name string) (*relay.Topi
 func (db *DB) SetTopic(ctx context.Context, topic relay.Topic) error {
 	return db.write(ctx, "set topic", func(t *tx) error {
 		return t.run(context.Background(), `INSERT INTO topics (chat_id, name, message_thread_id, closed) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (chat_id, name) DO UPDATE SET message_thread_id = excluded.message_thread_id, closed = excluded.closed`,
+			ON CONFLICT (chat_id, name) DO UPDATE SET message_thread_id = excluded.message_thread_id, closed = excluded.closed
+			WHERE excluded.message_thread_id > topics.message_thread_id`,
 			topic.ChatID, topic.Name, topic.MessageThreadID, topic.Closed)
 	})
 }
