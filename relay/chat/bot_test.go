@@ -551,3 +551,33 @@ func TestOwnWelcome(t *testing.T) {
 		}
 	}
 }
+
+// What happens to topics in Telegram is known to messages that name one.
+func TestTopicsAreFollowed(t *testing.T) {
+	r := newRoom(t)
+	group := telegram.Chat{ID: -1001, Type: "supergroup", Title: "Ops", IsForum: true}
+	happens := func(thread int64, m telegram.Message) {
+		t.Helper()
+		m.Chat, m.From, m.MessageThreadID, m.IsTopicMessage = group, &telegram.User{ID: 1, FirstName: "Ada"}, thread, true
+		if said := r.handle(telegram.Update{Message: &m}); said != "" {
+			t.Errorf("the bot says %q", said)
+		}
+	}
+	want := func(name string, thread int64, closed bool) {
+		t.Helper()
+		got, err := r.db.Topic(t.Context(), group.ID, name)
+		if err != nil || *got != (relay.Topic{ChatID: group.ID, Name: name, MessageThreadID: thread, Closed: closed}) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	}
+	happens(7, telegram.Message{ForumTopicCreated: &telegram.ForumTopic{Name: " Pay  ments"}})
+	want("Pay ments", 7, false)
+	happens(7, telegram.Message{ForumTopicClosed: &struct{}{}})
+	want("Pay ments", 7, true)
+	happens(7, telegram.Message{ForumTopicReopened: &struct{}{}})
+	want("Pay ments", 7, false)
+	happens(9, telegram.Message{ForumTopicClosed: &struct{}{}})
+	happens(10, telegram.Message{ForumTopicCreated: &telegram.ForumTopic{Name: "\u200b"}})
+	happens(11, telegram.Message{ForumTopicCreated: &telegram.ForumTopic{Name: "Pay ments"}})
+	want("Pay ments", 11, false)
+}

@@ -70,7 +70,7 @@ func (g *Group) AddBot(by *User) {
 	if g.c.kind == "channel" {
 		status = "administrator"
 	}
-	if g.c.bot == status {
+	if g.c.bot == status || g.c.bot == "administrator" { // who adds it once more takes nothing from it
 		return
 	}
 	if g.c.members[by.ID] == "" {
