@@ -30,7 +30,9 @@ func newForum(t *testing.T, kind, rights string) *forum {
 	return f
 }
 
-func (f *forum) path(rest string) string { return fmt.Sprintf("%s/sim/groups/%d/%s", f.sim, f.id, rest) }
+func (f *forum) path(rest string) string {
+	return fmt.Sprintf("%s/sim/groups/%d/%s", f.sim, f.id, rest)
+}
 
 func (f *forum) rights(more string) {
 	f.t.Helper()
@@ -227,6 +229,9 @@ func TestLiveMessagesInTopics(t *testing.T) {
 	post(strings.Repeat("line\n", 1000))
 	f.arrives(3, "line", first.ThreadID)
 	post("live 4")
-	f.eventually(func() bool { m := f.messages(f.id, 2); return len(m) == 2 && m[1].Text == "live 4" && m[1].ID == first.ID })
+	f.eventually(func() bool {
+		m := f.messages(f.id, 2)
+		return len(m) == 2 && m[1].Text == "live 4" && m[1].ID == first.ID
+	})
 	f.allSent()
 }

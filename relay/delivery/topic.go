@@ -207,11 +207,12 @@ func (s *sender) unremembered(w *work, err error) (action, *telegram.Error) {
 	return again, failed
 }
 
-// laneAction is what to do about a refusal that concerns the lane or the bot: any other costs the topic alone.
+// laneAction is what to do about a refusal that concerns the lane or the bot: any other costs the topic alone. Whether the chat is dead is for a message
+// to find out: too much depends on it.
 func laneAction(e *telegram.Error) (action, bool) {
 	a, _ := react(e, form{})
 	switch a {
-	case wait, again, move, dead:
+	case wait, again, move:
 		return a, e.Reason != telegram.NoRights
 	case stop:
 		return a, e.Reason != telegram.MethodMissing // of an old Bot API server, which can send
@@ -222,9 +223,14 @@ func laneAction(e *telegram.Error) (action, bool) {
 // topicRefused is what becomes of a delivery whose topic cannot be made.
 func (s *sender) topicRefused(ctx context.Context, w *work, err error) (action, *telegram.Error) {
 	failed := asFailed("createForumTopic", err)
-	if a, transient := laneAction(failed); transient {
+	a, transient := laneAction(failed)
+	if transient {
 		s.failed(w, a, w.form, failed)
 		return a, failed
+	}
+	w.form.noTopic = true
+	if a == dead {
+		return enter, failed
 	}
 	key := topicKey{chatID: w.job.ChatID}
 	if failed.Reason == telegram.Refused {
@@ -236,7 +242,6 @@ func (s *sender) topicRefused(ctx context.Context, w *work, err error) (action, 
 		level = slog.LevelWarn
 	}
 	s.log.Log(ctx, level, "the topic that messages name cannot be made; they go to the chat itself", "chat_id", w.job.ChatID, "error", failed)
-	w.form.noTopic = true
 	return enter, failed
 }
 

@@ -292,14 +292,15 @@ func TestTopicsRefusedByName(t *testing.T) {
 func TestDeadChatsWhileMakingTopics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _, _ := forum(t)
-		h.bot.topic = func(request) (status, string) {
-			return says(403, "Forbidden: bot was kicked from the supergroup chat")()
-		}
+		kicked := says(403, "Forbidden: bot was kicked from the supergroup chat")
+		h.bot.topic = func(request) (status, string) { return kicked() }
+		h.bot.answer = func(int, telegram.SendMessage) (status, string) { return kicked() }
 		j := h.outbox.add(-5, "one", inTopic("payments"))
 		h.run(t)
 		after(time.Minute)
-		if j.State != relay.Failed || j.Reason != "kicked" || len(h.bot.asked()) != 1 {
-			t.Errorf("%+v after %d requests", j.Delivery, len(h.bot.asked()))
+		wantAsked(t, h, "create payments0", "one 0")
+		if j.State != relay.Failed || j.Reason != "kicked" || strings.Contains(h.log.String(), "cannot be made") {
+			t.Errorf("%+v\n%s", j.Delivery, h.log)
 		}
 	})
 }
