@@ -63,6 +63,9 @@ type Content struct {
 	Media *Media `json:"media,omitempty"`
 	// Alerts is what the text tells of, where it is of alerts: under a surge such messages are merged.
 	Alerts *Alerts `json:"alerts,omitempty"`
+	// Topic names the topic of a group that the message is for, as TopicName makes it, unless its recipient is bound to one. It is made where
+	// there is none; where it cannot be, and in other chats, it says nothing.
+	Topic string `json:"topic,omitempty"`
 	// Attachment follows the text as a document: the whole of what Text is only the head of.
 	Attachment *Attachment `json:"attachment,omitempty"`
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Outbox    relay.Outbox
 	Directory relay.Directory
 	Updates   relay.Updates
+	Topics    relay.Topics
 	Templates func() *render.Set // the set in force, with the chat.* templates
 	Username  func() string      // the bot's, without @
 	// IsAdmin asks Telegram whether a person may decide for a group (getChatMember).
@@ -96,6 +97,8 @@ func (b *Bot) message(ctx context.Context, m *telegram.Message) error {
 		return b.Directory.Migrate(ctx, m.MigrateFromChatID, m.Chat.ID)
 	case m.NewChatTitle != "":
 		return b.Directory.Rename(ctx, place(m))
+	case m.ForumTopicCreated != nil, m.ForumTopicClosed != nil, m.ForumTopicReopened != nil:
+		return b.topicBecame(ctx, m)
 	}
 	return b.command(ctx, m)
 }

@@ -53,7 +53,7 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	door := intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, &intake.Rules{Templates: set, Builtin: set, MaxAge: time.Hour})
 	r.bot = chat.New(chat.Options{
 		OnCall: oncall.New(oncall.Options{Door: door, Threads: db, Log: log}),
-		Desk:   r.desk, Outbox: db, Directory: db, Updates: db, Username: username, AllowedUsers: allowed, Log: log,
+		Desk:   r.desk, Outbox: db, Directory: db, Updates: db, Topics: db, Username: username, AllowedUsers: allowed, Log: log,
 		Templates:   func() *render.Set { return set },
 		SelfService: func() bool { return r.self }, BaseURL: func() string { return "https://relay.example.org" }, Senders: db,
 		Events: db, EventsWanted: func() bool { return true },
@@ -554,4 +554,34 @@ func TestOwnWelcome(t *testing.T) {
 			t.Errorf("%s %s: %q, want %q", c[0], c[1], got, c[2])
 		}
 	}
+}
+
+// What happens to topics in Telegram is known to messages that name one.
+func TestTopicsAreFollowed(t *testing.T) {
+	r := newRoom(t)
+	group := telegram.Chat{ID: -1001, Type: "supergroup", Title: "Ops", IsForum: true}
+	happens := func(thread int64, m telegram.Message) {
+		t.Helper()
+		m.Chat, m.From, m.MessageThreadID, m.IsTopicMessage = group, &telegram.User{ID: 1, FirstName: "Ada"}, thread, true
+		if said := r.handle(telegram.Update{Message: &m}); said != "" {
+			t.Errorf("the bot says %q", said)
+		}
+	}
+	want := func(name string, thread int64, closed bool) {
+		t.Helper()
+		got, err := r.db.Topic(t.Context(), group.ID, name)
+		if err != nil || *got != (relay.Topic{ChatID: group.ID, Name: name, MessageThreadID: thread, Closed: closed}) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	}
+	happens(7, telegram.Message{ForumTopicCreated: &telegram.ForumTopic{Name: " Pay  ments"}})
+	want("Pay ments", 7, false)
+	happens(7, telegram.Message{ForumTopicClosed: &struct{}{}})
+	want("Pay ments", 7, true)
+	happens(7, telegram.Message{ForumTopicReopened: &struct{}{}})
+	want("Pay ments", 7, false)
+	happens(9, telegram.Message{ForumTopicClosed: &struct{}{}})
+	happens(10, telegram.Message{ForumTopicCreated: &telegram.ForumTopic{Name: "\u200b"}})
+	happens(11, telegram.Message{ForumTopicCreated: &telegram.ForumTopic{Name: "Pay ments"}})
+	want("Pay ments", 11, false)
 }

@@ -25,3 +25,16 @@ func (b *Bot) TopicGone(ctx context.Context, d *relay.Delivery) {
 		b.Log.Warn("a chat is not told that a topic of it is gone", "chat_id", d.ChatID, "error", err)
 	}
 }
+
+// topicBecame follows what people, and the bot itself, do with topics: messages that name one find it by that. One that people made counts as well as
+// the bot's own, and one that they closed is reopened for the next message.
+func (b *Bot) topicBecame(ctx context.Context, m *telegram.Message) error {
+	if m.ForumTopicCreated == nil {
+		return b.Topics.CloseTopic(ctx, m.Chat.ID, m.MessageThreadID, m.ForumTopicClosed != nil)
+	}
+	name := relay.TopicName(m.ForumTopicCreated.Name)
+	if name == "" || m.MessageThreadID == 0 {
+		return nil
+	}
+	return b.Topics.SetTopic(ctx, relay.Topic{ChatID: m.Chat.ID, Name: name, MessageThreadID: m.MessageThreadID})
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay/alertmanager"
+	"github.com/tgrelay/tgrelay/relay/markup"
 )
 
 // Receiver is a named inlet: it turns one kind of webhook into messages.
@@ -18,6 +19,7 @@ type Receiver struct {
 	To                  []string  `toml:"to"`       // recipient IDs or text/template; empty: the request's path names the recipient
 	Template            string    `toml:"template"` // the name of one
 	ParseMode           string    `toml:"parse_mode" one_of:"MarkdownV2|HTML|Markdown|none"`
+	Topic               string    `toml:"topic"` // text/template; empty: none
 	DisableNotification Condition `toml:"disable_notification"`
 	AllowQueryToken     bool      `toml:"allow_query_token"`
 	Priority            string    `toml:"priority"` // high, normal or low, or text/template that writes one
@@ -102,6 +104,9 @@ var (
 	recipientID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$`)
 )
 
+// maxTopicName is relay.MaxTopicName, which stands on the same floor as this package.
+const maxTopicName = 128
+
 func (k *checker) receiver(name string, r Receiver) {
 	key := child("receivers", name)
 	k.require(receiverName.MatchString(name), key, "%.60q cannot name a receiver: use small letters, digits, _ and -, beginning with a letter or digit", name)
@@ -116,6 +121,10 @@ func (k *checker) receiver(name string, r Receiver) {
 	}
 	k.priority(key+".priority", r.Priority)
 	k.alerts(key, r)
+	if !strings.Contains(r.Topic, "{{") {
+		length := (markup.Text{Text: r.Topic}).Len()
+		k.require(length <= maxTopicName, key+".topic", "has %d characters; a topic's name has %d at most", length, maxTopicName)
+	}
 	k.require(r.Template != "" || k.faulty(key+".template"), key+".template", "empty; want the name of a template, or leave it out for %s.message", r.Type)
 }
 

@@ -127,6 +127,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Rates:       ratesOf(c),
 		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
 		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,
+		Topics:       d.db,
 		TopicGone:    func(ctx context.Context, gone *relay.Delivery) { d.bot.TopicGone(ctx, gone) },
 		AllowPrivate: c.Delivery.AllowPrivateAddresses,
 	})
@@ -143,7 +144,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 	d.oncall.SetManagers(managersOf(c))
 	d.bot = chat.New(chat.Options{
 		OnCall: d.oncall,
-		Desk:   d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
+		Desk:   d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Topics: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
 		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Acknowledge: d.acknowledge, Log: d.log,
 		SelfService: func() bool { return c.Onboarding.SelfService }, BaseURL: d.baseURL, Senders: d.db,
 		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change,

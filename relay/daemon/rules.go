@@ -101,6 +101,9 @@ func (b *builder) receiver(set *render.Set, name string, r config.Receiver) *int
 	if r.DisableNotification != "false" && r.DisableNotification != "" {
 		rc.DisableNotification = b.inline(set, key+".disable_notification", string(r.DisableNotification))
 	}
+	if r.Topic != "" {
+		rc.Topic = b.inline(set, key+".topic", r.Topic)
+	}
 	return rc
 }
 

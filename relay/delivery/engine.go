@@ -39,6 +39,8 @@ type Options struct {
 	Surge func(ctx context.Context, chatID int64, limit int) (bool, error)
 	// Silent reports whether a delivery that is sent now makes no sound, beside what its content says; nil: none.
 	Silent func(ctx context.Context, d *relay.Delivery) bool
+	// Topics remembers the topics that messages name; nil: all go to where they are addressed.
+	Topics relay.Topics
 	// TopicGone is told of a delivery whose topic is closed or deleted: it goes to the chat's general topic; nil: nobody is.
 	TopicGone func(ctx context.Context, d *relay.Delivery)
 	// Failed is told of each delivery that ended as failed or expired, after that was stored; nil: nobody is.

@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -175,10 +176,12 @@ func (o *outbox) states() map[relay.State]int64 {
 	return b.Count
 }
 
-// request is a sendMessage that Telegram got.
+// request is a call that Telegram got: a sendMessage, or one about a topic.
 type request struct {
 	telegram.SendMessage
-	at time.Time
+	at     time.Time
+	method string
+	Name   string `json:"name"` // of a topic
 }
 
 // bot is Telegram.
@@ -188,7 +191,8 @@ type bot struct {
 	sent     []request                                            // what was answered with a message
 	answer   func(n int, p telegram.SendMessage) (status, string) // of the nth request; an empty answer is a message
 	latency  time.Duration
-	me       string // answer to getMe
+	topic    func(r request) (status, string) // answers calls about topics; nil: they are done
+	me       string                           // answer to getMe
 	lastID   int64
 }
 
@@ -206,7 +210,7 @@ func (b *bot) RoundTrip(r *http.Request) (*http.Response, error) {
 		_, _ = w.WriteString(cmp.Or(b.me, `{"ok":true,"result":{"id":1}}`))
 		return w.Result(), nil
 	}
-	var p telegram.SendMessage
+	p := request{at: time.Now(), method: path.Base(r.URL.Path)}
 	if err := json.Unmarshal(body, &p); err != nil {
 		return nil, err
 	}
@@ -221,7 +225,7 @@ func (b *bot) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.WriteHeader(int(code))
 	}
 	if text == "" {
-		text = `{"ok":true,"result":{"message_id":` + strconv.FormatInt(b.id(p), 10) + `}}`
+		text = b.done(p)
 	}
 	_, _ = w.WriteString(text)
 	return w.Result(), nil
@@ -239,22 +243,37 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (b *bot) take(p telegram.SendMessage) (status, string) {
+func (b *bot) take(p request) (status, string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.requests = append(b.requests, request{p, time.Now()})
+	b.requests = append(b.requests, p)
+	if strings.HasSuffix(p.method, "ForumTopic") {
+		if b.topic == nil {
+			return 0, ""
+		}
+		return b.topic(p)
+	}
 	if b.answer == nil {
 		return 0, ""
 	}
-	return b.answer(len(b.requests), p)
+	return b.answer(len(b.requests), p.SendMessage)
 }
 
-func (b *bot) id(p telegram.SendMessage) int64 {
+// done is the answer to a call that succeeds.
+func (b *bot) done(p request) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if p.method == "reopenForumTopic" {
+		return `{"ok":true,"result":true}`
+	}
 	b.lastID++
-	b.sent = append(b.sent, request{p, time.Now()})
-	return b.lastID
+	id := strconv.FormatInt(b.lastID, 10)
+	if p.method == "createForumTopic" {
+		return `{"ok":true,"result":{"message_thread_id":` + id + `}}`
+	}
+	p.at = time.Now()
+	b.sent = append(b.sent, p)
+	return `{"ok":true,"result":{"message_id":` + id + `}}`
 }
 
 // texts of what arrived in a chat, 0 for all.

@@ -24,6 +24,7 @@ const (
 	noReply   action = "noReply"   // once more without answering the message that is gone
 	anew      action = "anew"      // as a new message: the one to be changed is gone or cannot be
 	done      action = "done"      // it is as it should be
+	enter     action = "enter"     // once more, when its topic was reopened or made anew, or without it
 	degraded  action = "degraded"  // once more with its file in another form, or without it
 )
 
@@ -46,6 +47,7 @@ var reactions = map[telegram.Reason]action{
 	telegram.BadButtons:    noButtons,
 	telegram.TopicNotFound: noTopic,
 	telegram.TopicClosed:   noTopic,
+	telegram.NotForum:      drop, // of calls about topics only, which cost no message
 
 	telegram.EmptyText:      drop,
 	telegram.TooLong:        drop,

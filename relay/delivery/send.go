@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"time"
 
@@ -18,6 +17,7 @@ type work struct {
 	form    form           // what Telegram would not take
 	silent  bool           // without a sound
 	media   media          // how far the attempts at the message's file have come
+	where   whereabouts    // how far it is on the way to the topic that its message names
 	flowing bool           // the last request was answered well, so that the next is no new attempt
 	outcome *relay.Outcome // to be stored before anything else happens
 }
@@ -46,11 +46,12 @@ type sender struct {
 	files   func(ctx context.Context, message relay.ID) ([]byte, error)
 	fetcher *fetcher
 	silent  func(context.Context, *relay.Delivery) bool
+	topics  *topics
 
 	topicGone func(context.Context, *relay.Delivery)
 }
 
-// send makes one request: the next part. It leaves the outcome in w, or none where the same part is to be sent again in
+// send makes one request: the next part, or what has to come before it. It leaves the outcome in w, or none where the same part is to be sent again in
 // another form. The error is nil after a success.
 func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 	if w.parts == nil {
@@ -62,6 +63,10 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 	if !w.flowing {
 		w.job.Attempts++
 	}
+	if asked, a, failed := s.enter(ctx, w); asked {
+		w.flowing = failed == nil
+		return a, failed
+	}
 	w.silent = w.job.Content.DisableNotification || s.silent(ctx, &w.job.Delivery)
 	m, err := s.request(ctx, w)
 	w.flowing = err == nil
@@ -69,10 +74,7 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 		s.arrived(ctx, w, m.MessageID)
 		return "", nil
 	}
-	failed, ok := errors.AsType[*telegram.Error](err)
-	if !ok {
-		failed = &telegram.Error{Method: "sendMessage", Reason: telegram.OutcomeUnknown, Err: err}
-	}
+	failed := asFailed("sendMessage", err)
 	a, f := react(failed, w.form)
 	if w.withMedia() && mediaMayBeWhy[failed.Reason] {
 		s.degrade(ctx, w, failed)
@@ -85,9 +87,16 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 		s.arrived(ctx, w, w.edits())
 		return "", nil
 	}
+	if a == noTopic && w.where.id != 0 {
+		if a, failed, mended := s.mendTopic(ctx, w, failed); mended {
+			return a, failed
+		}
+	}
+	gone := w.job.Delivery
+	gone.MessageThreadID = w.thread()
 	s.failed(w, a, f, failed)
 	if a == noTopic {
-		s.topicGone(ctx, &w.job.Delivery)
+		s.topicGone(ctx, &gone)
 	}
 	return a, failed
 }
@@ -139,7 +148,7 @@ func (w *work) nothingToSend() *telegram.Error {
 func (w *work) request() telegram.SendMessage {
 	n, c := len(w.job.TelegramMessageIDs), &w.job.Content
 	p := telegram.SendMessage{
-		ChatID: w.job.ChatID, MessageThreadID: w.job.MessageThreadID, Text: w.parts[n].Text, Entities: w.parts[n].Entities,
+		ChatID: w.job.ChatID, MessageThreadID: w.thread(), Text: w.parts[n].Text, Entities: w.parts[n].Entities,
 		LinkPreviewOptions: c.LinkPreviewOptions, DisableNotification: w.silent, ProtectContent: c.ProtectContent,
 	}
 	if n == len(w.parts)-1 && !w.form.noButtons {
@@ -147,9 +156,6 @@ func (w *work) request() telegram.SendMessage {
 	}
 	if w.form.plain {
 		p.Entities = nil
-	}
-	if w.form.noTopic {
-		p.MessageThreadID = 0
 	}
 	if w.job.OnUpdate == relay.Reply && n == 0 && len(w.job.Live) > 0 && !w.form.noReply {
 		p.ReplyTo = &telegram.ReplyTo{MessageID: w.job.Live[0], AllowSendingWithoutReply: true}
@@ -160,14 +166,10 @@ func (w *work) request() telegram.SendMessage {
 // document is the attachment as sendDocument takes it. It makes no sound of its own: the text has made it.
 func (w *work) document() telegram.SendFile {
 	c := &w.job.Content
-	p := telegram.SendFile{
-		ChatID: w.job.ChatID, MessageThreadID: w.job.MessageThreadID, Name: c.Attachment.Name, Content: []byte(c.Attachment.Content),
+	return telegram.SendFile{
+		ChatID: w.job.ChatID, MessageThreadID: w.thread(), Name: c.Attachment.Name, Content: []byte(c.Attachment.Content),
 		DisableNotification: true, ProtectContent: c.ProtectContent,
 	}
-	if w.form.noTopic {
-		p.MessageThreadID = 0
-	}
-	return p
 }
 
 // has reports whether the part has what an action would leave out.

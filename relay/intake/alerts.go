@@ -93,7 +93,7 @@ func (h *heard) newest(ctx context.Context, group [sha256.Size]byte) (*relay.Thr
 func (h *heard) alone(ctx context.Context, draft receivers.Draft, to []string) error {
 	draft.Notification.Buttons = false
 	m := h.message(draft)
-	m.Content.Text = h.show(h.rules, h.rc, draft)
+	m.Content.Text, m.Content.Topic = h.show(h.rules, h.rc, draft), h.topic(draft)
 	m.Content.DisableNotification = h.silent(draft)
 	if group, ok := h.group(draft); ok {
 		m.Notification = &relay.Notification{Group: group, Alerts: sha256.Sum256([]byte(draft.Alerts))}
@@ -104,7 +104,7 @@ func (h *heard) alone(ctx context.Context, draft receivers.Draft, to []string) e
 // begin opens a conversation.
 func (h *heard) begin(ctx context.Context, group [sha256.Size]byte, draft receivers.Draft, to []string) error {
 	t := &relay.Thread{ID: relay.NewID(), Group: group, Receiver: h.rc.Name, To: to, OpenedAt: h.now}
-	s := &thread.State{}
+	s := &thread.State{Topic: h.topic(draft)}
 	s.Hear(draft.Notification, draft.Alerts, h.now, h.rc.Managed)
 	return h.keep(ctx, t, s, draft, relay.Edit)
 }
@@ -131,7 +131,7 @@ func (h *heard) resume(ctx context.Context, t *relay.Thread, s *thread.State, dr
 	if err := h.keep(ctx, t, s, draft, relay.Edit); err != nil || turn != thread.News || h.rc.OnUpdate != relay.Reply {
 		return err
 	}
-	return h.news(ctx, t, draft, fresh)
+	return h.news(ctx, t, s, draft, fresh)
 }
 
 // keep makes the first message, or brings it up to date.
@@ -139,7 +139,7 @@ func (h *heard) keep(ctx context.Context, t *relay.Thread, s *thread.State, draf
 	whole := s.Whole(draft.Notification).Draft(draft.Template)
 	s.Text, s.Silent = h.show(h.rules, h.rc, whole), h.silent(draft)
 	m := h.message(draft)
-	m.Key, m.OnUpdate = t.ID.String(), on
+	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), on, s.Topic
 	m.Content.Text, m.Content.ReplyMarkup, m.Content.DisableNotification = h.body(t, s, h.now), h.keyboard(t, s, h.now), s.Silent
 	if s.Text.Text == "" { // a template that renders to nothing sends nothing
 		m.Content.Text = markup.Text{}
@@ -158,19 +158,19 @@ func (h *heard) note(t *relay.Thread, s *thread.State) error {
 }
 
 // answer says something in a conversation.
-func (h *heard) answer(ctx context.Context, t *relay.Thread, draft receivers.Draft, text markup.Text, silent bool) error {
+func (h *heard) answer(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, text markup.Text, silent bool) error {
 	m := h.message(draft)
-	m.Key, m.OnUpdate = t.ID.String(), relay.Reply
+	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), relay.Reply, s.Topic
 	m.Content.Text, m.Content.DisableNotification = text, silent
 	return h.say(ctx, m, t.To)
 }
 
 // news answers with the alerts that are new.
-func (h *heard) news(ctx context.Context, t *relay.Thread, draft receivers.Draft, fresh receivers.Alerts) error {
+func (h *heard) news(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, fresh receivers.Alerts) error {
 	part := draft.Notification.With(fresh)
 	part.Buttons, part.TruncatedAlerts = false, 0
 	some := part.Draft(draft.Template)
-	return h.answer(ctx, t, some, h.show(h.rules, h.rc, some), h.silent(some))
+	return h.answer(ctx, t, s, some, h.show(h.rules, h.rc, some), h.silent(some))
 }
 
 // repeat says that all fires on.
@@ -178,7 +178,7 @@ func (h *heard) repeat(ctx context.Context, t *relay.Thread, s *thread.State, dr
 	if err := h.note(t, s); err != nil {
 		return err
 	}
-	return h.answer(ctx, t, draft, h.words(h.rules, h.rc.Name, thread.TemplateRepeat, s.Story(t, h.now)), true)
+	return h.answer(ctx, t, s, draft, h.words(h.rules, h.rc.Name, thread.TemplateRepeat, s.Story(t, h.now)), true)
 }
 
 // end closes a conversation.
@@ -197,7 +197,7 @@ func (h *heard) end(ctx context.Context, t *relay.Thread, s *thread.State, draft
 	if err := h.note(t, s); err != nil || h.rc.OnUpdate != relay.Reply {
 		return err
 	}
-	return h.answer(ctx, t, draft, h.words(h.rules, h.rc.Name, thread.TemplateResolved, s.Story(t, h.now)), silent)
+	return h.answer(ctx, t, s, draft, h.words(h.rules, h.rc.Name, thread.TemplateResolved, s.Story(t, h.now)), silent)
 }
 
 // lapse closes a conversation whose end was never told: its sender began anew.

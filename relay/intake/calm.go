@@ -149,7 +149,7 @@ func dayDigest(jobs []relay.Job, recipient *relay.Recipient) *relay.Message {
 	text := markup.ParseTemplate(markup.MarkdownV2, fmt.Sprintf("🗞 *%d messages*", len(jobs))).Append(parts...)
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	m := &relay.Message{ID: relay.NewID(), CreatedAt: now, Receiver: first.Receiver, Priority: first.Priority}
-	m.Content = relay.Content{Text: text.Normalize(), LinkPreviewOptions: noPreview}
+	m.Content = relay.Content{Text: text.Normalize(), LinkPreviewOptions: noPreview, Topic: sameTopic(jobs)}
 	for _, job := range jobs {
 		m.ExpiresAt = later(m.ExpiresAt, job.ExpiresAt)
 		m.Content.ProtectContent = m.Content.ProtectContent || job.Content.ProtectContent

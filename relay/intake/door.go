@@ -28,6 +28,7 @@ type Receiver struct {
 	Template            string
 	Mode                markup.Mode    // what Template writes
 	DisableNotification *render.Inline // nil: with sound
+	Topic               *render.Inline // the topic of a group that messages are for
 	AllowQueryToken     bool           // the token may stand in the URL, for senders that can set no header
 	Priority            *render.Inline // nil: normal
 	Key                 *render.Inline // of what belongs together; nil: the group of alerts, nothing for other documents

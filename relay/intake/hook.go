@@ -99,7 +99,7 @@ func (h *heard) document(ctx context.Context, draft receivers.Draft) error {
 	if m.Key = h.key(draft); m.Key != "" {
 		m.OnUpdate = h.rc.OnUpdate
 	}
-	m.Content.Text = h.show(h.rules, h.rc, draft)
+	m.Content.Text, m.Content.Topic = h.show(h.rules, h.rc, draft), h.topic(draft)
 	m.Content.DisableNotification = h.silent(draft)
 	return h.say(ctx, m, to)
 }

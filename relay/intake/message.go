@@ -152,6 +152,7 @@ func decode(rules *Rules, call Call) (*request, error) {
 	r.content.ReplyMarkup = keyboard(o, rules)
 	r.decodeTiming(o)
 	r.decodeLive(o)
+	r.decodeTopic(o)
 	return r, o.Err()
 }
 

@@ -43,11 +43,11 @@ func (d *Door) Surge(ctx context.Context, chatID int64, limit int) (merged bool,
 	return merged, nil
 }
 
-// surging are the messages about alerts that can be merged, by whom they are for and the receiver that they came by.
+// surging are the messages about alerts that can be merged, by whom and which topic they are for and the receiver that they came by.
 func surging(jobs []relay.Job) [][]relay.Job {
 	type kind struct {
-		recipient, receiver string
-		thread              int64
+		recipient, receiver, topic string
+		thread                     int64
 	}
 	groups := map[kind][]relay.Job{}
 	var order []kind
@@ -56,7 +56,7 @@ func surging(jobs []relay.Job) [][]relay.Job {
 		if job.Content.Alerts == nil || job.Priority >= relay.High || job.State != relay.Queued || len(job.TelegramMessageIDs) > 0 || changes {
 			continue
 		}
-		k := kind{job.Recipient, job.Receiver, job.MessageThreadID}
+		k := kind{job.Recipient, job.Receiver, job.Content.Topic, job.MessageThreadID}
 		if groups[k] == nil {
 			order = append(order, k)
 		}
@@ -76,7 +76,7 @@ func (d *Door) summary(jobs []relay.Job) *relay.Message {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	first := jobs[0].Delivery
 	m := &relay.Message{ID: relay.NewID(), CreatedAt: now, Receiver: first.Receiver, Priority: first.Priority}
-	m.Content = relay.Content{Text: summaryText(jobs), Attachment: summaryFile(jobs), LinkPreviewOptions: noPreview, DisableNotification: true}
+	m.Content = relay.Content{Text: summaryText(jobs), Attachment: summaryFile(jobs), LinkPreviewOptions: noPreview, DisableNotification: true, Topic: sameTopic(jobs)}
 	for _, job := range jobs {
 		m.Priority = max(m.Priority, job.Priority)
 		m.ExpiresAt = later(m.ExpiresAt, job.ExpiresAt)

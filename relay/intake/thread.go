@@ -37,7 +37,7 @@ func (d *Door) labels(rules *Rules, rc *Receiver) thread.Labels {
 
 // over turns a message into what becomes of the first one at the end.
 func (d *Door) over(t *relay.Thread, s *thread.State, m *relay.Message) *relay.Message {
-	m.Key, m.OnUpdate = t.ID.String(), relay.Edit
+	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), relay.Edit, s.Topic
 	m.Content.Text, m.Content.ReplyMarkup = d.words(d.Rules(), t.Receiver, thread.TemplateOver, s.Story(t, t.EndedAt)), d.keyboard(t, s, t.EndedAt)
 	return m
 }
@@ -151,7 +151,7 @@ func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, err
 func (d *Door) first(t *relay.Thread, s *thread.State, now time.Time) *relay.Message {
 	return &relay.Message{
 		ID: relay.NewID(), CreatedAt: now, Receiver: t.Receiver, ExpiresAt: now.Add(d.Rules().MaxAge), Priority: relay.High, Key: t.ID.String(), OnUpdate: relay.Edit,
-		Content: relay.Content{Text: d.body(t, s, now), ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
+		Content: relay.Content{Text: d.body(t, s, now), Topic: s.Topic, ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
 	}
 }
 

@@ -17,17 +17,13 @@ type chat struct {
 	person   *User // of a private chat
 	forum    bool
 
-	bot      string           // the bot's standing: "" before it was ever met, else member, administrator, left, kicked
-	members  map[int64]string // people's
-	topics   map[int64]*topic
-	migrated int64 // the supergroup that a group became
-	last     int64 // message_id, the people's messages included
-	messages []*Message
-}
-
-type topic struct {
-	name   string
-	closed bool
+	bot       string           // the bot's standing: "" before it was ever met, else member, administrator, left, kicked
+	topicless bool             // an administrator, the bot may not manage topics all the same
+	members   map[int64]string // people's
+	topics    map[int64]*topic
+	migrated  int64 // the supergroup that a group became
+	last      int64 // message_id, the people's messages included
+	messages  []*Message
 }
 
 // Message is a message in a chat, as the people in it see it.
@@ -49,9 +45,11 @@ type Message struct {
 	Protected   bool            `json:"protected,omitempty"`
 	Edited      bool            `json:"edited,omitempty"`
 	Deleted     bool            `json:"deleted,omitempty"`
-	Date        int64           `json:"date"` // Unix seconds
+	Date        int64           `json:"date"`              // Unix seconds
+	Service     string          `json:"service,omitempty"` // the Bot API's name of what a service message tells
 
-	sender *User // nil for the bot and for service messages
+	sender *User // nil for the bot and for service messages of nobody
+	own    bool  // a service message of the bot
 }
 
 // Content is the message's text with its entities.
@@ -78,7 +76,7 @@ func (c *chat) object() map[string]any {
 func (s *Server) object(c *chat, m *Message) map[string]any {
 	o := map[string]any{"message_id": m.ID, "chat": c.object(), "date": m.Date}
 	switch {
-	case m.FromBot && c.kind != "channel":
+	case (m.FromBot || m.own) && c.kind != "channel":
 		o["from"] = s.me()
 	case m.sender != nil:
 		o["from"] = m.sender.object()
@@ -193,7 +191,7 @@ func (c *chat) thread(a *arguments) (int64, *answer) {
 	switch {
 	case t == nil:
 		return 0, failed(400, "Bad Request: message thread not found")
-	case t.closed && c.bot != "administrator":
+	case t.closed && !c.managesTopics():
 		return 0, failed(400, "Bad Request: TOPIC_CLOSED")
 	}
 	return id, nil
@@ -214,7 +212,7 @@ func (s *Server) getChatMember(a *arguments) *answer {
 	}
 	id := a.id("user_id")
 	if id == s.botID {
-		return done(map[string]any{"status": c.bot, "user": s.me()})
+		return done(s.standing(c, c.bot))
 	}
 	u := s.users[id]
 	if u == nil {
@@ -245,37 +243,4 @@ func (s *Server) sendChatAction(a *arguments) *answer {
 		return done(true)
 	}
 	return failed(400, "Bad Request: wrong parameter action in request")
-}
-
-func (s *Server) createForumTopic(a *arguments) *answer {
-	c, refusal := s.writable(a)
-	switch {
-	case refusal != nil:
-		return refusal
-	case !c.forum:
-		return failed(400, "Bad Request: the chat is not a forum")
-	case c.bot != "administrator":
-		return failed(400, "Bad Request: not enough rights to create a topic")
-	case a.text("name") == "":
-		return failed(400, "Bad Request: TOPIC_TITLE_EMPTY")
-	}
-	c.last++
-	c.topics[c.last] = &topic{name: a.text("name")}
-	return done(map[string]any{"message_thread_id": c.last, "name": a.text("name"), "icon_color": 7322096})
-}
-
-func (s *Server) closeForumTopic(a *arguments) *answer {
-	c, refusal := s.writable(a)
-	if refusal != nil {
-		return refusal
-	}
-	t := c.topics[a.id("message_thread_id")]
-	switch {
-	case t == nil:
-		return failed(400, "Bad Request: message thread not found")
-	case t.closed:
-		return failed(400, "Bad Request: TOPIC_NOT_MODIFIED")
-	}
-	t.closed = true
-	return done(true)
 }

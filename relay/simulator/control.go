@@ -24,6 +24,7 @@ type order struct {
 	Link      string  `json:"link"`
 	Text      string  `json:"text"`
 	Status    string  `json:"status"`
+	Topics    *bool   `json:"can_manage_topics"` // of a bot that is an administrator; absent: it may
 }
 
 type controller func(s *Server, r *http.Request, o order) (any, error)
@@ -34,6 +35,7 @@ var controls = map[string]controller{
 	"POST /sim/users/{id}/open":     (*Server).controlOpen,
 	"POST /sim/users/{id}/write":    (*Server).controlWrite,
 	"POST /sim/users/{id}/press":    (*Server).controlPress,
+	"GET /sim/presses/{query}":      (*Server).controlPressed,
 	"POST /sim/users/{id}/block":    func(s *Server, r *http.Request, _ order) (any, error) { return s.each(r, (*User).Block) },
 	"POST /sim/users/{id}/unblock":  func(s *Server, r *http.Request, _ order) (any, error) { return s.each(r, (*User).Unblock) },
 	"POST /sim/users/{id}/delete":   func(s *Server, r *http.Request, _ order) (any, error) { return s.each(r, (*User).Delete) },
@@ -41,12 +43,20 @@ var controls = map[string]controller{
 	"POST /sim/groups/{id}/open":    (*Server).controlOpenInGroup,
 	"POST /sim/groups/{id}/upgrade": (*Server).controlUpgrade,
 	"POST /sim/groups/{id}/bot":     (*Server).controlBot,
+	"POST /sim/groups/{id}/forum":   func(s *Server, r *http.Request, _ order) (any, error) { return s.controlForum(r, true) },
+	"DELETE /sim/groups/{id}/forum": func(s *Server, r *http.Request, _ order) (any, error) { return s.controlForum(r, false) },
+	"GET /sim/groups/{id}/topics":   (*Server).controlTopics,
 	"POST /sim/groups/{id}/topics":  (*Server).controlTopic,
-	"GET /sim/chats":                (*Server).controlChats,
-	"GET /sim/chats/{id}/messages":  (*Server).controlMessages,
-	"GET /sim/calls":                func(s *Server, _ *http.Request, _ order) (any, error) { return s.Calls(), nil },
-	"DELETE /sim/faults":            func(s *Server, _ *http.Request, _ order) (any, error) { s.ClearFaults(); return done(true).result, nil },
-	"POST /sim/reset":               func(s *Server, _ *http.Request, _ order) (any, error) { s.Reset(); return done(true).result, nil },
+
+	"POST /sim/groups/{id}/topics/{thread}/close":  func(s *Server, r *http.Request, _ order) (any, error) { return s.ofTopic(r, (*Group).CloseTopic) },
+	"POST /sim/groups/{id}/topics/{thread}/reopen": func(s *Server, r *http.Request, _ order) (any, error) { return s.ofTopic(r, (*Group).ReopenTopic) },
+	"POST /sim/groups/{id}/topics/{thread}/delete": func(s *Server, r *http.Request, _ order) (any, error) { return s.ofTopic(r, (*Group).DeleteTopic) },
+	"POST /sim/groups/{id}/topics/{thread}/rename": (*Server).controlRenameTopic,
+	"GET /sim/chats":               (*Server).controlChats,
+	"GET /sim/chats/{id}/messages": (*Server).controlMessages,
+	"GET /sim/calls":               func(s *Server, _ *http.Request, _ order) (any, error) { return s.Calls(), nil },
+	"DELETE /sim/faults":           func(s *Server, _ *http.Request, _ order) (any, error) { s.ClearFaults(); return done(true).result, nil },
+	"POST /sim/reset":              func(s *Server, _ *http.Request, _ order) (any, error) { s.Reset(); return done(true).result, nil },
 }
 
 // newControl answers /sim/….
@@ -171,6 +181,17 @@ func (s *Server) controlPress(r *http.Request, o order) (any, error) {
 	return u.Press(o.ChatID, o.MessageID, o.Text)
 }
 
+// toasted is what the bot answered to a press.
+type toasted struct {
+	Answered bool   `json:"answered"`
+	Text     string `json:"text"`
+}
+
+func (s *Server) controlPressed(r *http.Request, _ order) (any, error) {
+	text, answered := s.Toast(r.PathValue("query"))
+	return toasted{answered, text}, nil
+}
+
 func (s *Server) controlGroup(_ *http.Request, o order) (any, error) {
 	var members []*User
 	for _, id := range o.Members {
@@ -223,8 +244,28 @@ func (s *Server) controlBot(r *http.Request, o order) (any, error) {
 	if !slices.Contains([]string{"administrator", "member", "restricted", "left", "kicked"}, o.Status) {
 		return nil, errors.New("status is one of administrator, member, restricted, left, kicked")
 	}
+	g.AllowTopics(o.Topics == nil || *o.Topics)
 	g.SetBot(u, o.Status)
 	return s.describe(g.c), nil
+}
+
+func (s *Server) controlForum(r *http.Request, on bool) (any, error) {
+	g, err := s.group(pathID(r))
+	if err != nil {
+		return nil, err
+	}
+	if g.c.kind == "channel" {
+		return nil, fmt.Errorf("%d is a channel; only groups have topics", g.ID())
+	}
+	return s.describe(g.SetForum(on).c), nil
+}
+
+func (s *Server) controlTopics(r *http.Request, _ order) (any, error) {
+	g, err := s.group(pathID(r))
+	if err != nil {
+		return nil, err
+	}
+	return g.Topics(), nil
 }
 
 func (s *Server) controlTopic(r *http.Request, o order) (any, error) {
@@ -236,6 +277,23 @@ func (s *Server) controlTopic(r *http.Request, o order) (any, error) {
 		return nil, errors.New(`{"name": "Deploys"} is wanted, for a group of kind forum`)
 	}
 	return map[string]any{"message_thread_id": g.Topic(o.Name), "name": o.Name}, nil
+}
+
+// ofTopic does something with the topic of the path.
+func (s *Server) ofTopic(r *http.Request, do func(*Group, int64) error) (any, error) {
+	g, err := s.group(pathID(r))
+	if err != nil {
+		return nil, err
+	}
+	thread, _ := strconv.ParseInt(r.PathValue("thread"), 10, 64)
+	if err := do(g, thread); err != nil {
+		return nil, err
+	}
+	return g.Topics(), nil
+}
+
+func (s *Server) controlRenameTopic(r *http.Request, o order) (any, error) {
+	return s.ofTopic(r, func(g *Group, thread int64) error { return g.RenameTopic(thread, o.Name) })
 }
 
 func (s *Server) describe(c *chat) map[string]any {

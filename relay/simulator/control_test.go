@@ -66,7 +66,7 @@ func prepare(t *testing.T, b *bot, path string) {
 				t.Fatalf("the message with the button has the id %d", m.ID)
 			}
 		}
-	case strings.HasSuffix(path, "/topics"):
+	case strings.HasSuffix(path, "/topics") && b.sim.Find(-1_000_000_005_002) == nil:
 		b.sim.Forum("Forum", b.sim.User("Ada"))
 	case strings.Contains(path, "/messages"):
 		b.sim.User("Ada").Unblock()
@@ -112,6 +112,11 @@ func TestControlRefusals(t *testing.T) {
 		{"POST", "/sim/groups/-1/upgrade", ``, 400, "there is no group"},
 		{"POST", "/sim/groups/-1000000005001/upgrade", ``, 400, "only a basic group"},
 		{"POST", "/sim/groups/-1000000005001/topics", `{"name":"x"}`, 400, "of kind forum"},
+		{"POST", "/sim/groups/-1000000005001/topics/7/close", ``, 400, "there is no topic 7"},
+		{"POST", "/sim/groups/-1000000005001/topics/7/rename", `{"name":"x"}`, 400, "there is no topic 7"},
+		{"GET", "/sim/groups/-1/topics", ``, 400, "there is no group"},
+		{"POST", "/sim/groups/-1/topics/7/delete", ``, 400, "there is no group"},
+		{"DELETE", "/sim/groups/-1/forum", ``, 400, "there is no group"},
 		{"POST", "/sim/groups/-1000000005001/bot", `{"user_id":1001,"status":"king"}`, 400, "status is one of administrator"},
 		{"POST", "/sim/groups/-1000000005001/open", `{"user_id":7}`, 400, "there is no user 7"},
 		{"POST", "/sim/groups/-1000000005001/open", `{"user_id":1001,"link":"https://t.me/relay_bot"}`, 400, "no parameter startgroup"},

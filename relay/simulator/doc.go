@@ -9,11 +9,15 @@
 //	curl --json '{"link": "https://t.me/…"}' $SIM/sim/users/1001/open   opens a deep link and presses Start
 //	curl --json '{"text": "/status"}' $SIM/sim/users/1001/write        writes to the bot, or with "chat_id" in a group
 //	curl --json '{"message_id": 3, "text": "Open"}' $SIM/sim/users/1001/press
+//	curl $SIM/sim/presses/7                                            what the bot showed for that press, by its callback_query_id
 //	curl -X POST $SIM/sim/users/1001/block                             also unblock, delete
 //	curl --json '{"title": "Ops", "kind": "group", "members": [1001]}' $SIM/sim/groups   or supergroup, forum, channel
 //	curl --json '{"link": "https://t.me/…", "user_id": 1001}' $SIM/sim/groups/-5001/open  opens a ?startgroup= link for a group
-//	curl --json '{"user_id": 1001, "status": "kicked"}' $SIM/sim/groups/-5001/bot         the bot's standing
+//	curl --json '{"user_id": 1001, "status": "kicked"}' $SIM/sim/groups/-5001/bot         the bot's standing; "can_manage_topics": false takes a right
 //	curl --json '{"name": "Deploys"}' $SIM/sim/groups/-1000000005002/topics
+//	curl $SIM/sim/groups/-1000000005002/topics                         which there are
+//	curl -X POST $SIM/sim/groups/-1000000005002/topics/2/close         also reopen, delete, rename (with "name")
+//	curl -X POST $SIM/sim/groups/-5001/forum                           turns topics on; DELETE turns them off
 //	curl -X POST $SIM/sim/groups/-5001/upgrade                         becomes a supergroup with another id
 //	curl $SIM/sim/chats                                                everybody and everything
 //	curl "$SIM/sim/chats/1001/messages?wait=5s&count=1"                what stands in a chat, once the bot has written count messages

@@ -1,9 +1,6 @@
 package simulator
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Group is a group, supergroup, forum or channel.
 type Group struct {
@@ -38,6 +35,9 @@ func (s *Server) make(kind, title string, members []*User) *Group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := &chat{id: -s.nextChat, kind: strings.Replace(kind, "forum", "supergroup", 1), forum: kind == "forum", title: title, members: map[int64]string{}, topics: map[int64]*topic{}}
+	if c.forum {
+		c.last = 1 // the general topic's: no other has the number
+	}
 	if kind != "group" {
 		c.id = -1_000_000_000_000 - s.nextChat
 	}
@@ -70,7 +70,7 @@ func (g *Group) AddBot(by *User) {
 	if g.c.kind == "channel" {
 		status = "administrator"
 	}
-	if g.c.bot == status {
+	if g.c.bot == status || g.c.bot == "administrator" { // who adds it once more takes nothing from it
 		return
 	}
 	if g.c.members[by.ID] == "" {
@@ -92,38 +92,21 @@ func (g *Group) SetBot(by *User, status string) {
 // Kick removes the bot for good.
 func (g *Group) Kick(by *User) { g.SetBot(by, "kicked") }
 
-// Topic makes a topic of a forum and returns its message_thread_id.
-func (g *Group) Topic(name string) int64 {
-	g.s.mu.Lock()
-	defer g.s.mu.Unlock()
-	g.c.last++
-	g.c.topics[g.c.last] = &topic{name: name}
-	return g.c.last
-}
-
-// CloseTopic closes a topic: who is no administrator cannot write there.
-func (g *Group) CloseTopic(threadID int64) error {
-	g.s.mu.Lock()
-	defer g.s.mu.Unlock()
-	t := g.c.topics[threadID]
-	if t == nil {
-		return fmt.Errorf("close topic: there is no topic %d", threadID)
-	}
-	t.closed = true
-	return nil
-}
-
 // Upgrade makes a basic group a supergroup with another ID. The bot is told in both. What is one already stays as it is.
 func (g *Group) Upgrade() *Group {
 	s := g.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	old := g.c
+	return &Group{s, s.upgrade(g.c)}
+}
+
+// upgrade is Upgrade with mu held.
+func (s *Server) upgrade(old *chat) *chat {
 	switch {
 	case old.migrated != 0:
-		return &Group{s, s.chats[old.migrated]}
+		return s.chats[old.migrated]
 	case old.kind != "group":
-		return g
+		return old
 	}
 	c := *old
 	c.id, c.kind, c.last, c.messages = -1_000_000_000_000+old.id, "supergroup", 0, nil
@@ -131,17 +114,22 @@ func (g *Group) Upgrade() *Group {
 	s.chats[c.id] = &c
 	s.service(nil, old, "migrate_to_chat_id", c.id)
 	s.service(nil, &c, "migrate_from_chat_id", old.id)
-	return &Group{s, &c}
+	return &c
 }
 
-// service puts a service message into a chat, of a person or of nobody. A bot that is there hears them all.
+// service puts a service message into a chat, of a person or of nobody.
 func (s *Server) service(by *User, c *chat, field string, value any) {
-	m := &Message{From: c.title, sender: by}
+	m := &Message{From: c.title, Service: field, sender: by}
 	s.put(c, m)
+	s.tell(c, m, value)
+}
+
+// tell lets the bot hear of a service message, as it does of all where it is, its own included.
+func (s *Server) tell(c *chat, m *Message, value any) {
 	if !c.here() {
 		return
 	}
 	object := s.object(c, m)
-	object[field] = value
+	object[m.Service] = value
 	s.happened("message", c.id, object)
 }

@@ -215,7 +215,10 @@ func init() {
 		"getchatmember":          (*Server).getChatMember,
 		"sendchataction":         (*Server).sendChatAction,
 		"createforumtopic":       (*Server).createForumTopic,
+		"editforumtopic":         (*Server).editForumTopic,
 		"closeforumtopic":        (*Server).closeForumTopic,
+		"reopenforumtopic":       (*Server).reopenForumTopic,
+		"deleteforumtopic":       (*Server).deleteForumTopic,
 		"leavechat":              (*Server).leaveChat,
 		"getfile":                (*Server).getFile,
 	}

@@ -178,11 +178,19 @@ func (s *Server) tellStanding(by *User, c *chat, status string) {
 	if old == "" {
 		old = "left"
 	}
+	before := s.standing(c, old)
 	c.bot = status
-	bot := s.me()
 	s.happened("my_chat_member", c.id, map[string]any{
 		"chat": c.object(), "from": by.object(), "date": now(),
-		"old_chat_member": map[string]any{"status": old, "user": bot},
-		"new_chat_member": map[string]any{"status": status, "user": bot},
+		"old_chat_member": before, "new_chat_member": s.standing(c, status),
 	})
+}
+
+// standing is the Bot API's ChatMember of the bot.
+func (s *Server) standing(c *chat, status string) map[string]any {
+	member := map[string]any{"status": status, "user": s.me()}
+	if status == "administrator" && c.kind != "channel" {
+		member["can_manage_topics"] = !c.topicless
+	}
+	return member
 }

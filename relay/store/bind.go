@@ -181,9 +181,10 @@ func (t *tx) migrate(ctx context.Context, from, to int64) error {
 	if err != nil {
 		return err
 	}
-	// A supergroup numbers its messages anew.
-	if err := t.run(ctx, `DELETE FROM live WHERE chat_id = $1`, from); err != nil {
-		return err
+	for _, table := range []string{"live", "topics"} { // a supergroup numbers its messages anew
+		if err := t.run(ctx, `DELETE FROM `+table+` WHERE chat_id = $1`, from); err != nil {
+			return err
+		}
 	}
 	for _, table := range []string{"redemptions", "bindings"} {
 		if err := t.migrateTable(ctx, table, from, to); err != nil {

@@ -155,7 +155,7 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 				return err
 			}
 		}
-		for _, table := range []string{"redemptions", "live", "notifications"} {
+		for _, table := range []string{"redemptions", "live", "notifications", "topics"} {
 			if err := t.run(ctx, `DELETE FROM `+table+` WHERE chat_id = $1`, chatID); err != nil {
 				return err
 			}

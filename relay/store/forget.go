@@ -34,6 +34,9 @@ func (db *DB) Forget(ctx context.Context, recipient string) error {
 
 func (t *tx) forget(ctx context.Context, recipient string) (gone int64, err error) {
 	t.stale = append(t.stale, recipient)
+	if err := t.forgetTopics(ctx, recipient); err != nil {
+		return 0, err
+	}
 	for _, text := range []string{
 		`DELETE FROM bindings WHERE recipient = $1`,
 		`DELETE FROM redemptions WHERE recipient = $1`,

@@ -1,5 +1,5 @@
 // Package store keeps messages, deliveries, recipients, links and what was seen of Telegram's updates: it is the relay's
-// Outbox, Directory, Links and Updates.
+// Outbox, Directory, Links, Updates, Events, Senders and Topics.
 //
 // It promises that what a method has answered without an error survives the loss of power. On disk it keeps one SQLite
 // file with its -wal and -shm beside it, readable by their owner only; tokens of links are kept as hashes.
@@ -33,6 +33,7 @@ var (
 	_ relay.Events    = (*DB)(nil)
 	_ relay.Senders   = (*DB)(nil)
 	_ relay.Threads   = (*DB)(nil)
+	_ relay.Topics    = (*DB)(nil)
 )
 
 // Options say where to keep things and whom to tell.

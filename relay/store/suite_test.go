@@ -19,6 +19,7 @@ type storage interface {
 	relay.Updates
 	relay.Events
 	relay.Threads
+	relay.Topics
 }
 
 // place is a storage that a test of the suite may close and open again.
@@ -53,7 +54,7 @@ func (l *told) take() []int64 {
 // suite is what every database must do: one function for each behaviour, written against the interfaces of relay.
 var suite = map[string]map[string]func(*testing.T, *place){
 	"Outbox": outboxSuite, "Live": liveSuite, "Twice": twiceSuite, "Merge": mergeSuite, "Calm": calmSuite, "Directory": directorySuite, "Links": linksSuite, "Updates": updatesSuite,
-	"Events": eventsSuite, "Threads": threadsSuite,
+	"Events": eventsSuite, "Threads": threadsSuite, "Topics": topicSuite,
 }
 
 func TestSQLite(t *testing.T) {

@@ -332,3 +332,28 @@ func TestOwnTransportSpeaksToTheNetwork(t *testing.T) {
 		t.Errorf("a server that accepts and says nothing: %v", err)
 	}
 }
+
+func TestForumTopics(t *testing.T) {
+	api := &botAPI{on: map[string]func(map[string]any) string{
+		"createForumTopic": answers(`{"ok":true,"result":{"message_thread_id":7,"name":"payments","icon_color":7322096}}`, `{"ok":false,"error_code":400,"description":"Bad Request: the chat is not a forum"}`),
+		"reopenForumTopic": answers(`{"ok":true,"result":true}`, `{"ok":false,"error_code":400,"description":"Bad Request: TOPIC_NOT_MODIFIED"}`),
+	}}
+	c, _, _ := newClient(t, "http://telegram.test", api)
+	create, reopen := telegram.CreateForumTopic{ChatID: -1001, Name: "payments"}, telegram.ReopenForumTopic{ChatID: -1001, MessageThreadID: 7}
+	made, err := c.CreateForumTopic(t.Context(), create)
+	if err != nil || *made != (telegram.ForumTopic{MessageThreadID: 7, Name: "payments"}) {
+		t.Errorf("%+v, %v", made, err)
+	}
+	if err := c.ReopenForumTopic(t.Context(), reopen); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.CreateForumTopic(t.Context(), create); telegram.ReasonOf(err) != telegram.NotForum {
+		t.Errorf("in a group without topics: %v", err)
+	}
+	if err := c.ReopenForumTopic(t.Context(), reopen); telegram.ReasonOf(err) != telegram.NotModified {
+		t.Errorf("one that is open: %v", err)
+	}
+	if got := api.of("reopenForumTopic")[0].params; got["chat_id"] != -1001. || got["message_thread_id"] != 7. {
+		t.Errorf("parameters %v", got)
+	}
+}

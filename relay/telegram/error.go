@@ -27,6 +27,7 @@ const (
 	NoRights       Reason = "no_rights"       // the bot may not write in the group or channel
 	TopicNotFound  Reason = "topic_not_found" // wrong or deleted topic
 	TopicClosed    Reason = "topic_closed"    // and the bot may not manage topics
+	NotForum       Reason = "not_forum"       // the group has no topics
 	EmptyText      Reason = "empty_text"      // nothing to see
 	TooLong        Reason = "too_long"        // text or caption
 	BadEntities    Reason = "bad_entities"    // markup or entities that Telegram refuses
@@ -34,7 +35,7 @@ const (
 	BadButtons     Reason = "bad_buttons"     // reply_markup that Telegram refuses
 	ReplyNotFound  Reason = "reply_not_found" // the message to be replied to, or its quote
 	NotEditable    Reason = "not_editable"    // the message is gone or not the bot's own
-	NotModified    Reason = "not_modified"    // the edit changes nothing: as good as done
+	NotModified    Reason = "not_modified"    // it is so already: as good as done
 	NotDeletable   Reason = "not_deletable"   // too old or no right
 	AlreadyDeleted Reason = "already_deleted" // as good as done
 	QueryTooOld    Reason = "query_too_old"   // the press of a button was answered late
@@ -54,7 +55,7 @@ const (
 // Reasons are all reasons.
 var Reasons = []Reason{
 	RateLimited, Blocked, Deactivated, NotStarted, IsBot, ChatNotFound, Kicked, NotMember, ChatDeleted, Migrated, NoRights,
-	TopicNotFound, TopicClosed, EmptyText, TooLong, BadEntities, BadEncoding, BadButtons, ReplyNotFound, NotEditable, NotModified,
+	TopicNotFound, TopicClosed, NotForum, EmptyText, TooLong, BadEntities, BadEncoding, BadButtons, ReplyNotFound, NotEditable, NotModified,
 	NotDeletable, AlreadyDeleted, QueryTooOld, BadMedia, TooLarge, Refused, BadToken, MethodMissing, Misdirected, Conflict,
 	ServerError, BadAnswer, NotSent, OutcomeUnknown,
 }
@@ -81,13 +82,21 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}
-	if hint := hints[e.Reason]; hint != "" {
+	if hint := e.hint(); hint != "" {
 		s += ": " + hint
 	}
 	return s
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// hint is what a person can do about it.
+func (e *Error) hint() string {
+	if e.Reason == NoRights && strings.HasSuffix(e.Method, "ForumTopic") {
+		return "make the bot an administrator of this group, with the right to manage topics"
+	}
+	return hints[e.Reason]
+}
 
 var hints = map[Reason]string{
 	BadToken:       "the bot token is wrong or revoked (or api_url leads elsewhere): get the token from @BotFather and put it into [telegram]",
@@ -97,6 +106,7 @@ var hints = map[Reason]string{
 	BadAnswer:      "what answers at api_url is no Bot API server, or a gateway stands before it",
 	NotSent:        "cannot reach the Bot API: check the network, api_url and proxy_url",
 	NoRights:       "give the bot the right to send messages in this chat",
+	NotForum:       "turn topics on in the group's settings",
 	OutcomeUnknown: "the connection broke before the answer",
 }
 

@@ -48,7 +48,13 @@ func TestClassify(t *testing.T) {
 		{400, "Bad Request: ALLOW_PAYMENT_REQUIRED_10", NoRights},
 		{400, "Bad Request: message thread not found", TopicNotFound},
 		{400, "Bad Request: TOPIC_DELETED", TopicNotFound},
+		{400, "Bad Request: TOPIC_ID_INVALID", TopicNotFound},
 		{400, "Bad Request: TOPIC_CLOSED", TopicClosed},
+		{400, "Bad Request: TOPIC_NOT_MODIFIED", NotModified},
+		{400, "Bad Request: the chat is not a forum", NotForum},
+		{400, "Bad Request: CHANNEL_FORUM_MISSING", NotForum},
+		{400, "Bad Request: not enough rights to create a topic", NoRights},
+		{400, "Bad Request: not enough rights to edit the topic", NoRights},
 		{400, "Bad Request: message text is empty", EmptyText},
 		{400, "Bad Request: text must be non-empty", EmptyText},
 		{400, "Bad Request: message is too long", TooLong},
@@ -159,5 +165,10 @@ func TestErrorText(t *testing.T) {
 	want := "getMe: 401: Unauthorized: the bot token is wrong or revoked (or api_url leads elsewhere): get the token from @BotFather and put it into [telegram]"
 	if got := (&Error{Method: "getMe", Code: 401, Description: "Unauthorized", Reason: BadToken}).Error(); got != want {
 		t.Errorf("got %q", got)
+	}
+	for method, want := range map[string]string{"sendMessage": "the right to send messages", "createForumTopic": "the right to manage topics"} {
+		if got := (&Error{Method: method, Code: 400, Description: "x", Reason: NoRights}).Error(); !strings.Contains(got, want) {
+			t.Errorf("%s: got %q", method, got)
+		}
 	}
 }

@@ -251,3 +251,27 @@ type GetChatMember struct {
 func (c *Client) GetChatMember(ctx context.Context, p GetChatMember) (*ChatMember, error) {
 	return result[ChatMember](ctx, c, "getChatMember", p)
 }
+
+// CreateForumTopic are the parameters of createForumTopic.
+type CreateForumTopic struct {
+	ChatID int64  `json:"chat_id"`
+	Name   string `json:"name"` // 1 to 128 characters
+}
+
+// CreateForumTopic makes a topic in a forum group. Doing it twice makes two of the same name. The bot must be an administrator who may
+// manage topics.
+func (c *Client) CreateForumTopic(ctx context.Context, p CreateForumTopic) (*ForumTopic, error) {
+	return result[ForumTopic](ctx, c, "createForumTopic", p)
+}
+
+// ReopenForumTopic are the parameters of reopenForumTopic.
+type ReopenForumTopic struct {
+	ChatID          int64 `json:"chat_id"`
+	MessageThreadID int64 `json:"message_thread_id"`
+}
+
+// ReopenForumTopic opens a topic that was closed; for one that is open the reason is NotModified. The bot must have made it, or be an administrator who
+// may manage topics.
+func (c *Client) ReopenForumTopic(ctx context.Context, p ReopenForumTopic) error {
+	return c.call(ctx, "reopenForumTopic", p, nil)
+}

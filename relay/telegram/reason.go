@@ -47,7 +47,10 @@ var rules = []rule{
 	{400, "allow_payment_required", NoRights},
 	{400, "message thread not found", TopicNotFound},
 	{400, "topic_deleted", TopicNotFound},
+	{400, "topic_id_invalid", TopicNotFound},
 	{400, "topic_closed", TopicClosed},
+	{400, "not a forum", NotForum},
+	{400, "channel_forum_missing", NotForum},
 
 	{400, "message text is empty", EmptyText},
 	{400, "text must be non-empty", EmptyText},
@@ -62,6 +65,7 @@ var rules = []rule{
 	{400, "no text in the message to edit", NotEditable},
 	{400, "no caption in the message to edit", NotEditable},
 	{400, "message is not modified", NotModified},
+	{400, "topic_not_modified", NotModified},
 	{400, "message to delete not found", AlreadyDeleted},
 	{400, "message can't be deleted", NotDeletable},
 	{400, "can't be deleted for everyone", NotDeletable},

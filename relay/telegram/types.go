@@ -58,6 +58,17 @@ type Message struct {
 	NewChatTitle      string          `json:"new_chat_title,omitempty"`
 	MigrateToChatID   int64           `json:"migrate_to_chat_id,omitempty"`
 	MigrateFromChatID int64           `json:"migrate_from_chat_id,omitempty"`
+
+	// Service messages of a forum: MessageThreadID is the topic that was made, closed or reopened, by whomever.
+	ForumTopicCreated  *ForumTopic `json:"forum_topic_created,omitempty"`
+	ForumTopicClosed   *struct{}   `json:"forum_topic_closed,omitempty"`
+	ForumTopicReopened *struct{}   `json:"forum_topic_reopened,omitempty"`
+}
+
+// ForumTopic is a topic of a forum group.
+type ForumTopic struct {
+	MessageThreadID int64  `json:"message_thread_id,omitempty"` // not in a service message, which has it itself
+	Name            string `json:"name"`
 }
 
 // Chat is a private chat, group, supergroup or channel.

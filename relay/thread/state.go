@@ -26,6 +26,7 @@ type State struct {
 	Alerts []Alert `json:"alerts"`
 	// Text is what the first message says of the alerts. What people did stands below it.
 	Text   markup.Text       `json:"text"`
+	Topic  string            `json:"topic,omitzero"`  // of the chat, by name
 	Silent bool              `json:"silent,omitzero"` // the message makes no sound
 	Name   string            `json:"name"`            // of the alerts: what they have in common
 	Level  string            `json:"level,omitzero"`  // their severity
