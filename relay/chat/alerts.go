@@ -76,10 +76,7 @@ func recipientsOf(bindings []relay.Binding) []string {
 func (b *Bot) person(ctx context.Context, m *telegram.Message, bindings []relay.Binding) oncall.Person {
 	p := oncall.Person{Name: m.Chat.Title}
 	if m.From != nil {
-		p.Name = strings.TrimSpace(m.From.FirstName + " " + m.From.LastName)
-	}
-	if m.From != nil && m.From.Username != "" {
-		p.Name += " (@" + m.From.Username + ")"
+		p.Name, p.Username = strings.TrimSpace(m.From.FirstName+" "+m.From.LastName), m.From.Username
 	}
 	for _, binding := range bindings {
 		recipient, err := b.Directory.Recipient(ctx, binding.Recipient)
@@ -268,7 +265,7 @@ func (b *Bot) silenceCommand(ctx context.Context, m *telegram.Message, argument 
 		return b.answer(ctx, m, "chat.alerts.silence_usage", nil)
 	}
 	until := time.Now().UTC().Add(length)
-	s := alertmanager.Silence{StartsAt: time.Now().UTC(), EndsAt: until, CreatedBy: a.by.Name, Comment: comment}
+	s := alertmanager.Silence{StartsAt: time.Now().UTC(), EndsAt: until, CreatedBy: a.by.Signed(), Comment: comment}
 	if s.Comment == "" {
 		s.Comment = "Silenced in Telegram"
 	}

@@ -15,8 +15,17 @@ import (
 
 // Person is who presses or asks.
 type Person struct {
-	Name string
-	Zone string // time zone of the chat
+	Name     string
+	Username string // Telegram's, without @; empty for none
+	Zone     string // time zone of the chat
+}
+
+// Signed is how an Alertmanager is told who it was.
+func (p Person) Signed() string {
+	if p.Username == "" {
+		return p.Name
+	}
+	return p.Name + " (@" + p.Username + ")"
 }
 
 // Press is the press of a button below alerts.
@@ -170,7 +179,7 @@ func (d *Desk) silence(ctx context.Context, t *relay.Thread, by Person, argument
 	case len(s.Matched()) == 0:
 		return Answer{Template: AnswerNoCommon}, nil
 	}
-	wanted := alertmanager.Silence{StartsAt: now(), EndsAt: span.End(now(), relay.Zone(by.Zone)), CreatedBy: by.Name, Comment: "Silenced in Telegram: " + s.Name}
+	wanted := alertmanager.Silence{StartsAt: now(), EndsAt: span.End(now(), relay.Zone(by.Zone)), CreatedBy: by.Signed(), Comment: "Silenced in Telegram: " + s.Name}
 	return d.ask(ctx, t.ID, func(ctx context.Context) (Answer, error) {
 		id, manager, err := create(ctx, managers, alertmanager.Exactly(s.Matched()), wanted)
 		if err != nil {

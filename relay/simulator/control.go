@@ -20,6 +20,7 @@ type order struct {
 	UserID    int64   `json:"user_id"`
 	ChatID    int64   `json:"chat_id"`
 	MessageID int64   `json:"message_id"`
+	Data      string  `json:"data"` // of a button
 	ThreadID  int64   `json:"message_thread_id"`
 	Link      string  `json:"link"`
 	Text      string  `json:"text"`
@@ -177,6 +178,9 @@ func (s *Server) controlPress(r *http.Request, o order) (any, error) {
 	}
 	if o.ChatID == 0 {
 		o.ChatID = u.ID
+	}
+	if o.Data != "" {
+		return u.PressData(o.ChatID, o.MessageID, o.Data)
 	}
 	return u.Press(o.ChatID, o.MessageID, o.Text)
 }

@@ -8,7 +8,7 @@
 //	curl --json '{"name": "Ada"}' $SIM/sim/users                       a person; the answer has the id, which is also the private chat's
 //	curl --json '{"link": "https://t.me/…"}' $SIM/sim/users/1001/open   opens a deep link and presses Start
 //	curl --json '{"text": "/status"}' $SIM/sim/users/1001/write        writes to the bot, or with "chat_id" in a group
-//	curl --json '{"message_id": 3, "text": "Open"}' $SIM/sim/users/1001/press
+//	curl --json '{"message_id": 3, "text": "Open"}' $SIM/sim/users/1001/press     or "data": a button that was there before
 //	curl $SIM/sim/presses/7                                            what the bot showed for that press, by its callback_query_id
 //	curl -X POST $SIM/sim/users/1001/block                             also unblock, delete
 //	curl --json '{"title": "Ops", "kind": "group", "members": [1001]}' $SIM/sim/groups   or supergroup, forum, channel

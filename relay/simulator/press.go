@@ -52,6 +52,18 @@ func (u *User) Press(chatID, messageID int64, button string) (*Pressed, error) {
 	return nil, fmt.Errorf("press: the message has no button %q", button)
 }
 
+// PressData presses a button of which only the data is known: one that a client still shows although the message was edited meanwhile.
+func (u *User) PressData(chatID, messageID int64, data string) (*Pressed, error) {
+	s := u.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.chats[chatID]
+	if c == nil || c.message(messageID) == nil {
+		return nil, fmt.Errorf("press: there is no message %d in chat %d", messageID, chatID)
+	}
+	return s.pressed(u, c, c.message(messageID), inlineButton{CallbackData: &data}), nil
+}
+
 func (s *Server) pressed(u *User, c *chat, m *Message, b inlineButton) *Pressed {
 	if b.URL != nil {
 		return &Pressed{URL: *b.URL}
