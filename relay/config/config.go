@@ -25,16 +25,17 @@ type Config struct {
 	// File is the file's path, as it was named.
 	File string
 
-	Telegram   Telegram            `toml:"telegram"`
-	Server     Server              `toml:"server"`
-	Storage    Storage             `toml:"storage"`
-	Delivery   Delivery            `toml:"delivery"`
-	Onboarding Onboarding          `toml:"onboarding"`
-	Templates  Templates           `toml:"templates"`
-	Auth       Auth                `toml:"auth"`
-	Events     Events              `toml:"events"`
-	Receivers  map[string]Receiver `toml:"receivers"` // the built-in ones included
-	Log        Log                 `toml:"log"`
+	Telegram   Telegram             `toml:"telegram"`
+	Server     Server               `toml:"server"`
+	Storage    Storage              `toml:"storage"`
+	Delivery   Delivery             `toml:"delivery"`
+	Onboarding Onboarding           `toml:"onboarding"`
+	Templates  Templates            `toml:"templates"`
+	Auth       Auth                 `toml:"auth"`
+	Events     Events               `toml:"events"`
+	Receivers  map[string]Receiver  `toml:"receivers"` // the built-in ones included
+	Heartbeats map[string]Heartbeat `toml:"heartbeats"`
+	Log        Log                  `toml:"log"`
 
 	lines map[string]int // of each key in the file
 }
@@ -105,6 +106,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	k := &checker{c: c}
 	k.table(top, "", reflect.ValueOf(c).Elem())
 	c.completeReceivers()
+	c.completeHeartbeats()
 	k.check()
 	if len(k.faults) > 0 {
 		return nil, k.faults.sorted()
@@ -164,6 +166,7 @@ func (k *checker) check() {
 	for _, name := range slices.Sorted(maps.Keys(k.c.Receivers)) {
 		k.receiver(name, k.c.Receivers[name])
 	}
+	k.heartbeats(k.c.Heartbeats)
 	k.auth(&k.c.Auth)
 	k.events(&k.c.Events)
 }
