@@ -23,6 +23,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/delivery"
 	"github.com/tgrelay/tgrelay/relay/events"
+	"github.com/tgrelay/tgrelay/relay/heartbeat"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
 	"github.com/tgrelay/tgrelay/relay/render"
@@ -56,6 +57,7 @@ type Daemon struct {
 	door      *intake.Door
 	desk      *onboarding.Desk
 	bot       *chat.Bot
+	watch     *heartbeat.Watch
 	engine    *delivery.Engine
 	events    *events.Sender
 	eventful  atomic.Bool       // the application is told; for the storage, which is there before the sender
@@ -87,7 +89,9 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) error
 	if err := d.openTelegram(ctx, o.Transport); err != nil {
 		return err
 	}
-	d.connect(rules)
+	if err := d.connect(ctx, rules); err != nil {
+		return err
+	}
 	listeners, err := listen(o)
 	if err != nil {
 		return err
@@ -114,9 +118,18 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 }
 
 // connect makes the rooms that stand between storage and Telegram.
-func (d *Daemon) connect(rules *intake.Rules) {
+func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	c := d.config
-	d.door = intake.New(intake.Options{Outbox: d.db, Directory: d.db, Log: d.log, Registerer: d.registry}, rules)
+	d.door = intake.New(intake.Options{
+		Outbox: d.db, Directory: d.db, Log: d.log, Registerer: d.registry,
+		Alive: func(ctx context.Context, name string) error { return d.watch.Seen(ctx, name) },
+	}, rules)
+	d.watch, err = heartbeat.New(ctx, heartbeat.Options{
+		Heartbeats: heartbeatsOf(c), Updates: d.db, Door: d.door, Log: d.log, Registerer: d.registry,
+	})
+	if err != nil {
+		return err
+	}
 	d.engine = delivery.New(delivery.Options{
 		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
 		Rates:       ratesOf(c),
@@ -141,6 +154,7 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change,
 	})
 	d.web = web.New(d.webOptions())
+	return nil
 }
 
 // tell makes what happens known to the application of a configuration.
@@ -161,7 +175,7 @@ func (d *Daemon) webOptions() web.Options {
 		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db,
 		Tokens: tokensOf(d.config), TrustedProxies: d.config.Server.TrustedProxies, MaxBody: int64(d.config.Server.MaxBody),
 		PublicURL: d.config.Server.PublicURL,
-		Ready:     d.Ready, Reload: d.Reload, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
+		Ready:     d.Ready, Reload: d.Reload, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
 	}
 	if d.webhook != nil {
 		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()
@@ -200,7 +214,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.events.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
+	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.events.Run, d.watch.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

@@ -33,6 +33,7 @@ func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Messag
 	if err != nil {
 		return nil, err
 	}
+	drafts = d.beats(ctx, caller, rules, rc, drafts)
 	var messages []*relay.Message
 	for _, draft := range drafts {
 		m, err := d.draft(ctx, caller, rules, rc, h.Recipient, draft)
