@@ -17,7 +17,7 @@ const module = "github.com/tgrelay/tgrelay/"
 const drawing = `
 7  cmd/tgrelay
 6  relay/daemon
-5  relay/web        relay/heartbeat
+5  relay/web        relay/heartbeat    relay/trouble
 4  relay/intake     relay/chat
 3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client
 2  relay      relay/telegram       relay/render       relay/config

@@ -29,6 +29,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/store"
 	"github.com/tgrelay/tgrelay/relay/telegram"
+	"github.com/tgrelay/tgrelay/relay/trouble"
 	"github.com/tgrelay/tgrelay/relay/web"
 )
 
@@ -49,23 +50,26 @@ type Options struct {
 
 // Daemon is a relay, ready to run.
 type Daemon struct {
-	config    *config.Config
-	log       *slog.Logger
-	registry  *prometheus.Registry
-	db        *store.DB
-	client    *telegram.Client
-	door      *intake.Door
-	desk      *onboarding.Desk
-	bot       *chat.Bot
-	watch     *heartbeat.Watch
-	engine    *delivery.Engine
-	events    *events.Sender
-	eventful  atomic.Bool       // the application is told; for the storage, which is there before the sender
-	webhook   *telegram.Webhook // nil with long polling
-	web       *web.Server
-	http      *http.Server
-	listeners []net.Listener
-	username  atomic.Value // string: the bot's
+	config   *config.Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	db       *store.DB
+	client   *telegram.Client
+	door     *intake.Door
+	desk     *onboarding.Desk
+	bot      *chat.Bot
+	watch    *heartbeat.Watch
+	trouble  *trouble.Watch
+	// alertAfter is [delivery] alert_after, in nanoseconds.
+	alertAfter atomic.Int64
+	engine     *delivery.Engine
+	events     *events.Sender
+	eventful   atomic.Bool       // the application is told; for the storage, which is there before the sender
+	webhook    *telegram.Webhook // nil with long polling
+	web        *web.Server
+	http       *http.Server
+	listeners  []net.Listener
+	username   atomic.Value // string: the bot's
 }
 
 // New opens and connects everything. Close or Run must follow.
@@ -154,13 +158,14 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change,
 	})
 	d.web = web.New(d.webOptions())
-	return nil
+	return d.openTrouble(ctx)
 }
 
-// tell makes what happens known to the application of a configuration.
+// tell makes what happens known to the application of a configuration, and trouble of ours to its fallback recipient.
 func (d *Daemon) tell(c *config.Config) {
 	d.events.SetTarget(events.Target{URL: c.Events.URL, Key: c.Events.Key})
 	d.eventful.Store(c.Events.URL != "")
+	d.alertAfter.Store(int64(c.Delivery.AlertAfter))
 }
 
 func ratesOf(c *config.Config) delivery.Rates {
@@ -214,7 +219,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.events.Run, d.watch.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
+	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

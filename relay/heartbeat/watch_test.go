@@ -325,7 +325,7 @@ func TestStorageThatTakesNothing(t *testing.T) {
 		w.seen()
 		w.set(func(s *shelf) { s.ill = true })
 		time.Sleep(4 * time.Minute)
-		if err := w.watch.Seen(t.Context(), "watchdog"); !errors.Is(err, errIll) {
+		if err := w.watch.Seen(w.Context(), "watchdog"); !errors.Is(err, errIll) {
 			t.Errorf("not stored, and told: %v", err)
 		}
 		time.Sleep(4 * time.Minute) // it counted all the same
@@ -336,7 +336,7 @@ func TestStorageThatTakesNothing(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		w.told("ops (high): 💔 watchdog is silent: last sign of life 00:04 UTC (6m5s ago), expected every 5m")
 		w.set(func(s *shelf) { s.ill = true })
-		if err := w.watch.Seen(t.Context(), "watchdog"); !errors.Is(err, errIll) {
+		if err := w.watch.Seen(w.Context(), "watchdog"); !errors.Is(err, errIll) {
 			t.Errorf("not stored, and told: %v", err)
 		}
 		w.set(func(s *shelf) { s.ill = false })
@@ -368,26 +368,26 @@ func TestReload(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		w.take()
 		backup := heartbeat.Heartbeat{Name: "backup", Interval: 25 * time.Hour}
-		if err := w.watch.SetHeartbeats(t.Context(), []heartbeat.Heartbeat{watchdog, backup}); err != nil {
+		if err := w.watch.SetHeartbeats(w.Context(), []heartbeat.Heartbeat{watchdog, backup}); err != nil {
 			t.Fatal(err)
 		}
 		w.seen()
 		w.told("ops (high, silent): 💚 watchdog is back after 5m of silence")
-		if err := w.watch.SetHeartbeats(t.Context(), []heartbeat.Heartbeat{backup}); err != nil {
+		if err := w.watch.SetHeartbeats(w.Context(), []heartbeat.Heartbeat{backup}); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.watch.Seen(t.Context(), "watchdog"); relay.ErrorCode(err) != relay.CodeNotFound || !strings.Contains(err.Error(), "[heartbeats.NAME]") {
+		if err := w.watch.Seen(w.Context(), "watchdog"); relay.ErrorCode(err) != relay.CodeNotFound || !strings.Contains(err.Error(), "[heartbeats.NAME]") {
 			t.Errorf("one that is gone: %v", err)
 		}
 		time.Sleep(25 * time.Hour)
 		w.told("admin (high): 💔 backup is silent: no sign of life since 1 Jan 00:05 UTC (1d1h ago), expected every 1d1h")
 		backup.Interval = time.Hour // what was no silence by the old rule is none by the new one
-		if err := w.watch.Seen(t.Context(), "backup"); err != nil {
+		if err := w.watch.Seen(w.Context(), "backup"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Hour)
 		w.take()
-		if err := w.watch.SetHeartbeats(t.Context(), []heartbeat.Heartbeat{backup}); err != nil {
+		if err := w.watch.SetHeartbeats(w.Context(), []heartbeat.Heartbeat{backup}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour - time.Millisecond)
@@ -431,7 +431,7 @@ func TestAtOnce(t *testing.T) {
 					time.Sleep(7 * time.Second)
 					other := watchdog
 					other.To = slices.Repeat([]string{"ops"}, i+1)
-					if err := w.watch.SetHeartbeats(t.Context(), []heartbeat.Heartbeat{other}); err != nil {
+					if err := w.watch.SetHeartbeats(w.Context(), []heartbeat.Heartbeat{other}); err != nil {
 						t.Error(err)
 					}
 				}
