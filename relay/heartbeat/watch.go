@@ -182,7 +182,11 @@ func (w *Watch) all() []*beat {
 
 // tell sends a notice. A silence and its end are heard at night too; that all is well again makes no sound.
 func (w *Watch) tell(ctx context.Context, n *notice) error {
-	w.log.Info("a heartbeat", "heartbeat", n.data.Name, "event", n.template, "silence", n.data.Silence.String())
+	if n.template == back {
+		w.log.Info("a heartbeat is back", "heartbeat", n.data.Name, "silence", n.data.Silence.String())
+	} else {
+		w.log.Warn("a heartbeat is missing", "heartbeat", n.data.Name, "silence", n.data.Silence.String())
+	}
 	return w.door.Notify(ctx, intake.Notice{
 		To: n.to, Text: w.door.Words(n.template, n.data), Priority: relay.High, Silent: n.template == back, Thread: n.thread, Once: n.once,
 	})
