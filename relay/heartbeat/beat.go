@@ -22,7 +22,8 @@ type beat struct {
 	name string // never changes
 	Heartbeat
 	state
-	kept state // as it is in the storage
+	kept     state // as it is in the storage
+	tellable bool  // the last attempt to tell and keep succeeded; Run's alone
 
 	// On the clock that does not jump, and stands still while the machine sleeps.
 	heard time.Time // from when silence counts: the last sign of life, or when listening began
@@ -32,7 +33,7 @@ type beat struct {
 // newBeat is a heartbeat that is listened for from now on.
 func newBeat(h Heartbeat, kept state, now time.Time) *beat {
 	ago := min(max(now.Sub(kept.Told), 0), h.Repeat) // a clock that was put back must not put off what is due
-	return &beat{name: h.Name, Heartbeat: h, state: kept, kept: kept, heard: now, spoke: now.Add(-ago)}
+	return &beat{name: h.Name, Heartbeat: h, state: kept, kept: kept, tellable: true, heard: now, spoke: now.Add(-ago)}
 }
 
 // set changes what is expected. Another interval begins anew: what came by the rule of before is no silence.

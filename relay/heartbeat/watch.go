@@ -137,10 +137,13 @@ func (w *Watch) round(ctx context.Context) time.Duration {
 	rest := idle
 	for _, b := range w.all() {
 		wait, err := w.attend(ctx, b)
-		if err != nil && ctx.Err() == nil {
-			w.log.Warn("what is to be told of a heartbeat is not stored yet; it is tried again", "heartbeat", b.name, "error", err)
+		if err != nil {
 			wait = tryAgain
 		}
+		if err != nil && b.tellable && ctx.Err() == nil {
+			w.log.Warn("what is to be told of a heartbeat is not stored yet; it is tried again", "heartbeat", b.name, "error", err)
+		}
+		b.tellable = err == nil
 		rest = min(rest, wait)
 	}
 	return rest
@@ -182,12 +185,15 @@ func (w *Watch) all() []*beat {
 
 // tell sends a notice. A silence and its end are heard at night too; that all is well again makes no sound.
 func (w *Watch) tell(ctx context.Context, n *notice) error {
-	if n.template == back {
-		w.log.Info("a heartbeat is back", "heartbeat", n.data.Name, "silence", n.data.Silence.String())
-	} else {
-		w.log.Warn("a heartbeat is missing", "heartbeat", n.data.Name, "silence", n.data.Silence.String())
-	}
-	return w.door.Notify(ctx, intake.Notice{
+	err := w.door.Notify(ctx, intake.Notice{
 		To: n.to, Text: w.door.Words(n.template, n.data), Priority: relay.High, Silent: n.template == back, Thread: n.thread, Once: n.once,
 	})
+	switch {
+	case err != nil:
+	case n.template == back:
+		w.log.Info("a heartbeat is back", "heartbeat", n.data.Name, "silence", n.data.Silence.String())
+	default:
+		w.log.Warn("a heartbeat is missing", "heartbeat", n.data.Name, "silence", n.data.Silence.String())
+	}
+	return err
 }

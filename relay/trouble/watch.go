@@ -119,8 +119,8 @@ func (w *Watch) look(ctx context.Context, k Kind) {
 	case err != nil && s == nil:
 		s = &standing{Since: now.UTC().Truncate(time.Millisecond), Detail: err.Error(), began: now}
 		w.cases[k.Name] = s
-		w.begin(ctx, k, s, now)
 		w.keep(ctx, k, s)
+		w.begin(ctx, k, s, now)
 	case err != nil:
 		s.Detail = err.Error()
 		w.begin(ctx, k, s, now)
@@ -135,8 +135,8 @@ func (w *Watch) begin(ctx context.Context, k Kind, s *standing, now time.Time) {
 	if k.Begin == nil || s.Told || c.Lasted < k.Patience() {
 		return
 	}
-	w.Log.Error("trouble", "kind", k.Name, "detail", s.Detail)
 	if w.tell(ctx, k, c, "begin", k.Begin(c)) {
+		w.Log.Error("trouble", "kind", k.Name, "detail", s.Detail)
 		s.Told = true
 		w.keep(ctx, k, s)
 	}
@@ -146,10 +146,10 @@ func (w *Watch) begin(ctx context.Context, k Kind, s *standing, now time.Time) {
 func (w *Watch) end(ctx context.Context, k Kind, s *standing, now time.Time) {
 	c := s.at(now)
 	if s.Told || k.Begin == nil && c.Lasted >= k.Patience() {
-		w.Log.Info("the trouble is over", "kind", k.Name, "after", c.Lasted)
 		if !w.tell(ctx, k, c, "end", k.End(c)) {
 			return // it is tried again at the next look
 		}
+		w.Log.Info("the trouble is over", "kind", k.Name, "after", c.Lasted)
 	}
 	delete(w.cases, k.Name)
 	w.keep(ctx, k, nil)
