@@ -373,7 +373,7 @@ func TestWritesAreFew(t *testing.T) {
 func TestReload(t *testing.T) {
 	inWorld(t, func(w *world) {
 		time.Sleep(5 * time.Minute)
-		w.take()
+		w.told("ops (high): 💔 watchdog is silent: no sign of life since 00:00 UTC (5m ago), expected every 5m")
 		backup := heartbeat.Heartbeat{Name: "backup", Interval: 25 * time.Hour}
 		if err := w.watch.SetHeartbeats(w.Context(), []heartbeat.Heartbeat{watchdog, backup}); err != nil {
 			t.Fatal(err)
