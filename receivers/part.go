@@ -8,13 +8,17 @@ import (
 	"github.com/prometheus/alertmanager/template"
 )
 
-// With is the notification as if it spoke of other alerts: status, common labels and annotations are theirs.
+// With is the notification as if it spoke of other alerts: status, common labels and annotations are theirs, as Alertmanager
+// (template.Template.Data) and Grafana make them.
 func (n *Notification) With(alerts Alerts) *Notification {
 	part := *n
 	part.Alerts = alerts
 	part.Status = "resolved"
 	if len(alerts.Firing()) > 0 {
 		part.Status = "firing"
+	}
+	if n.State != "" { // Grafana's word for it
+		part.State = map[string]string{"firing": "alerting", "resolved": "ok"}[part.Status]
 	}
 	part.CommonLabels = common(alerts, func(a *Alert) template.KV { return a.Labels })
 	part.CommonAnnotations = common(alerts, func(a *Alert) template.KV { return a.Annotations })

@@ -25,7 +25,7 @@ type Token struct {
 	TokenFile  string       `toml:"token_file"`
 	TokenEnv   string       `toml:"token_env"`
 	Scopes     []string     `toml:"scopes" one_of:"hooks|send|links|read|admin"`
-	Receivers  []string     `toml:"receivers"`  // empty: all
+	Receivers  []string     `toml:"receivers"`  // "heartbeat" for the calls of /hooks/heartbeat/NAME; empty: all
 	Recipients []string     `toml:"recipients"` // globs (path.Match); empty: all
 	Namespace  string       `toml:"namespace"`  // of recipients and links, which nobody else has; empty: none
 
@@ -84,7 +84,7 @@ func (k *checker) bounds(key string, t Token) {
 		k.require(!slices.Contains(t.Scopes, "admin"), key+".namespace", "a token with scope admin reaches all; give it other scopes, or no namespace")
 	}
 	for _, r := range t.Receivers {
-		if _, known := k.c.Receivers[r]; !known {
+		if _, known := k.c.Receivers[r]; !known && r != "heartbeat" {
 			k.fault(key+".receivers", "there is no receiver %.60q; there are %s", r, strings.Join(slices.Sorted(maps.Keys(k.c.Receivers)), ", "))
 		}
 	}

@@ -35,6 +35,7 @@ type Config struct {
 	Events        Events                  `toml:"events"`
 	Receivers     map[string]Receiver     `toml:"receivers"` // the built-in ones included
 	Alertmanagers map[string]Alertmanager `toml:"alertmanagers"`
+	Heartbeats    map[string]Heartbeat    `toml:"heartbeats"`
 	Log           Log                     `toml:"log"`
 
 	lines map[string]int // of each key in the file
@@ -106,6 +107,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	k := &checker{c: c}
 	k.table(top, "", reflect.ValueOf(c).Elem())
 	c.completeReceivers()
+	c.completeHeartbeats()
 	k.check()
 	if len(k.faults) > 0 {
 		return nil, k.faults.sorted()
@@ -168,6 +170,7 @@ func (k *checker) check() {
 	for _, name := range slices.Sorted(maps.Keys(k.c.Alertmanagers)) {
 		k.alertmanager(name, k.c.Alertmanagers[name])
 	}
+	k.heartbeats(k.c.Heartbeats)
 	k.auth(&k.c.Auth)
 	k.events(&k.c.Events)
 }

@@ -16,6 +16,7 @@ type Delivery struct {
 	OnUnlinked  string        `toml:"on_unlinked" one_of:"hold|reject"`
 	LongText    string        `toml:"long_text" one_of:"split|truncate|document"`
 	SurgeAfter  time.Duration `toml:"surge_after"` // of delay in a chat, then alerts are merged; 0: never
+	AlertAfter  time.Duration `toml:"alert_after"` // of waiting in the outbox, then the fallback is told; 0: never
 	// Whether the file of a message may be fetched from a private address, when Telegram cannot fetch it.
 	AllowPrivateAddresses bool `toml:"allow_private_addresses"`
 }
@@ -24,7 +25,7 @@ func defaultDelivery() Delivery {
 	// The rates are those of the Bot API's FAQ, "My bot is hitting limits".
 	return Delivery{
 		GlobalRate: 30, ChatRate: 1, GroupRate: 20, Concurrency: 32,
-		MaxAge: 24 * time.Hour, OnUnlinked: "hold", LongText: "split", SurgeAfter: time.Minute,
+		MaxAge: 24 * time.Hour, OnUnlinked: "hold", LongText: "split", SurgeAfter: time.Minute, AlertAfter: 10 * time.Minute,
 	}
 }
 

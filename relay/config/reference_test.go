@@ -7,8 +7,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/secret"
 )
@@ -61,45 +64,61 @@ func TestReferenceTellsTheDefaults(t *testing.T) {
 		t.Fatal("no key was taken out of its comment")
 	}
 	got, want := load(t, full)
+	want.Heartbeats = map[string]config.Heartbeat{"watchdog": {
+		Receiver: "alertmanager", Matchers: []string{"alertname=Watchdog"}, Interval: 5 * time.Minute, Repeat: 4 * time.Hour, To: []string{"ops"},
+		Matching: labels.Matchers{{Type: labels.MatchEqual, Name: "alertname", Value: "Watchdog"}},
+	}}
 	want.Auth.Tokens = map[string]config.Token{"alertmanager": {
 		SHA256: strings.Repeat("0", 64), Scopes: []string{"hooks"}, Receivers: []string{"alertmanager"}, Recipients: []string{},
 	}}
 	want.Alertmanagers = map[string]config.Alertmanager{"main": {URL: "http://127.0.0.1:9093", Receivers: []string{"alertmanager"}}}
 	empty := cmp.FilterValues(func(a, b any) bool { return isEmptyList(a) && isEmptyList(b) }, cmp.Comparer(func(_, _ any) bool { return true }))
-	if diff := cmp.Diff(want, got, equal, empty); diff != "" {
+	if diff := cmp.Diff(want, got, equal, empty, cmpopts.IgnoreUnexported(labels.Matcher{})); diff != "" {
 		t.Errorf("(-defaults +%s):\n%s", reference, diff)
 	}
-	checkAllKeys(t, got, "", reflect.TypeFor[config.Config]())
+	checkAllKeys(t, got, "", reflect.ValueOf(*got))
 }
-
-// examples are the names of tables of which the file shows one.
-var examples = map[string]string{"auth.tokens": "alertmanager", "receivers": "alertmanager", "alertmanagers": "main"}
 
 func isEmptyList(v any) bool {
 	r := reflect.ValueOf(v)
 	return r.Kind() == reflect.Slice && r.Len() == 0
 }
 
-// checkAllKeys looks up each key of the structs in the file; Line of a key that is not there is that of its table.
-func checkAllKeys(t *testing.T, c *config.Config, table string, typ reflect.Type) {
+// checkAllKeys looks up each key of the structs in the file; Line of a key that is not there is that of its table. Of tables with names
+// of the user's choosing, one shows all keys.
+func checkAllKeys(t *testing.T, c *config.Config, table string, v reflect.Value) {
 	t.Helper()
-	for field := range typ.Fields() {
+	for _, key := range missing(c, table, v) {
+		t.Errorf("%s does not show %s", reference, key)
+	}
+}
+
+func missing(c *config.Config, table string, v reflect.Value) (keys []string) {
+	for field, value := range v.Fields() {
 		name := field.Tag.Get("toml")
 		if name == "" {
 			continue
 		}
-		key, of := strings.TrimPrefix(table+"."+name, "."), field.Type
-		if of.Kind() == reflect.Map {
-			example, ok := examples[key]
-			if !ok {
-				t.Fatalf("which is the example of %s?", key)
-			}
-			key, of = key+"."+example, of.Elem()
-		}
-		if of.Kind() == reflect.Struct && of.PkgPath() == typ.PkgPath() {
-			checkAllKeys(t, c, key, of)
-		} else if c.Line(key) == c.Line(table) {
-			t.Errorf("%s does not show %s", reference, key)
+		key := strings.TrimPrefix(table+"."+name, ".")
+		switch {
+		case value.Kind() == reflect.Map:
+			keys = append(keys, missingInAll(c, key, value)...)
+		case value.Kind() == reflect.Struct && value.Type().PkgPath() == v.Type().PkgPath():
+			keys = append(keys, missing(c, key, value)...)
+		case c.Line(key) == c.Line(table):
+			keys = append(keys, key)
 		}
 	}
+	return keys
+}
+
+// missingInAll is what the most complete of a map's tables does not show.
+func missingInAll(c *config.Config, key string, tables reflect.Value) []string {
+	least := []string{key + ".NAME"}
+	for i, name := range tables.MapKeys() {
+		if keys := missing(c, key+"."+name.String(), tables.MapIndex(name)); i == 0 || len(keys) < len(least) {
+			least = keys
+		}
+	}
+	return least
 }

@@ -26,12 +26,14 @@ import (
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/delivery"
 	"github.com/tgrelay/tgrelay/relay/events"
+	"github.com/tgrelay/tgrelay/relay/heartbeat"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
 	"github.com/tgrelay/tgrelay/relay/oncall"
 	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/store"
 	"github.com/tgrelay/tgrelay/relay/telegram"
+	"github.com/tgrelay/tgrelay/relay/trouble"
 	"github.com/tgrelay/tgrelay/relay/web"
 )
 
@@ -52,23 +54,27 @@ type Options struct {
 
 // Daemon is a relay, ready to run.
 type Daemon struct {
-	config    *config.Config
-	log       *slog.Logger
-	registry  *prometheus.Registry
-	db        *store.DB
-	client    *telegram.Client
-	door      *intake.Door
-	desk      *onboarding.Desk
-	oncall    *oncall.Desk
-	bot       *chat.Bot
-	engine    *delivery.Engine
-	events    *events.Sender
-	eventful  atomic.Bool       // the application is told; for the storage, which is there before the sender
-	webhook   *telegram.Webhook // nil with long polling
-	web       *web.Server
-	http      *http.Server
-	listeners []net.Listener
-	username  atomic.Value // string: the bot's
+	config   *config.Config
+	log      *slog.Logger
+	registry *prometheus.Registry
+	db       *store.DB
+	client   *telegram.Client
+	door     *intake.Door
+	desk     *onboarding.Desk
+	oncall   *oncall.Desk
+	bot      *chat.Bot
+	watch    *heartbeat.Watch
+	trouble  *trouble.Watch
+	// alertAfter is [delivery] alert_after, in nanoseconds.
+	alertAfter atomic.Int64
+	engine     *delivery.Engine
+	events     *events.Sender
+	eventful   atomic.Bool       // the application is told; for the storage, which is there before the sender
+	webhook    *telegram.Webhook // nil with long polling
+	web        *web.Server
+	http       *http.Server
+	listeners  []net.Listener
+	username   atomic.Value // string: the bot's
 }
 
 // New opens and connects everything. Close or Run must follow.
@@ -92,7 +98,9 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) error
 	if err := d.openTelegram(ctx, o.Transport); err != nil {
 		return err
 	}
-	d.connect(rules)
+	if err := d.connect(ctx, rules); err != nil {
+		return err
+	}
 	listeners, err := listen(o)
 	if err != nil {
 		return err
@@ -119,9 +127,18 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 }
 
 // connect makes the rooms that stand between storage and Telegram.
-func (d *Daemon) connect(rules *intake.Rules) {
+func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	c := d.config
-	d.door = intake.New(intake.Options{Outbox: d.db, Directory: d.db, Threads: d.db, Log: d.log, Registerer: d.registry}, rules)
+	d.door = intake.New(intake.Options{
+		Outbox: d.db, Directory: d.db, Threads: d.db, Log: d.log, Registerer: d.registry,
+		Alive: func(ctx context.Context, name string) error { return d.watch.Seen(ctx, name) },
+	}, rules)
+	d.watch, err = heartbeat.New(ctx, heartbeat.Options{
+		Heartbeats: heartbeatsOf(c), Updates: d.db, Door: d.door, Log: d.log, Registerer: d.registry,
+	})
+	if err != nil {
+		return err
+	}
 	d.engine = delivery.New(delivery.Options{
 		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
 		Rates:       ratesOf(c),
@@ -150,12 +167,14 @@ func (d *Daemon) connect(rules *intake.Rules) {
 		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change,
 	})
 	d.web = web.New(d.webOptions())
+	return d.openTrouble(ctx)
 }
 
-// tell makes what happens known to the application of a configuration.
+// tell makes what happens known to the application of a configuration, and trouble of ours to its fallback recipient.
 func (d *Daemon) tell(c *config.Config) {
 	d.events.SetTarget(events.Target{URL: c.Events.URL, Key: c.Events.Key})
 	d.eventful.Store(c.Events.URL != "")
+	d.alertAfter.Store(int64(c.Delivery.AlertAfter))
 }
 
 // managersOf are the Alertmanagers of a configuration, by name.
@@ -183,7 +202,7 @@ func (d *Daemon) webOptions() web.Options {
 		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db,
 		Tokens: tokensOf(d.config), TrustedProxies: d.config.Server.TrustedProxies, MaxBody: int64(d.config.Server.MaxBody),
 		PublicURL: d.config.Server.PublicURL,
-		Ready:     d.Ready, Reload: d.Reload, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
+		Ready:     d.Ready, Reload: d.Reload, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
 	}
 	if d.webhook != nil {
 		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()
@@ -222,7 +241,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.events.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
+	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

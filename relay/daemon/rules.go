@@ -9,6 +9,7 @@ import (
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/config"
+	"github.com/tgrelay/tgrelay/relay/heartbeat"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/markup"
 	"github.com/tgrelay/tgrelay/relay/render"
@@ -35,6 +36,11 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 	}
 	if len(b.faults) > 0 {
 		return nil, b.faults
+	}
+	for name, h := range c.Heartbeats {
+		if h.Receiver != "" {
+			rules.Heartbeats = append(rules.Heartbeats, intake.Heartbeat{Name: name, Receiver: h.Receiver, Matchers: h.Matching})
+		}
 	}
 	for name, r := range c.Receivers {
 		rules.Receivers[name] = b.receiver(rules.Templates, name, r)
@@ -144,4 +150,17 @@ func tokensOf(c *config.Config) []web.Token {
 		tokens = append(tokens, token)
 	}
 	return tokens
+}
+
+// heartbeatsOf are the signs of life to wait for.
+func heartbeatsOf(c *config.Config) []heartbeat.Heartbeat {
+	var all []heartbeat.Heartbeat
+	for name, h := range c.Heartbeats {
+		beat := heartbeat.Heartbeat{Name: name, Receiver: h.Receiver, Interval: h.Interval, Repeat: h.Repeat, To: h.To}
+		for _, m := range h.Matching {
+			beat.Matchers = append(beat.Matchers, m.String())
+		}
+		all = append(all, beat)
+	}
+	return all
 }

@@ -69,7 +69,7 @@ func (d *Daemon) Ready(ctx context.Context) error {
 }
 
 // Reload reads the configuration file again and puts in force what may change while running: receivers, templates, tokens,
-// and the rules of delivery and fallback. With a fault in the file everything stays as it was.
+// heartbeats, and the rules of delivery and fallback. With a fault in the file everything stays as it was.
 func (d *Daemon) Reload() error {
 	d.notify(sd.SdNotifyReloading)
 	defer d.notify(sd.SdNotifyReady)
@@ -79,6 +79,9 @@ func (d *Daemon) Reload() error {
 	}
 	rules, err := Rules(c)
 	if err != nil {
+		return err
+	}
+	if err := d.watch.SetHeartbeats(context.Background(), heartbeatsOf(c)); err != nil {
 		return err
 	}
 	d.door.SetRules(rules)

@@ -62,8 +62,9 @@ type Rules struct {
 	LongText  string        // what becomes of a text that is too long for one message: split, truncate or document
 	// SurgeAfter is how much delay a chat's alerts may pile up before they are merged; 0: they never are.
 	SurgeAfter time.Duration
-	Events     bool // somebody hears of the presses of buttons
-	Reject     bool // refuse recipients without a chat instead of holding their messages
+	Events     bool        // somebody hears of the presses of buttons
+	Heartbeats []Heartbeat // of the receivers
+	Reject     bool        // refuse recipients without a chat instead of holding their messages
 }
 
 // Options are what a Door needs.
@@ -73,6 +74,8 @@ type Options struct {
 	Threads    relay.Threads
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
+	// Alive notes a sign of life of one of the Rules' Heartbeats; nil: nobody is interested.
+	Alive func(ctx context.Context, heartbeat string) error
 }
 
 // Door takes messages in. Its methods are safe for concurrent use.
@@ -81,6 +84,7 @@ type Door struct {
 	directory relay.Directory
 	threads   relay.Threads
 	log       *slog.Logger
+	alive     func(ctx context.Context, heartbeat string) error
 	metrics   *metrics
 	rules     atomic.Pointer[Rules]
 	notices   notices
@@ -88,7 +92,10 @@ type Door struct {
 
 // New returns a Door that works by rules.
 func New(o Options, rules *Rules) *Door {
-	d := &Door{outbox: o.Outbox, directory: o.Directory, threads: o.Threads, log: o.Log, metrics: newMetrics(o.Registerer)}
+	d := &Door{outbox: o.Outbox, directory: o.Directory, threads: o.Threads, log: o.Log, alive: o.Alive, metrics: newMetrics(o.Registerer)}
+	if d.alive == nil {
+		d.alive = func(context.Context, string) error { return nil }
+	}
 	d.rules.Store(rules)
 	return d
 }
@@ -104,6 +111,7 @@ type Caller struct {
 	Owner string                      // the token's name; empty without tokens
 	May   func(recipient string) bool // whether the token reaches a recipient; nil: any
 	Full  func(named string) string   // the ID of a recipient that the caller names; nil: as it is named
+	Apart bool                        // has recipients of its own and nothing to do with the operator's heartbeats
 }
 
 func (c Caller) full(named string) string {

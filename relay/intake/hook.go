@@ -34,6 +34,7 @@ func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Messag
 	if err != nil {
 		return nil, err
 	}
+	drafts = d.beats(ctx, caller, rules, rc, drafts)
 	for try := 1; ; try++ {
 		heard := &heard{Door: d, caller: caller, rules: rules, rc: rc, named: h.Recipient, now: time.Now().UTC().Truncate(time.Millisecond)}
 		if err := heard.all(ctx, drafts); err != nil {

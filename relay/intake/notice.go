@@ -39,7 +39,8 @@ func (d *Door) show(rules *Rules, rc *Receiver, draft receivers.Draft) markup.Te
 	return text
 }
 
-// troubled logs a fault of the operator's templates and tells the fallback recipient, at most once an hour for each setting.
+// troubled logs a fault of the operator's templates and tells the fallback recipient, at most once an hour for each setting. An empty
+// receiver: of what the daemon itself says.
 func (d *Door) troubled(rules *Rules, receiver, setting string, err error) {
 	d.log.Error("a template of relay.toml failed; the message goes on without it", "receiver", receiver, "setting", setting, "error", err)
 	n := &d.notices
@@ -54,26 +55,74 @@ func (d *Door) troubled(rules *Rules, receiver, setting string, err error) {
 	}
 	n.mu.Unlock()
 	if !again && rules.Fallback != "" {
-		d.Tell(context.Background(), fmt.Sprintf("⚠️ The %s of receiver %s failed; its messages arrive in another form.\n%s", setting, receiver, err))
+		what := setting
+		if receiver != "" {
+			what += " of receiver " + receiver
+		}
+		d.Tell(context.Background(), fmt.Sprintf("⚠️ The %s failed; its messages arrive in another form.\n%s", what, err))
 	}
+}
+
+// Notice is what the daemon has to say of itself.
+type Notice struct {
+	To       []string // recipients; none: the fallback
+	Text     markup.Text
+	Priority relay.Priority
+	Silent   bool
+	Thread   string // notices of a thread answer its first one; empty: it stands alone
+	// Once is a name of the occasion: within relay.RequestAge there is one notice of it, also when a crash has it sent again.
+	// Empty: each is another.
+	Once string
+}
+
+// noticeOwner is whose requests notices are; no token can have this name.
+const noticeOwner = "(tgrelay)"
+
+// Notify sends a notice; without a recipient it does nothing. Recipients without a chat get it as soon as they have one. Errors: the
+// storage's.
+func (d *Door) Notify(ctx context.Context, n Notice) error {
+	rules := *d.Rules()
+	rules.Reject = false // nobody is there to be told of it
+	if len(n.To) == 0 && rules.Fallback != "" {
+		n.To = []string{rules.Fallback}
+	}
+	if len(n.To) == 0 {
+		return nil
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	m := &relay.Message{
+		ID: relay.NewID(), CreatedAt: now, ExpiresAt: now.Add(rules.MaxAge), Priority: n.Priority,
+		Content: relay.Content{Text: n.Text.Normalize(), DisableNotification: n.Silent, LinkPreviewOptions: noPreview},
+	}
+	if n.Thread != "" {
+		m.Key, m.OnUpdate = n.Thread, relay.Reply
+	}
+	if n.Once != "" {
+		m.Request = &relay.Request{Owner: noticeOwner, Key: n.Once}
+	}
+	if err := d.address(ctx, m, n.To, &rules); err != nil {
+		return err
+	}
+	return d.accept(ctx, []*relay.Message{m})
+}
+
+// Words runs a template of what the daemon itself has to say. When the operator's fails, the built-in one serves, and the fault is told.
+func (d *Door) Words(template string, data any) markup.Text {
+	rules := d.Rules()
+	text, err := rules.Templates.Execute(template, markup.MarkdownV2, data)
+	if err != nil {
+		d.troubled(rules, "", "template "+template, err)
+		text, err = rules.Builtin.Execute(template, markup.MarkdownV2, data)
+	}
+	if err != nil { // a fault of the program, found by its tests
+		return markup.Text{Text: fmt.Sprintf("%s: %+v", template, data)}
+	}
+	return tidy(text)
 }
 
 // Tell sends a plain text to the fallback recipient, if there is one. What goes wrong is logged.
 func (d *Door) Tell(ctx context.Context, text string) {
-	rules := d.Rules()
-	if rules.Fallback == "" {
-		return
-	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	m := &relay.Message{
-		ID: relay.NewID(), CreatedAt: now, ExpiresAt: now.Add(rules.MaxAge),
-		Content: relay.Content{Text: markup.Text{Text: text}.Normalize()},
-	}
-	err := d.address(ctx, m, []string{rules.Fallback}, rules)
-	if err == nil {
-		err = d.accept(ctx, []*relay.Message{m})
-	}
-	if err != nil {
+	if err := d.Notify(ctx, Notice{Text: markup.Text{Text: text}}); err != nil {
 		d.log.Error("cannot tell the fallback recipient", "error", err)
 	}
 }

@@ -22,6 +22,8 @@ type Token struct {
 	Recipients []string // globs over recipient IDs as the token's owner names them; empty: all
 	// Namespace keeps applications apart: an owner's "alice" is stored as "NAMESPACE:alice". Empty: none.
 	Namespace string
+	// Personal is that of a person who made it oneself, for messages to that person.
+	Personal bool
 }
 
 // everything is who calls where no tokens are configured.
@@ -33,6 +35,14 @@ func (t *Token) has(s Scope) bool {
 
 func (t *Token) receiver(name string) bool {
 	return len(t.Receivers) == 0 || slices.Contains(t.Receivers, name)
+}
+
+// apart reports whether the token has recipients of its own. The operator's heartbeats are nothing of theirs.
+func (t *Token) apart() bool { return t.Personal || t.Namespace != "" }
+
+// heartbeats reports whether the token may give signs of life; one that is kept apart may where its receivers say so.
+func (t *Token) heartbeats() bool {
+	return slices.Contains(t.Receivers, "heartbeat") || len(t.Receivers) == 0 && !t.apart()
 }
 
 // full is the ID under which an owner's recipient is stored, and own the one that the owner knows. An empty one stays empty.
@@ -63,7 +73,7 @@ func (t *Token) recipient(id string) bool {
 }
 
 func (t *Token) caller() intake.Caller {
-	return intake.Caller{Owner: t.Name, May: t.recipient, Full: t.full}
+	return intake.Caller{Owner: t.Name, May: t.recipient, Full: t.full, Apart: t.apart()}
 }
 
 type keyring struct{ tokens []Token }
@@ -120,7 +130,7 @@ func (s *Server) sender(r *http.Request, token string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Token{Name: recipient, Scopes: []Scope{ScopeSend, ScopeHooks}, Recipients: []string{recipient}}, nil
+	return &Token{Name: recipient, Scopes: []Scope{ScopeSend, ScopeHooks}, Recipients: []string{recipient}, Personal: true}, nil
 }
 
 // presented is the token of a request: as bearer, as password of basic auth, or in the query where the receiver allows it.

@@ -36,6 +36,9 @@ var routes = []route{
 	{"PUT /hooks/{receiver}", ScopeHooks, (*Server).hook},
 	{"POST /hooks/{receiver}/{recipient}", ScopeHooks, (*Server).hook},
 	{"PUT /hooks/{receiver}/{recipient}", ScopeHooks, (*Server).hook},
+	{"GET /hooks/heartbeat/{name}", ScopeHooks, (*Server).heartbeat},
+	{"POST /hooks/heartbeat/{name}", ScopeHooks, (*Server).heartbeat},
+	{"PUT /hooks/heartbeat/{name}", ScopeHooks, (*Server).heartbeat},
 
 	{"POST /api/v1/messages", ScopeSend, (*Server).sendMessage},
 	{"GET /api/v1/messages/{id}", ScopeRead, (*Server).getMessage},

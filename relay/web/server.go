@@ -40,6 +40,8 @@ type Options struct {
 	Ready   func(ctx context.Context) error // nil: storage writable and Telegram reachable; else what to do
 	Reload  func() error                    // reads the configuration again
 	Metrics http.Handler
+	// Seen notes a sign of life of a heartbeat; CodeNotFound for one that is not configured. nil: none is.
+	Seen func(ctx context.Context, heartbeat string) error
 	// Telegram takes the updates at WebhookPath; nil with long polling.
 	Telegram    http.Handler
 	WebhookPath string
@@ -59,6 +61,11 @@ type Server struct {
 // New returns a Server.
 func New(o Options) *Server {
 	s := &Server{Options: o, mux: http.NewServeMux()}
+	if s.Seen == nil {
+		s.Seen = func(context.Context, string) error {
+			return &relay.Error{Code: relay.CodeNotFound, Detail: "there are no heartbeats here"}
+		}
+	}
 	s.SetTokens(o.Tokens)
 	s.received = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tgrelay_messages_received_total",

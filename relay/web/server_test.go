@@ -35,6 +35,7 @@ type house struct {
 	desk  *onboarding.Desk
 	rules *intake.Rules
 	ready error
+	alive []string // heartbeats whose alert came
 	log   bytes.Buffer
 }
 
@@ -58,7 +59,7 @@ func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	if change != nil {
 		change(&o, h.rules)
 	}
-	o.Door = intake.New(intake.Options{Outbox: h.db, Directory: h.db, Threads: h.db, Log: log, Registerer: registry}, h.rules)
+	o.Door = intake.New(intake.Options{Outbox: h.db, Directory: h.db, Threads: h.db, Log: log, Registerer: registry, Alive: h.seen}, h.rules)
 	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
 	h.desk = o.Desk
 	h.web = web.New(o)

@@ -1,0 +1,31 @@
+package daemon
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay/trouble"
+)
+
+// lookEvery is how often the daemon looks for trouble of its own; more often where alert_after is short.
+const lookEvery = 30 * time.Second
+
+// openTrouble makes the watch over the daemon itself.
+func (d *Daemon) openTrouble(ctx context.Context) (err error) {
+	after := func() time.Duration { return time.Duration(d.alertAfter.Load()) }
+	outbox := trouble.Outbox{
+		Outbox: d.db, Directory: d.db, Fallback: func() string { return d.door.Rules().Fallback }, After: after, Healthy: d.client.Healthy,
+	}
+	kinds := []trouble.Kind{outbox.Kind(), trouble.Refused(d.client.Healthy), trouble.Unreachable(d.client.Healthy, after), trouble.Storage(d.db.Check)}
+	if path, isFile := strings.CutPrefix(d.config.Storage.URL, "sqlite:"); isFile {
+		kinds = append(kinds, trouble.Disk(filepath.Dir(path), trouble.SpaceOf))
+	}
+	every := lookEvery
+	if a := after(); a > 0 {
+		every = min(every, max(a/4, time.Second/10))
+	}
+	d.trouble, err = trouble.New(ctx, trouble.Options{Kinds: kinds, Every: every, Updates: d.db, Door: d.door, Log: d.log})
+	return err
+}
