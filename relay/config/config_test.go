@@ -110,6 +110,9 @@ scopes = ["hooks"]
 type = "grafana"
 to = ["ops", "team-{{ .CommonLabels.team }}"]
 disable_notification = true
+hmac_secret_env = "TGRELAY_TEST_TOKEN"
+hmac_header = "X-Signature"
+hmac_timestamp_header = "X-Time"
 [receivers.json]
 template = "mine"
 [receivers.alertmanager]
@@ -135,10 +138,13 @@ level = "debug"
 		"hash of sha256": {c.Auth.Tokens["am"].Hash, sha256.Sum256([]byte("test"))},
 		"level":          {c.Log.Level, slog.LevelDebug},
 		"receivers": {c.Receivers, map[string]config.Receiver{
-			"ops":          {Type: "grafana", To: []string{"ops", "team-{{ .CommonLabels.team }}"}, Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: "true"},
+			"ops": {
+				Type: "grafana", To: []string{"ops", "team-{{ .CommonLabels.team }}"}, Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: "true",
+				HMACSecret: secret.New("from-env"), HMACSecretEnv: "TGRELAY_TEST_TOKEN", HMACHeader: "X-Signature", HMACTimestampHeader: "X-Time",
+			},
 			"json":         {Type: "json", Template: "mine", ParseMode: "MarkdownV2", DisableNotification: "false"},
 			"alertmanager": {Type: "json", Template: "json.message", ParseMode: "none", DisableNotification: "false"},
-			"grafana":      {Type: "grafana", Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: silent},
+			"grafana":      {Type: "grafana", Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: silent, HMACHeader: "X-Grafana-Alerting-Signature"},
 		}},
 	} {
 		if diff := cmp.Diff(check.want, check.got, equal); diff != "" {
@@ -154,6 +160,8 @@ webhook = { secret_token = "secret" }
 [auth.tokens.ci]
 token = "AA-secret"
 scopes = ["send"]
+[receivers.json]
+hmac_secret = "AA-secret"
 `)
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%v %+v %#v", c, *c, c)

@@ -2,11 +2,14 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tgrelay/tgrelay/relay/secret"
 )
 
 // Receiver is a named inlet: it turns one kind of webhook into messages.
@@ -17,6 +20,13 @@ type Receiver struct {
 	ParseMode           string    `toml:"parse_mode" one_of:"MarkdownV2|HTML|Markdown|none"`
 	DisableNotification Condition `toml:"disable_notification"`
 	AllowQueryToken     bool      `toml:"allow_query_token"`
+
+	// What the sender signs with, and where it puts the signature and its time. Without a header it is known by the request.
+	HMACSecret          secret.Value `toml:"hmac_secret"` // empty: no signature is wanted
+	HMACSecretFile      string       `toml:"hmac_secret_file"`
+	HMACSecretEnv       string       `toml:"hmac_secret_env"`
+	HMACHeader          string       `toml:"hmac_header"`
+	HMACTimestampHeader string       `toml:"hmac_timestamp_header"`
 }
 
 // Condition is a text/template that writes true or false.
@@ -42,6 +52,9 @@ var silent = map[string]Condition{
 	"json":         "false",
 }
 
+// signatures is hmac_header by type.
+var signatures = map[string]string{"grafana": "X-Grafana-Alerting-Signature"}
+
 // completeReceivers adds the receivers that exist without being configured, and gives each key that is not in the file
 // its default, which depends on the type.
 func (c *Config) completeReceivers() {
@@ -61,6 +74,9 @@ func (c *Config) completeReceivers() {
 		if !given("disable_notification") {
 			r.DisableNotification = silent[r.Type]
 		}
+		if !given("hmac_header") {
+			r.HMACHeader = signatures[r.Type]
+		}
 		if !given("parse_mode") {
 			r.ParseMode = "MarkdownV2"
 		}
@@ -69,6 +85,7 @@ func (c *Config) completeReceivers() {
 }
 
 var (
+	headerName   = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$") // RFC 9110, section 5.6.2
 	receiverName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 	// recipientID is the rule of relay.CheckRecipientID, which stands on the same floor as this package.
 	recipientID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$`)
@@ -87,6 +104,19 @@ func (k *checker) receiver(name string, r Receiver) {
 		}
 	}
 	k.require(r.Template != "" || k.faulty(key+".template"), key+".template", "empty; want the name of a template, or leave it out for %s.message", r.Type)
+}
+
+// signature reads the secret with which a receiver's requests are signed.
+func (k *checker) signature(key string, r *Receiver) {
+	v, err := k.secret(key+".hmac_secret", secret.Source{Value: r.HMACSecret, File: r.HMACSecretFile, Env: r.HMACSecretEnv})
+	r.HMACSecret, r.HMACSecretFile = v, k.c.path(r.HMACSecretFile)
+	for name, header := range map[string]string{"hmac_header": r.HMACHeader, "hmac_timestamp_header": r.HMACTimestampHeader} {
+		at := key + "." + name
+		k.require(header == "" || headerName.MatchString(header), at, "this is no name of a header; want one such as %q", "X-Hub-Signature-256")
+		if errors.Is(err, secret.ErrNone) && header != "" && header != signatures[r.Type] {
+			k.fault(at, "there is no secret to check it with: give hmac_secret_file too")
+		}
+	}
 }
 
 func (k *checker) recipient(key, id string) {

@@ -8,6 +8,7 @@ package intake
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type Receiver struct {
 	Mode                markup.Mode    // what Template writes
 	DisableNotification *render.Inline // nil: with sound
 	AllowQueryToken     bool           // the token may stand in the URL, for senders that can set no header
+	Signature           receivers.Signature
 }
 
 // Rules are what a reload may change.
@@ -81,6 +83,8 @@ type Caller struct {
 	Owner string                      // the token's name; empty without tokens
 	May   func(recipient string) bool // whether the token reaches a recipient; nil: any
 	Full  func(named string) string   // the ID of a recipient that the caller names; nil: as it is named
+	// Unproven says that the caller showed no token: the signature of the webhook has to speak for it.
+	Unproven bool
 }
 
 func (c Caller) full(named string) string {
@@ -91,6 +95,21 @@ func (c Caller) full(named string) string {
 }
 
 func (c Caller) may(recipient string) bool { return c.May == nil || c.May(recipient) }
+
+// admit checks a webhook's signature. One that stands in for a token reaches the receiver's own recipients: it says nothing of the path.
+// Errors: relay.CodeInvalidSignature, CodeUnauthenticated, CodeForbidden.
+func (rc *Receiver) admit(caller Caller, h *Hook) error {
+	h.Request.Signature = rc.Signature
+	switch err := h.Request.Verify(time.Now()); {
+	case err != nil:
+		return err
+	case caller.Unproven && !rc.Signature.Wanted(): // a reload took the secret away meanwhile
+		return &relay.Error{Code: relay.CodeUnauthenticated, Detail: "send a token: this receiver takes no signatures"}
+	case caller.Unproven && h.Recipient != "":
+		return &relay.Error{Code: relay.CodeForbidden, Detail: fmt.Sprintf("a signature says nothing of the address: post to /hooks/%s and name the recipient in `to` of [receivers.%s], or send a token too", rc.Name, rc.Name)}
+	}
+	return nil
+}
 
 // accept stores messages that have deliveries. One without any is a message that nobody was to get; its request may still come twice.
 func (d *Door) accept(ctx context.Context, messages []*relay.Message) error {

@@ -21,13 +21,16 @@ type Hook struct {
 }
 
 // Hook takes a webhook in and returns its messages, stored. A message without deliveries is one that rendered to nothing.
-// Errors: relay.CodeUnknownReceiver, CodeUnknownRecipient, CodeForbidden, CodeRecipientNotLinked, those of the receiver's
+// Errors: relay.CodeUnknownReceiver, CodeInvalidSignature, CodeUnknownRecipient, CodeForbidden, CodeRecipientNotLinked, those of the receiver's
 // type for a body that it cannot read, and the storage's.
 func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Message, error) {
 	rules := d.Rules()
 	rc, known := rules.Receivers[h.Receiver]
 	if !known {
 		return nil, &relay.Error{Code: relay.CodeUnknownReceiver, Detail: fmt.Sprintf("there is no receiver %.100q; [receivers.NAME] in relay.toml makes one", h.Receiver)}
+	}
+	if err := rc.admit(caller, &h); err != nil {
+		return nil, err
 	}
 	drafts, err := rc.Type.Decode(h.Request)
 	if err != nil {

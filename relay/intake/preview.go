@@ -2,8 +2,9 @@ package intake
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
@@ -18,7 +19,8 @@ type Preview struct {
 	Warnings []string      `json:"warnings"`
 }
 
-// Preview renders without sending: {"receiver": NAME, "payload": …}, or a message as Message takes it. Errors: those of
+// Preview renders without sending: {"receiver": NAME, "payload": …} with "headers" and "query" where
+// templates ask for them, or a message as Message takes it. Errors: those of
 // Message, and those of Hook for a webhook.
 func (d *Door) Preview(_ context.Context, caller Caller, body []byte) (*Preview, error) {
 	o, err := ParseObject(body)
@@ -35,31 +37,59 @@ func (d *Door) Preview(_ context.Context, caller Caller, body []byte) (*Preview,
 	}
 	var name string
 	o.Field("receiver", &name)
-	payload := o.Raw("payload")
-	if payload == nil {
+	hook := receivers.Request{Receiver: name, Header: http.Header{}, Query: url.Values{}, Body: o.Raw("payload")}
+	eachPair(o, "headers", hook.Header.Set)
+	eachPair(o, "query", hook.Query.Set)
+	if hook.Body == nil {
 		o.Fault("payload", "the webhook's document is wanted")
 	}
 	if err := o.Err(); err != nil {
 		return nil, err
 	}
-	return PreviewHook(rules, name, payload)
+	return PreviewHook(rules, hook)
 }
 
-// PreviewHook shows what a webhook would become. Errors: relay.CodeUnknownReceiver and those of the receiver's type.
-func PreviewHook(rules *Rules, receiver string, payload json.RawMessage) (*Preview, error) {
-	rc, known := rules.Receivers[receiver]
-	if !known {
-		return nil, &relay.Error{Code: relay.CodeUnknownReceiver, Detail: fmt.Sprintf("there is no receiver %.100q", receiver)}
+// eachPair reads an object of texts.
+func eachPair(o *Object, field string, set func(name, value string)) {
+	var pairs map[string]string
+	o.Field(field, &pairs)
+	for name, value := range pairs {
+		set(name, value)
 	}
-	drafts, err := rc.Type.Decode(receivers.Request{Receiver: receiver, Body: payload})
+}
+
+// PreviewHook shows what a webhook would become, whoever signed it; of several messages each is a part. Errors:
+// relay.CodeUnknownReceiver and those of the receiver's type.
+func PreviewHook(rules *Rules, hook receivers.Request) (*Preview, error) {
+	rc, known := rules.Receivers[hook.Receiver]
+	if !known {
+		return nil, &relay.Error{Code: relay.CodeUnknownReceiver, Detail: fmt.Sprintf("there is no receiver %.100q", hook.Receiver)}
+	}
+	hook.Signature = rc.Signature
+	drafts, err := rc.Type.Decode(hook)
 	if err != nil {
 		return nil, err
 	}
-	text, step, problem := show(rules, rc, drafts[0])
+	all := &Preview{Parts: []markup.Text{}, Warnings: []string{}}
+	for i, draft := range drafts {
+		one, err := previewDraft(rules, rc, draft)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			all.Text = one.Text
+		}
+		all.Parts, all.Warnings = append(all.Parts, one.Parts...), append(all.Warnings, one.Warnings...)
+	}
+	return all, nil
+}
+
+func previewDraft(rules *Rules, rc *Receiver, draft receivers.Draft) (*Preview, error) {
+	text, step, problem := show(rules, rc, draft)
 	if problem != nil {
 		return previewOf(text, []string{fmt.Sprintf("the template failed, and %s served instead: %s", step, problem)}), nil
 	}
-	warnings, err := rules.Templates.Lint(rc.Template, rc.Mode, drafts[0].Data)
+	warnings, err := rules.Templates.Lint(rc.Template, rc.Mode, draft.Data)
 	if err != nil {
 		return nil, err
 	}
