@@ -160,8 +160,10 @@ func TestOtherFormsOfSignatures(t *testing.T) {
 	for name, r := range map[string]receivers.Request{
 		"several":     {Header: http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {at}, "Webhook-Signature": {standard}}, Signature: signature(standardSecret, "", "")},
 		"older names": {Header: http.Header{"Svix-Id": {id}, "Svix-Timestamp": {at}, "Svix-Signature": {standard}}, Signature: signature(standardSecret, "", "")},
-		"Stripe's": {Header: http.Header{"Stripe-Signature": {"t=" + at + ",v0=00,v1=" + hexMAC("x", "y") + ",v1=" + hexMAC("whsec_no.base64", at+".body")}},
-			Signature: signature("whsec_no.base64", "", "")},
+		"Stripe's": {
+			Header:    http.Header{"Stripe-Signature": {"t=" + at + ",v0=00,v1=" + hexMAC("x", "y") + ",v1=" + hexMAC("whsec_no.base64", at+".body")}},
+			Signature: signature("whsec_no.base64", "", ""),
+		},
 		"base64":         {Header: http.Header{"X-Shop-Hmac": {base64.StdEncoding.EncodeToString(raw)}}, Signature: signature(corpusSecret, "X-Shop-Hmac", "")},
 		"no secret here": {Header: http.Header{}},
 	} {

@@ -80,8 +80,24 @@ func PreviewHook(rules *Rules, hook receivers.Request) (*Preview, error) {
 			all.Text = one.Text
 		}
 		all.Parts, all.Warnings = append(all.Parts, one.Parts...), append(all.Warnings, one.Warnings...)
+		all.Warnings = append(all.Warnings, rc.faults(draft)...)
 	}
 	return all, nil
+}
+
+// faults are what the receiver's own templates cannot do with a draft.
+func (rc *Receiver) faults(draft receivers.Draft) (faults []string) {
+	for _, to := range rc.To {
+		if _, err := to.String(draft.Data); err != nil {
+			faults = append(faults, fmt.Sprintf("the template of to failed: %s", err))
+		}
+	}
+	if rc.DisableNotification != nil {
+		if _, err := rc.DisableNotification.Bool(draft.Data); err != nil {
+			faults = append(faults, fmt.Sprintf("the template of disable_notification failed: %s", err))
+		}
+	}
+	return faults
 }
 
 func previewDraft(rules *Rules, rc *Receiver, draft receivers.Draft) (*Preview, error) {
