@@ -39,6 +39,8 @@ type Notification struct {
 	Buttons bool
 
 	part string // of a group that was split, the values that it was split by
+
+	around // the request that brought it
 }
 
 // RouteLabel is a label of the route, for the function routeLabels; empty if there is none.
@@ -133,7 +135,7 @@ func (as *wireAlerts) UnmarshalJSON(b []byte) error {
 type alertmanager struct{}
 
 func (alertmanager) Decode(r Request) ([]Draft, error) {
-	n, err := decodeNotification(r.Body, "Alertmanager")
+	n, err := decodeNotification(r, "Alertmanager")
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +143,9 @@ func (alertmanager) Decode(r Request) ([]Draft, error) {
 }
 
 // decodeNotification reads an alert webhook. What has no list of alerts is none, a custom payload for one.
-func decodeNotification(body []byte, sender string) (*Notification, error) {
+func decodeNotification(r Request, sender string) (*Notification, error) {
 	var e envelope
-	if err := decode(body, &e); err != nil {
+	if err := decode(r.Body, &e); err != nil {
 		if relay.ErrorCode(err) == relay.CodeInvalidJSON {
 			return nil, err
 		}
@@ -152,7 +154,9 @@ func decodeNotification(body []byte, sender string) (*Notification, error) {
 	if len(e.Alerts) == 0 || e.Status == "" {
 		return nil, notThis(sender)
 	}
-	return e.notification(), nil
+	n := e.notification()
+	n.around = r.around()
+	return n, nil
 }
 
 func notThis(sender string) error {

@@ -5,7 +5,7 @@ package receivers
 type grafana struct{}
 
 func (grafana) Decode(r Request) ([]Draft, error) {
-	n, err := decodeNotification(r.Body, "Grafana")
+	n, err := decodeNotification(r, "Grafana")
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,8 @@ type Request struct {
 	Header   http.Header
 	Query    url.Values
 	Body     []byte
+
+	Signature Signature // that the receiver wants
 }
 
 // Draft is a message before it is rendered and addressed.

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,7 @@ func TestPayloads(t *testing.T) {
 		}
 		for _, file := range payloads(t, folder) {
 			t.Run(strings.TrimPrefix(file, "testdata/"), func(t *testing.T) {
-				drafts, err := kind.Decode(receivers.Request{Receiver: name, Body: read(t, file)})
+				drafts, err := kind.Decode(receivers.Request{Receiver: name, Header: headers(t, file), Body: read(t, file)})
 				if strings.HasSuffix(file, "/custom-payload.json") && name != "json" {
 					var e *relay.Error
 					if !errors.As(err, &e) || e.Code != relay.CodeInvalidField || !strings.Contains(e.Detail, "type json") {
@@ -73,33 +74,40 @@ func TestPayloads(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, draft := range drafts {
-					checkDraft(t, set, draft, strings.TrimSuffix(file, ".json")+".want")
-				}
+				checkDrafts(t, set, drafts, file)
 			})
 		}
 	}
 }
 
-func checkDraft(t *testing.T, set *render.Set, draft receivers.Draft, want string) {
+// checkDrafts holds a payload's messages, a line of dashes between them, against its .want file.
+func checkDrafts(t *testing.T, set *render.Set, drafts []receivers.Draft, file string) {
 	t.Helper()
-	raw, err := set.Execute(draft.Template, markup.MarkdownV2, draft.Data)
-	if err != nil {
-		t.Fatal(err)
+	var shown []string
+	for _, draft := range drafts {
+		raw, err := set.Execute(templateOf(file, draft), markup.MarkdownV2, draft.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := raw.Normalize()
+		if unfinished := regexp.MustCompile(`-(requested|running)[.]json$`).MatchString(file); (text.Text == "") != unfinished {
+			t.Errorf("text %q", text.Text)
+		}
+		if strings.Contains(text.Text, "<no value>") || strings.Contains(text.Text, "%!") || strings.TrimSpace(draft.Plain) == "" {
+			t.Errorf("text %q, plain %q", text.Text, draft.Plain)
+		}
+		if err := markup.Check(text); text.Text != "" && err != nil {
+			t.Errorf("Telegram would refuse it: %v", err)
+		}
+		shown = append(shown, text.HTML()+"\n")
 	}
-	text := raw.Normalize()
-	if text.Text == "" || strings.Contains(text.Text, "<no value>") || strings.TrimSpace(draft.Plain) == "" {
-		t.Errorf("text %q, plain %q", text.Text, draft.Plain)
-	}
-	if err := markup.Check(text); err != nil {
-		t.Errorf("Telegram would refuse it: %v", err)
-	}
+	got, want := strings.Join(shown, "--------\n"), strings.TrimSuffix(file, ".json")+".want"
 	if *update {
-		if err := os.WriteFile(want, []byte(text.HTML()+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(want, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(string(read(t, want)), text.HTML()+"\n"); diff != "" {
+	if diff := cmp.Diff(string(read(t, want)), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -43,7 +43,7 @@ func lint(cfg *config.Config, rules *intake.Rules) []config.Fault {
 		told := map[string]bool{}
 		samples := receivers.Samples(r.Type)
 		for _, sample := range slices.Sorted(maps.Keys(samples)) {
-			preview, err := intake.PreviewHook(rules, name, samples[sample])
+			preview, err := intake.PreviewHook(rules, receivers.Request{Receiver: name, Body: samples[sample]})
 			if err != nil {
 				continue // not reached: the samples are of this type
 			}

@@ -1,18 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
+	"strings"
 
+	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/daemon"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/markup"
-	"github.com/tgrelay/tgrelay/relay/render"
 )
 
 type renderCommand struct {
@@ -20,6 +22,8 @@ type renderCommand struct {
 	Receiver  string      `xor:"what" required:"" help:"Receiver whose webhook FILE holds."`
 	Template  string      `xor:"what" required:"" help:"Template to execute, with the JSON of FILE as its data."`
 	ParseMode markup.Mode `enum:"MarkdownV2,HTML,Markdown,none" default:"MarkdownV2" help:"With --template: what it writes."`
+	Header    []string    `sep:"none" placeholder:"NAME: VALUE" help:"Header that the webhook came with; may be repeated."`
+	Query     string      `placeholder:"NAME=VALUE&…" help:"Query of the address that the webhook was posted to."`
 	JSON      bool        `name:"json" help:"Print text, entities, parts and warnings as JSON."`
 	File      string      `arg:"" optional:"" default:"-" help:"JSON to render; - is standard input."`
 }
@@ -50,6 +54,9 @@ func (c *renderCommand) Run(std *streams) error {
 			fmt.Fprintln(std.out, "────────")
 		}
 		fmt.Fprintln(std.out, part.Terminal(color))
+		if i == 0 && len(preview.ReplyMarkup) > 0 {
+			fmt.Fprintln(std.out, drawButtons(preview.ReplyMarkup))
+		}
 	}
 	for _, warning := range preview.Warnings {
 		fmt.Fprintln(std.err, "warning:", warning)
@@ -70,20 +77,43 @@ func (c *renderCommand) configuration() (*config.Config, error) {
 }
 
 func (c *renderCommand) preview(rules *intake.Rules, body []byte) (*intake.Preview, error) {
-	if c.Receiver != "" {
-		return intake.PreviewHook(rules, c.Receiver, body)
+	hook, err := c.hook(body)
+	if err != nil {
+		return nil, usageError{err}
 	}
-	var data any
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	if err := dec.Decode(&data); err != nil {
-		return nil, fmt.Errorf("read the template's data as JSON: %w", err)
+	if c.Receiver != "" {
+		return intake.PreviewHook(rules, hook)
+	}
+	document, _ := receivers.Get("json")
+	drafts, err := document.Decode(hook)
+	if err != nil {
+		return nil, fmt.Errorf("read the template's data: %w", err)
+	}
+	if len(drafts) == 0 {
+		return nil, errors.New("read the template's data: the batch is empty")
 	}
 	mode, known := markup.ParseMode(string(c.ParseMode))
 	if !known {
 		return nil, usageError{errors.New("unknown parse mode")}
 	}
-	return intake.PreviewTemplate(rules.Templates, c.Template, mode, render.Numbers(data))
+	return intake.PreviewTemplate(rules.Templates, c.Template, mode, drafts[0].Data)
+}
+
+// hook is the webhook as it would come in.
+func (c *renderCommand) hook(body []byte) (receivers.Request, error) {
+	header := http.Header{}
+	for _, line := range c.Header {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return receivers.Request{}, fmt.Errorf(`--header %q: want "Name: value"`, line)
+		}
+		header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	query, err := url.ParseQuery(c.Query)
+	if err != nil {
+		return receivers.Request{}, fmt.Errorf("--query %q: %w", c.Query, err)
+	}
+	return receivers.Request{Receiver: c.Receiver, Header: header, Query: query, Body: body}, nil
 }
 
 // readFile reads a file, or standard input for "-".
@@ -100,4 +130,23 @@ func readFile(name string, std *streams) ([]byte, error) {
 		return nil, usageError{err}
 	}
 	return b, nil
+}
+
+// drawButtons is an inline keyboard for a terminal, a line for each row.
+func drawButtons(replyMarkup json.RawMessage) string {
+	var keyboard struct {
+		Rows [][]struct{ Text string } `json:"inline_keyboard"`
+	}
+	if json.Unmarshal(replyMarkup, &keyboard) != nil {
+		return ""
+	}
+	var lines []string
+	for _, row := range keyboard.Rows {
+		var buttons []string
+		for _, b := range row {
+			buttons = append(buttons, "["+b.Text+"]")
+		}
+		lines = append(lines, strings.Join(buttons, " "))
+	}
+	return strings.Join(lines, "\n")
 }

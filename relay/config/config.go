@@ -165,7 +165,10 @@ func (k *checker) check() {
 	k.onboarding(&k.c.Onboarding)
 	k.templates(&k.c.Templates)
 	for _, name := range slices.Sorted(maps.Keys(k.c.Receivers)) {
-		k.receiver(name, k.c.Receivers[name])
+		r := k.c.Receivers[name]
+		k.receiver(name, r)
+		k.signature(child("receivers", name), &r)
+		k.c.Receivers[name] = r
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.c.Alertmanagers)) {
 		k.alertmanager(name, k.c.Alertmanagers[name])

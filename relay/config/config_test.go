@@ -110,6 +110,9 @@ scopes = ["hooks"]
 type = "grafana"
 to = ["ops", "team-{{ .CommonLabels.team }}"]
 disable_notification = true
+hmac_secret_env = "TGRELAY_TEST_TOKEN"
+hmac_header = "X-Signature"
+hmac_timestamp_header = "X-Time"
 priority = "{{ .CommonLabels.priority }}"
 on_update = "edit"
 key = "{{ .GroupKey }}"
@@ -151,10 +154,11 @@ level = "debug"
 		"receivers": {c.Receivers, map[string]config.Receiver{
 			"ops": {Type: "grafana", To: []string{"ops", "team-{{ .CommonLabels.team }}"}, Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: "true",
 				Priority: "{{ .CommonLabels.priority }}", OnUpdate: "edit", Key: "{{ .GroupKey }}", SplitBy: []string{"team"}, Visible: []string{"team={{ .Recipient }}", "severity=critical"},
-				Escalate: config.Escalate{After: 15 * time.Minute, To: []string{"boss"}}},
+				Escalate:   config.Escalate{After: 15 * time.Minute, To: []string{"boss"}},
+				HMACSecret: secret.New("from-env"), HMACSecretEnv: "TGRELAY_TEST_TOKEN", HMACHeader: "X-Signature", HMACTimestampHeader: "X-Time"},
 			"json":         {Type: "json", Template: "mine", ParseMode: "MarkdownV2", DisableNotification: "false", Priority: "normal", OnUpdate: "edit"},
 			"alertmanager": {Type: "json", Template: "json.message", ParseMode: "none", DisableNotification: "false", Priority: "normal", OnUpdate: "edit"},
-			"grafana":      {Type: "grafana", Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: silent, Priority: "normal", OnUpdate: "reply", Buttons: true},
+			"grafana":      {Type: "grafana", Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: silent, Priority: "normal", OnUpdate: "reply", Buttons: true, HMACHeader: "X-Grafana-Alerting-Signature"},
 		}},
 		"alertmanagers": {c.Alertmanagers, map[string]config.Alertmanager{"home": {
 			URL: "http://127.0.0.1:3000/api/alertmanager/grafana", Receivers: []string{"ops", "grafana"}, Username: "relay", Password: secret.New("from-env"), PasswordEnv: "TGRELAY_TEST_TOKEN",
@@ -173,6 +177,8 @@ webhook = { secret_token = "secret" }
 [auth.tokens.ci]
 token = "AA-secret"
 scopes = ["send"]
+[receivers.json]
+hmac_secret = "AA-secret"
 `)
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "%v %+v %#v", c, *c, c)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay/alertmanager"
 	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/secret"
 )
 
 // Receiver is a named inlet: it turns one kind of webhook into messages.
@@ -29,6 +31,13 @@ type Receiver struct {
 	Buttons             bool      `toml:"buttons"`  // below alerts
 	Visible             []string  `toml:"visible"`  // matchers of the alerts that a chat may see, or text/template; empty: all
 	Escalate            Escalate  `toml:"escalate"`
+
+	// What the sender signs with, and where it puts the signature and its time. Without a header it is known by the request.
+	HMACSecret          secret.Value `toml:"hmac_secret"` // empty: no signature is wanted
+	HMACSecretFile      string       `toml:"hmac_secret_file"`
+	HMACSecretEnv       string       `toml:"hmac_secret_env"`
+	HMACHeader          string       `toml:"hmac_header"`
+	HMACTimestampHeader string       `toml:"hmac_timestamp_header"`
 }
 
 // Escalate is who is told of alerts that fire on without anybody reacting.
@@ -63,6 +72,9 @@ var silent = map[string]Condition{
 // update is on_update by type.
 var update = map[string]string{"alertmanager": "reply", "grafana": "reply", "json": "edit"}
 
+// signatures is hmac_header by type.
+var signatures = map[string]string{"grafana": "X-Grafana-Alerting-Signature"}
+
 // completeReceivers adds the receivers that exist without being configured, and gives each key that is not in the file
 // its default, which depends on the type.
 func (c *Config) completeReceivers() {
@@ -82,6 +94,9 @@ func (c *Config) completeReceivers() {
 		if !given("disable_notification") {
 			r.DisableNotification = silent[r.Type]
 		}
+		if !given("hmac_header") {
+			r.HMACHeader = signatures[r.Type]
+		}
 		if !given("parse_mode") {
 			r.ParseMode = "MarkdownV2"
 		}
@@ -99,6 +114,7 @@ func (c *Config) completeReceivers() {
 }
 
 var (
+	headerName   = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$") // RFC 9110, section 5.6.2
 	receiverName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 	// recipientID is the rule of relay.CheckRecipientID, which stands on the same floor as this package.
 	recipientID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$`)
@@ -156,6 +172,19 @@ func (k *checker) alerts(key string, r Receiver) {
 	}
 	k.require(e.After <= 0 || len(e.To) > 0 || k.faulty(key+".escalate.to"), key+".escalate.to", "who is to be told? Name a recipient")
 	k.require(e.After > 0 || len(e.To) == 0 || k.faulty(key+".escalate.after"), key+".escalate.after", `when? Want a duration such as "15m"`)
+}
+
+// signature reads the secret with which a receiver's requests are signed.
+func (k *checker) signature(key string, r *Receiver) {
+	v, err := k.secret(key+".hmac_secret", secret.Source{Value: r.HMACSecret, File: r.HMACSecretFile, Env: r.HMACSecretEnv})
+	r.HMACSecret, r.HMACSecretFile = v, k.c.path(r.HMACSecretFile)
+	for name, header := range map[string]string{"hmac_header": r.HMACHeader, "hmac_timestamp_header": r.HMACTimestampHeader} {
+		at := key + "." + name
+		k.require(header == "" || headerName.MatchString(header), at, "this is no name of a header; want one such as %q", "X-Hub-Signature-256")
+		if errors.Is(err, secret.ErrNone) && header != "" && header != signatures[r.Type] {
+			k.fault(at, "there is no secret to check it with: give hmac_secret_file too")
+		}
+	}
 }
 
 func (k *checker) recipient(key, id string) {

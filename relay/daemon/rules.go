@@ -89,6 +89,10 @@ func (b *builder) receiver(set *render.Set, name string, r config.Receiver) *int
 	if rc.Type, known = receivers.Get(r.Type); !known {
 		b.fault(key+".type", "unknown type %q", r.Type)
 	}
+	rc.Signature = receivers.Signature{Secret: r.HMACSecret, Header: r.HMACHeader, TimestampHeader: r.HMACTimestampHeader}
+	if err := rc.Signature.Check(); err != nil {
+		b.fault(key+".hmac_header", "%v", err)
+	}
 	if !set.Has(r.Template) {
 		b.fault(key+".template", "there is no template %q; [templates] files brings your own", r.Template)
 	}

@@ -8,6 +8,7 @@ package intake
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,7 @@ type Receiver struct {
 	DisableNotification *render.Inline // nil: with sound
 	Topic               *render.Inline // the topic of a group that messages are for
 	AllowQueryToken     bool           // the token may stand in the URL, for senders that can set no header
+	Signature           receivers.Signature
 	Priority            *render.Inline // nil: normal
 	Key                 *render.Inline // of what belongs together; nil: the group of alerts, nothing for other documents
 	OnUpdate            relay.OnUpdate // what becomes of the message when there is news
@@ -112,6 +114,8 @@ type Caller struct {
 	May   func(recipient string) bool // whether the token reaches a recipient; nil: any
 	Full  func(named string) string   // the ID of a recipient that the caller names; nil: as it is named
 	Apart bool                        // has recipients of its own and nothing to do with the operator's heartbeats
+	// Unproven says that the caller showed no token: the signature of the webhook has to speak for it.
+	Unproven bool
 }
 
 func (c Caller) full(named string) string {
@@ -122,6 +126,21 @@ func (c Caller) full(named string) string {
 }
 
 func (c Caller) may(recipient string) bool { return c.May == nil || c.May(recipient) }
+
+// admit checks a webhook's signature. One that stands in for a token reaches the receiver's own recipients: it says nothing of the path.
+// Errors: relay.CodeInvalidSignature, CodeUnauthenticated, CodeForbidden.
+func (rc *Receiver) admit(caller Caller, h *Hook) error {
+	h.Request.Signature = rc.Signature
+	switch err := h.Request.Verify(time.Now()); {
+	case err != nil:
+		return err
+	case caller.Unproven && !rc.Signature.Wanted(): // a reload took the secret away meanwhile
+		return &relay.Error{Code: relay.CodeUnauthenticated, Detail: "send a token: this receiver takes no signatures"}
+	case caller.Unproven && h.Recipient != "":
+		return &relay.Error{Code: relay.CodeForbidden, Detail: fmt.Sprintf("a signature says nothing of the address: post to /hooks/%s and name the recipient in `to` of [receivers.%s], or send a token too", rc.Name, rc.Name)}
+	}
+	return nil
+}
 
 // accept stores messages that have deliveries.
 func (d *Door) accept(ctx context.Context, messages []*relay.Message) error {

@@ -22,13 +22,16 @@ type Hook struct {
 }
 
 // Hook takes a webhook in and returns its messages, stored. A message without deliveries is one that rendered to nothing.
-// Errors: relay.CodeUnknownReceiver, CodeUnknownRecipient, CodeForbidden, CodeRecipientNotLinked, those of the receiver's
+// Errors: relay.CodeUnknownReceiver, CodeInvalidSignature, CodeUnknownRecipient, CodeForbidden, CodeRecipientNotLinked, those of the receiver's
 // type for a body that it cannot read, and the storage's.
 func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Message, error) {
 	rules := d.Rules()
 	rc, known := rules.Receivers[h.Receiver]
 	if !known {
 		return nil, &relay.Error{Code: relay.CodeUnknownReceiver, Detail: fmt.Sprintf("there is no receiver %.100q; [receivers.NAME] in relay.toml makes one", h.Receiver)}
+	}
+	if err := rc.admit(caller, &h); err != nil {
+		return nil, err
 	}
 	drafts, err := rc.Type.Decode(h.Request)
 	if err != nil {
@@ -73,18 +76,13 @@ type heard struct {
 
 // all makes the messages of a webhook. What has nothing to say leaves a message without deliveries.
 func (h *heard) all(ctx context.Context, drafts []receivers.Draft) error {
-	for _, draft := range drafts {
-		if draft.Notification == nil {
-			if err := h.document(ctx, draft); err != nil {
-				return err
-			}
-			continue
+	for _, draft := range h.rc.parts(drafts) {
+		tell := h.document
+		if draft.Notification != nil {
+			tell = h.alerts
 		}
-		draft.Notification.Buttons = h.rc.Buttons
-		for _, part := range draft.Notification.Split(h.rc.SplitBy) {
-			if err := h.alerts(ctx, part.Draft(draft.Template)); err != nil {
-				return err
-			}
+		if err := tell(ctx, draft); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -30,8 +30,16 @@ func functions(now func() time.Time) template.FuncMap {
 		// In Alertmanager these two say what HTML may hold as it is.
 		safeHTMLFunction: safeHTML,
 		"safeUrl":        func(v any) string { return textOf(v) },
-		"now":            now,
-		"since":          func(t time.Time) time.Duration { return now().Sub(t) },
+
+		// Where a template runs for a request, its own take the place of these.
+		headerFunction: nowhere,
+		queryFunction:  nowhere,
+
+		"get":   get,
+		"text":  text,
+		"items": items,
+		"now":   now,
+		"since": func(t time.Time) time.Duration { return now().Sub(t) },
 
 		"bold":      wrapper(markup.Bold),
 		"italic":    wrapper(markup.Italic),

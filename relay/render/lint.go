@@ -70,10 +70,11 @@ var (
 		markup.Markdown:   regexp.MustCompile("```|`|\\*|_"),
 		markup.HTML:       regexp.MustCompile(`</?[a-zA-Z][^<>]*>?`),
 	}
+	// Addresses of the template's own links, with what values add to them; values that stand elsewhere are passed over.
 	links = map[markup.Mode]*regexp.Regexp{
-		markup.MarkdownV2: regexp.MustCompile(`\]\(([^()\n]*)\)`),
-		markup.Markdown:   regexp.MustCompile(`\]\(([^()\n]*)\)`),
-		markup.HTML:       regexp.MustCompile(`<a\s+href="([^"]*)"`),
+		markup.MarkdownV2: regexp.MustCompile(values.String() + "|\\]\\(((?:\uFDD0[^\uFDD1]*\uFDD1|[^()\n\uFDD0])*)\\)"),
+		markup.Markdown:   regexp.MustCompile(values.String() + "|\\]\\(((?:\uFDD0[^\uFDD1]*\uFDD1|[^()\n\uFDD0])*)\\)"),
+		markup.HTML:       regexp.MustCompile(values.String() + "|<a\\s+href=\"((?:\uFDD0[^\uFDD1]*\uFDD1|[^\"\uFDD0])*)\""),
 	}
 )
 
@@ -101,10 +102,11 @@ func deadLinks(mode markup.Mode, out string) []string {
 		return nil
 	}
 	var warnings []string
-	plain := strings.NewReplacer(string(markup.ValueStart), "", string(markup.ValueEnd), "").Replace(out)
-	for _, found := range find.FindAllStringSubmatch(plain, -1) {
-		if _, err := markup.CheckURL(found[1]); err != nil && found[1] != "" {
-			warnings = append(warnings, fmt.Sprintf("Telegram takes no link to %.200s (%s): it is shown as text", found[1], err))
+	borders := strings.NewReplacer(string(markup.ValueStart), "", string(markup.ValueEnd), "")
+	for _, found := range find.FindAllStringSubmatch(out, -1) {
+		url := borders.Replace(found[1])
+		if _, err := markup.CheckURL(url); err != nil && url != "" {
+			warnings = append(warnings, fmt.Sprintf("Telegram takes no link to %.200s (%s): it is shown as text", url, err))
 		}
 	}
 	return warnings

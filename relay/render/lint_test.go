@@ -23,6 +23,8 @@ func TestLint(t *testing.T) {
 		{markup.Markdown, `*open`, "the mark * is never closed"},
 		{markup.Plain, `*x`, ""},
 		{markup.MarkdownV2, `[x](http://prometheus:9090/{{ .v }})`, "no link to http://prometheus:9090/"},
+		{markup.MarkdownV2, `{{ .link }} {{ quote .link }} [x](https://example.org/{{ .link }})`, ""},
+		{markup.HTML, `{{ .link }} <a href="https://example.org/{{ .link }}">x</a>`, ""},
 		{markup.HTML, `<a href="http://localhost/">x</a>`, "no link to http://localhost/"},
 		{markup.MarkdownV2, "```\na\tb\n```", "a tab in code"},
 		{markup.MarkdownV2, `{{ range 101 }}*x* y{{ end }}`, "101 marks"},
@@ -31,7 +33,7 @@ func TestLint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		warnings, err := set.Lint("l", c.mode, map[string]any{"v": "*_`[<b>"})
+		warnings, err := set.Lint("l", c.mode, map[string]any{"v": "*_`[<b>", "link": `[x](y) <a href="z">`})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -126,6 +126,15 @@ func calls(tree *parse.Tree, functions ...string) (found bool) {
 	return found
 }
 
+// includes reports whether a template includes another.
+func includes(tree *parse.Tree) (found bool) {
+	walk(tree.Root, func(n parse.Node) {
+		_, ok := n.(*parse.TemplateNode)
+		found = found || ok
+	})
+	return found
+}
+
 // walk visits a node and all below it.
 func walk(node parse.Node, visit func(parse.Node)) {
 	visit(node)

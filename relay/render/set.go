@@ -211,11 +211,12 @@ func (s *Set) Inline(text string) (*Inline, error) {
 	if len(all) == 0 { // the text is empty
 		return &Inline{}, nil
 	}
+	e.binds = e.binds && slices.ContainsFunc(all, func(t *template.Template) bool { return includes(t.Tree) })
 	if err := e.define(all); err != nil {
 		return nil, fmt.Errorf("parse %q: %w", text, err)
 	}
 	for _, t := range all {
-		if err := checkCalls(e.fast, t.Tree); err != nil {
+		if err := checkCalls(e.fast.set, t.Tree); err != nil {
 			return nil, fmt.Errorf("parse %q: %w", text, err)
 		}
 	}

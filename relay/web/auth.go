@@ -26,6 +26,10 @@ type Token struct {
 	Personal bool
 }
 
+// signer is who shows no token to a receiver that takes signed requests only. It is nobody yet: the door checks the signature before
+// it does anything.
+var signer = &Token{Scopes: []Scope{ScopeHooks}}
+
 // everything is who calls where no tokens are configured.
 var everything = &Token{Scopes: []Scope{ScopeAdmin}}
 
@@ -73,7 +77,7 @@ func (t *Token) recipient(id string) bool {
 }
 
 func (t *Token) caller() intake.Caller {
-	return intake.Caller{Owner: t.Name, May: t.recipient, Full: t.full, Apart: t.apart()}
+	return intake.Caller{Owner: t.Name, May: t.recipient, Full: t.full, Apart: t.apart(), Unproven: t == signer}
 }
 
 type keyring struct{ tokens []Token }
@@ -102,6 +106,9 @@ func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
 		scope = ScopeRead
 	}
 	token := s.presented(r)
+	if rc := s.Door.Rules().Receivers[r.PathValue("receiver")]; token == "" && scope == ScopeHooks && rc != nil && rc.Signature.Wanted() {
+		return signer, nil
+	}
 	if token == "" {
 		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "send a token: Authorization: Bearer TOKEN; `tgrelay token new NAME` makes one"}
 	}

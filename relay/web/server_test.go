@@ -3,7 +3,9 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
@@ -23,6 +25,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/markup"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
 	"github.com/tgrelay/tgrelay/relay/render"
+	"github.com/tgrelay/tgrelay/relay/secret"
 	"github.com/tgrelay/tgrelay/relay/store"
 	"github.com/tgrelay/tgrelay/relay/web"
 )
@@ -73,6 +76,7 @@ func newRules(t testing.TB) *intake.Rules {
 	set, err := render.New(render.Options{Files: []render.File{{Name: "my.tmpl", Text: `
 {{ define "deploy" }}Deploy took *{{ .took }}*{{ end }}
 {{ define "fails" }}{{ index .list 7 }}{{ end }}
+{{ define "asks" }}{{ header "X-Event" }} {{ query "team" }} {{ header "Authorization" }}{{ query "token" }}.{{ end }}
 {{ define "nothing" }}{{ end }}`}}})
 	if err != nil {
 		t.Fatal(err)
@@ -376,6 +380,57 @@ func TestTokensBoundTheirBearer(t *testing.T) {
 	}
 }
 
+// A signature stands in for a token, at the receiver that asks for it and for that receiver's own recipients only.
+func TestSignatureStandsInForAToken(t *testing.T) {
+	const body = `{"text":"x"}`
+	mac := hmac.New(sha256.New, []byte("corpus-test-secret"))
+	mac.Write([]byte(body))
+	right := "sha256=" + hex.EncodeToString(mac.Sum(nil))
+	signature := receivers.Signature{Secret: secret.New("corpus-test-secret")}
+	tokens := []web.Token{{Name: "all", SHA256: hash("all-token"), Scopes: []web.Scope{web.ScopeHooks}}}
+	change := func(tokens []web.Token) func(*web.Options, *intake.Rules) {
+		return func(o *web.Options, r *intake.Rules) {
+			to, err := r.Templates.Inline("ops")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Receivers["json"].Signature, r.Receivers["json"].To = signature, []*render.Inline{to}
+			o.Tokens = tokens
+		}
+	}
+	guarded := newHouse(t, change(tokens))
+	alone := newHouse(t, change(nil))
+	for _, c := range []struct {
+		name, path, signature, authorization string
+		house                                *house
+		status                               int
+		says                                 string
+	}{
+		{"signed", "/hooks/json", right, "", guarded, 202, `"recipient":"ops"`},
+		{"not signed", "/hooks/json", "", "", guarded, 401, "invalid_signature"},
+		{"wrong", "/hooks/json", "sha256=00", "", guarded, 401, "invalid_signature"},
+		{"a token is no signature", "/hooks/json", "", "Bearer all-token", guarded, 401, "invalid_signature"},
+		{"both", "/hooks/json", right, "Bearer all-token", guarded, 202, `"recipient":"ops"`},
+		{"a wrong token beside it", "/hooks/json", right, "Bearer other", guarded, 401, "unauthenticated"},
+		{"recipient of the path", "/hooks/json/boss", right, "", guarded, 403, "to /hooks/json and"},
+		{"recipient of the path, not signed", "/hooks/json/boss", "", "", guarded, 401, "invalid_signature"},
+		{"recipient of the path, with a token", "/hooks/json/boss", right, "Bearer all-token", guarded, 202, `"recipient":"boss"`},
+		{"another receiver", "/hooks/alertmanager", right, "", guarded, 401, "unauthenticated"},
+		{"a receiver that is none", "/hooks/nosuch", right, "", guarded, 401, "unauthenticated"},
+		{"the API", "/api/v1/messages", right, "", guarded, 401, "unauthenticated"},
+		{"slashes", "//hooks/json/", right, "", guarded, 202, `"recipient":"ops"`},
+		{"no tokens, signed", "/hooks/json/boss", right, "", alone, 202, `"recipient":"boss"`},
+		{"no tokens, not signed", "/hooks/json", "", "", alone, 401, "invalid_signature"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := c.house.call(t, "POST", c.path, body, "X-Hub-Signature-256", c.signature, "Authorization", c.authorization)
+			if a.status != c.status || !strings.Contains(string(a.body), c.says) {
+				t.Errorf("%d %s; want %d with %s", a.status, a.body, c.status, c.says)
+			}
+		})
+	}
+}
+
 func TestLinksAreShownOnce(t *testing.T) {
 	h := newHouse(t, nil)
 	made := h.call(t, "POST", "/api/v1/links", `{"recipient":"alice","qr":true,"expires_in":"2h","max_uses":3}`)
@@ -641,7 +696,11 @@ func TestStorageTrouble(t *testing.T) {
 }
 
 func TestRenderKeepsNothing(t *testing.T) {
-	h := newHouse(t, nil)
+	h := newHouse(t, func(_ *web.Options, r *intake.Rules) {
+		asks := *r.Receivers["json"]
+		asks.Template = "asks"
+		r.Receivers["asks"] = &asks
+	})
 	for _, c := range []struct {
 		body   string
 		status int
@@ -654,6 +713,8 @@ func TestRenderKeepsNothing(t *testing.T) {
 		{`{"receiver":"alertmanager"}`, 400, "/payload"},
 		{`{"receiver":"alertmanager","payload":{"a":1}}`, 400, "type json"},
 		{`{"receiver":"json","payload":{"a":1},"x":1}`, 400, "/x"},
+		{`{"receiver":"asks","payload":{},"headers":{"x-event":"push","authorization":"Bearer t"},"query":{"team":"ops","token":"t"}}`, 200, `"text":"push ops ."`},
+		{`{"receiver":"asks","payload":{},"headers":["a"],"query":5}`, 400, "/headers"},
 	} {
 		if a := h.call(t, "POST", "/api/v1/render", c.body); a.status != c.status || !strings.Contains(string(a.body), c.says) {
 			t.Errorf("%s: %d %s; want %d with %s", c.body, a.status, a.body, c.status, c.says)

@@ -1,0 +1,34 @@
+package receivers
+
+import (
+	"regexp"
+	"strings"
+)
+
+// around is what templates may know of a request besides its document. Nothing secret is in it, for it would stand in a chat.
+type around struct{ request *Request }
+
+// private finds headers and parameters that hold what shall not be told.
+var private = regexp.MustCompile(`(?i)authori[sz]ation|^auth$|cookie|signature|token|secret|passw|credential|(^|[-_])(api)?key$`)
+
+func (r Request) around() around { return around{&r} }
+
+func (r *Request) hides(name string) bool {
+	return private.MatchString(name) || r.Signature.Header != "" && strings.EqualFold(name, r.Signature.Header)
+}
+
+// Header is a header of the request, for the function header; empty if there is none.
+func (a around) Header(name string) string {
+	if a.request == nil || a.request.hides(name) {
+		return ""
+	}
+	return strings.ToValidUTF8(a.request.Header.Get(name), "\uFFFD")
+}
+
+// Query is a parameter of the request's address, for the function query; empty if there is none.
+func (a around) Query(name string) string {
+	if a.request == nil || a.request.hides(name) {
+		return ""
+	}
+	return strings.ToValidUTF8(a.request.Query.Get(name), "\uFFFD")
+}
