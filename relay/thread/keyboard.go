@@ -108,8 +108,11 @@ func (s *State) Keyboard(t *relay.Thread, managed bool, labels Labels, now time.
 			links = append(links, button{Text: labels(string(l.Kind)), URL: l.URL})
 		}
 	}
-	return keyboard(append(rows, links))
+	return keyboard(slices.AppendSeq(rows, slices.Chunk(links, linksInRow)))
 }
+
+// linksInRow is how many words a telephone's width takes.
+const linksInRow = 3
 
 func (s *State) silenceRow(id relay.ID, managed bool, labels Labels, now time.Time) []button {
 	switch {
