@@ -4,7 +4,8 @@ import "embed"
 
 // samples are real webhooks, for the linter and the demo.
 //
-//go:embed testdata/alertmanager/single-firing.json testdata/alertmanager/mixed-2-one-resolved.json testdata/alertmanager/single-resolved.json
+//go:embed testdata/alertmanager/single-firing.json testdata/alertmanager/mixed-1-three-firing.json testdata/alertmanager/mixed-2-one-resolved.json
+//go:embed testdata/alertmanager/mixed-3-all-resolved.json testdata/alertmanager/single-resolved.json
 //go:embed testdata/grafana/firing.json testdata/grafana/mixed.json testdata/grafana/resolved.json
 var samples embed.FS
 

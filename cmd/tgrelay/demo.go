@@ -66,12 +66,12 @@ type demo struct {
 	simListener net.Listener
 	relay       *daemon.Daemon
 	api         *client.Client
-	shown       map[int64]int // messages of a chat that were shown
+	drawn       map[int64]string // by message: what was shown of it last
 }
 
 func (c *demoCommand) open(ctx context.Context, dir string, std *streams) (*demo, error) {
 	d := &demo{
-		out: std.out, color: isTerminal(std.out) && os.Getenv("NO_COLOR") == "", shown: map[int64]int{},
+		out: std.out, color: isTerminal(std.out) && os.Getenv("NO_COLOR") == "", drawn: map[int64]string{},
 		sim: simulator.New(simulator.Options{Limits: simulator.Limits{Global: 30, Chat: 3, Group: 20}}),
 	}
 	var err error
@@ -128,25 +128,56 @@ func (d *demo) walk(ctx context.Context) error {
 	if err := ada.Open(link.URL); err != nil {
 		return err
 	}
-	if err := d.show(ctx, ada.ID, 1); err != nil {
+	if err := d.show(ctx, ada.ID, 1, "✅ Connected"); err != nil {
 		return err
 	}
-	for _, hook := range []struct{ receiver, file, says string }{
-		{"alertmanager", "single-firing.json", "Alertmanager posts an alert to /hooks/alertmanager/ops:"},
-		{"alertmanager", "mixed-2-one-resolved.json", "A group of three, one of them resolved:"},
-		{"grafana", "firing.json", "Grafana posts to /hooks/grafana/ops:"},
-	} {
-		d.step(hook.says)
-		if err := d.post(ctx, hook.receiver, hook.file, ada.ID); err != nil {
-			return err
-		}
+	if err := d.conversation(ctx, ada); err != nil {
+		return err
+	}
+	d.step("Grafana posts to /hooks/grafana/ops:")
+	if err := d.post(ctx, "grafana", "firing.json"); err != nil {
+		return err
+	}
+	if err := d.show(ctx, ada.ID, 4, "🔥 High CPU"); err != nil {
+		return err
 	}
 	d.step("An application sends a message of its own by POST /api/v1/messages:")
 	_, err = d.api.SendMessage(ctx, client.MessageRequest{To: []string{"ops"}, ParseMode: markup.MarkdownV2, Text: "🚀 *shop* is at `v1.4.2`\n_deployed by_ Grace \\- [changes](https://example.org/changes)"})
 	if err != nil {
 		return err
 	}
-	return d.show(ctx, ada.ID, 1)
+	return d.show(ctx, ada.ID, 5, "🚀 shop")
+}
+
+// conversation shows a group of alerts from its firing to its end.
+func (d *demo) conversation(ctx context.Context, ada *simulator.User) error {
+	d.step("Alertmanager posts three alerts to /hooks/alertmanager/ops:")
+	if err := d.post(ctx, "alertmanager", "mixed-1-three-firing.json"); err != nil {
+		return err
+	}
+	if err := d.show(ctx, ada.ID, 2, "🔥 3 firing"); err != nil {
+		return err
+	}
+	d.step("Ada presses Ack, and everybody sees who has it:")
+	fromBot := simulator.FromBot(d.sim.Messages(ada.ID))
+	if _, err := ada.Press(ada.ID, fromBot[len(fromBot)-1].ID, "✋ Ack"); err != nil {
+		return err
+	}
+	if err := d.show(ctx, ada.ID, 2, "✋ Ada has it"); err != nil {
+		return err
+	}
+	d.step("One of them is over. The message is kept up to date:")
+	if err := d.post(ctx, "alertmanager", "mixed-2-one-resolved.json"); err != nil {
+		return err
+	}
+	if err := d.show(ctx, ada.ID, 2, "🔥 2 firing, 1 resolved"); err != nil {
+		return err
+	}
+	d.step("All are over. It becomes short and struck, and is answered:")
+	if err := d.post(ctx, "alertmanager", "mixed-3-all-resolved.json"); err != nil {
+		return err
+	}
+	return d.show(ctx, ada.ID, 3, "✅ InstanceDown")
 }
 
 // await waits until the daemon knows its bot.
@@ -168,31 +199,42 @@ func (d *demo) await(ctx context.Context) error {
 	}
 }
 
-func (d *demo) post(ctx context.Context, receiver, file string, chatID int64) error {
+func (d *demo) post(ctx context.Context, receiver, file string) error {
 	// The samples were recorded from a real Alertmanager and from Grafana's own code.
-	accepted, err := d.api.Hook(ctx, receiver, "ops", receivers.Samples(receiver)[file])
-	if err != nil {
-		return err
-	}
-	return d.show(ctx, chatID, len(accepted))
+	_, err := d.api.Hook(ctx, receiver, "ops", receivers.Samples(receiver)[file])
+	return err
 }
 
-// show draws the bot's next messages in a chat, as the person sees them.
-func (d *demo) show(ctx context.Context, chatID int64, more int) error {
+// show waits until the bot has written count messages in a chat and one of them says something, and draws what is new or changed, as
+// the person sees it.
+func (d *demo) show(ctx context.Context, chatID int64, count int, says string) error {
 	ctx, cancel := context.WithTimeout(ctx, arrival)
 	defer cancel()
-	seen := d.shown[chatID]
-	messages, err := d.sim.Wait(ctx, chatID, func(m []simulator.Message) bool { return len(simulator.FromBot(m)) >= seen+more })
-	fromBot := simulator.FromBot(messages)
-	for _, m := range fromBot[min(seen, len(fromBot)):] {
-		d.bubble(m)
-	}
-	d.shown[chatID] = len(fromBot)
+	messages, err := d.sim.Wait(ctx, chatID, func(m []simulator.Message) bool {
+		fromBot := simulator.FromBot(m)
+		return len(fromBot) >= count && slices.ContainsFunc(fromBot, func(m simulator.Message) bool { return strings.Contains(m.Text, says) })
+	})
+	d.draw(messages)
 	if err != nil {
-		return fmt.Errorf("%d of %d messages did not arrive within %s", seen+more-len(fromBot), more, arrival)
+		return fmt.Errorf("no message arrived within %s that says %q", arrival, says)
 	}
 	return nil
 }
+
+// draw draws the bot's messages that are new or changed.
+func (d *demo) draw(messages []simulator.Message) {
+	for _, m := range simulator.FromBot(messages) {
+		if d.isNew(m) {
+			d.bubble(m)
+			d.drawn[m.ID] = look(m)
+		}
+	}
+}
+
+func (d *demo) isNew(m simulator.Message) bool { return d.drawn[m.ID] != look(m) }
+
+// look is what is to be seen of a message.
+func look(m simulator.Message) string { return m.Text + "\x00" + string(m.ReplyMarkup) }
 
 // bubble draws one message.
 func (d *demo) bubble(m simulator.Message) {
@@ -203,6 +245,9 @@ func (d *demo) bubble(m simulator.Message) {
 	case m.Silent:
 		head += " (without a sound)"
 	}
+	if m.ReplyTo != 0 {
+		head += " answers"
+	}
 	fmt.Fprintf(d.out, "  ╭─ %s\n", head)
 	switch {
 	case m.Photo != "":
@@ -211,6 +256,9 @@ func (d *demo) bubble(m simulator.Message) {
 		fmt.Fprintf(d.out, "  │ 📎 %s\n", m.FileName)
 	}
 	for line := range strings.Lines(m.Content().Terminal(d.color)) {
+		fmt.Fprintf(d.out, "  │ %s\n", strings.TrimRight(line, "\n"))
+	}
+	for line := range strings.Lines(drawButtons(m.ReplyMarkup)) {
 		fmt.Fprintf(d.out, "  │ %s\n", strings.TrimRight(line, "\n"))
 	}
 	fmt.Fprintln(d.out, "  ╰─")
@@ -236,25 +284,11 @@ It goes on serving; Ctrl-C ends it and leaves nothing behind. To try next, in an
 
 // follow draws what else arrives or changes in a chat, until ctx ends.
 func (d *demo) follow(ctx context.Context, chatID int64) error {
-	drawn := map[int64]string{}
-	fromBot := simulator.FromBot(d.sim.Messages(chatID))
-	for _, m := range fromBot[:min(d.shown[chatID], len(fromBot))] {
-		drawn[m.ID] = m.Text
-	}
-	isNew := func(m simulator.Message) bool {
-		text, known := drawn[m.ID]
-		return !known || text != m.Text
-	}
 	for {
-		messages, err := d.sim.Wait(ctx, chatID, func(m []simulator.Message) bool { return slices.ContainsFunc(simulator.FromBot(m), isNew) })
+		messages, err := d.sim.Wait(ctx, chatID, func(m []simulator.Message) bool { return slices.ContainsFunc(simulator.FromBot(m), d.isNew) })
 		if err != nil {
 			return nil // ctx ended
 		}
-		for _, m := range simulator.FromBot(messages) {
-			if isNew(m) {
-				d.bubble(m)
-			}
-			drawn[m.ID] = m.Text
-		}
+		d.draw(messages)
 	}
 }
