@@ -11,6 +11,7 @@ import (
 // sampled are a payload for each receiver that docs/receivers.md configures, and how its message begins.
 var sampled = map[string][2]string{
 	"alertmanager":   {"alertmanager/single-firing", "🔥 InstanceDown"},
+	"services":       {"alertmanager/single-firing", "🔥 InstanceDown"},
 	"deploys":        {"others/home-assistant-rest", "Laundry"},
 	"teams":          {"others/home-assistant-rest", "Laundry"},
 	"github":         {"others/github-workflow-run-failure", "❌ CI failed in octo-org/relay main"},
@@ -55,6 +56,23 @@ func TestReceiversOfTheDocs(t *testing.T) {
 		args := append([]string{"render", "--config", config, "--receiver", receiver, "../../receivers/testdata/" + sample[0] + ".json"}, headersOf(t, sample[0])...)
 		if out, errs, status := run(t, "", args...); status != 0 || !strings.HasPrefix(out, sample[1]) || strings.Contains(errs, "failed") {
 			t.Errorf("%v: status %d, want %q\n%s%s", args, status, sample[1], out, errs)
+		}
+	}
+}
+
+// Each configuration on the page about alerts is right by itself.
+func TestAlertsOfTheDocs(t *testing.T) {
+	t.Parallel()
+	for i, block := range fences(t, "docs/alerts.md", "toml") {
+		dir := t.TempDir()
+		config := filepath.Join(dir, "relay.toml")
+		for file, text := range map[string]string{config: "[telegram]\ntoken = \"123456:AAabcdefghijklmnopqrstuvwxyz012345\"\n" + block, filepath.Join(dir, "grafana-token"): "glsa_x\n"} {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out, errs, status := run(t, "", "check", "--config", config); status != 0 || errs != "" {
+			t.Errorf("block %d: status %d\n%s%s", i+1, status, out, errs)
 		}
 	}
 }
