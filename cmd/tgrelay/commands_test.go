@@ -29,7 +29,7 @@ func TestDemoOnce(t *testing.T) {
 	if status != 0 {
 		t.Fatalf("status %d\n%s%s", status, out, errs)
 	}
-	for _, want := range []string{"✅ Connected", "🔥 InstanceDown (critical)", "2 firing, 1 resolved", "🔥 High CPU (warning)", "shop is at v1.4.2"} {
+	for _, want := range []string{"✅ Connected", "🔥 3 firing: InstanceDown (critical)", "✋ Ada has it", "2 firing, 1 resolved", "✅ InstanceDown (critical) resolved after", "🔥 High CPU (warning)", "shop is at v1.4.2"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not show %q:\n%s", want, out)
 		}
