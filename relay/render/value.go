@@ -7,6 +7,7 @@ import (
 	"math/big"
 	"reflect"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/tgrelay/tgrelay/relay/markup"
@@ -54,17 +55,39 @@ func open(s []byte) ([]byte, bool) {
 	if len(s) < len(seal) || string(s[:len(seal)]) != seal {
 		return nil, false
 	}
-	rest, length := s[len(seal):], 0
-	for {
+	length, rest := sealed(s[len(seal):])
+	return rest, len(rest) == length
+}
+
+// sealed reads the length behind a seal; -1 if there is none.
+func sealed(s []byte) (length int, rest []byte) {
+	for rest = s; ; {
 		r, size := utf8.DecodeRune(rest)
 		rest = rest[size:]
 		switch {
 		case r == sealEnd:
-			return rest, len(rest) == length
+			return length, rest
 		case r < sealDigit || r > sealDigit+9 || length > MaxOutput:
-			return nil, false
+			return -1, s
 		}
 		length = 10*length + int(r-sealDigit)
+	}
+}
+
+// unsealed is a value into which built markup was joined: of that its content stays, all else is as it is.
+func unsealed(p []byte) string {
+	var b strings.Builder
+	for {
+		i := bytes.Index(p, []byte(seal))
+		if i < 0 {
+			b.Write(p)
+			return b.String()
+		}
+		b.Write(p[:i])
+		length, rest := sealed(p[i+len(seal):])
+		length = min(max(length, 0), len(rest))
+		b.WriteString(markup.Content(string(rest[:length])))
+		p = rest[length:]
 	}
 }
 
