@@ -11,6 +11,9 @@ type ParseError struct {
 // notUTF8 is the one message that does not come from the parser but from the server in front of it.
 const notUTF8 = "text must be encoded in UTF-8"
 
+// tooDeep is none of Telegram's: such a text is too long for it to be read at all.
+const tooDeep = "Too many entities are open"
+
 func (e *ParseError) Error() string { return e.Message }
 
 // Description is the whole description in the Bot API's answer.

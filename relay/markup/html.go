@@ -154,6 +154,9 @@ func semicolon(s string, n int) int {
 
 func (p *html) startTag() error {
 	t, end, err := p.readTag()
+	if err == nil && len(p.open) == maxOpen {
+		err = failureAt(tooDeep, p.pos, "")
+	}
 	if err != nil {
 		if !p.lenient {
 			return err

@@ -83,6 +83,9 @@ func (p *markdownV2) ordinary() {
 }
 
 func (p *markdownV2) step(c byte) error {
+	if len(p.open) == maxOpen {
+		return p.tooDeep()
+	}
 	switch {
 	case c == '\\':
 		p.escape()

@@ -37,7 +37,11 @@ func (b *builder) pre(p place, language string) {
 		b.text(language)
 		language = ""
 	}
-	b.add(p, Entity{Type: Pre, Language: language})
+	if language == "" {
+		b.mark(p, kindPre)
+	} else {
+		b.add(p, Entity{Type: Pre, Language: language})
+	}
 }
 
 func isBreak(c byte) bool { return c == '\n' || c == '\r' }

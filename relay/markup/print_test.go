@@ -1,6 +1,9 @@
 package markup_test
 
 import (
+	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -136,6 +139,46 @@ func TestNormalize(t *testing.T) {
 		if diff := cmp.Diff(c.want, c.in.Normalize(), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%q: (-want +got)\n%s", c.in.Text, diff)
 		}
+	}
+}
+
+// TestHostileMemory: what is nothing but openers must not cost many times its size.
+func TestHostileMemory(t *testing.T) {
+	for _, c := range hostile() {
+		var before, behind runtime.MemStats
+		runtime.ReadMemStats(&before)
+		s := c.text[:len(c.text)/4] // as much as a template may write
+		markup.ParseTemplate(c.mode, s)
+		_, _ = markup.Parse(c.mode, s)
+		runtime.ReadMemStats(&behind)
+		if n := (behind.TotalAlloc - before.TotalAlloc) >> 20; n > 80 {
+			t.Errorf("%s %.20q: %d MiB allocated on the way", c.mode, c.text, n)
+		}
+	}
+}
+
+func TestOpenEntitiesAreBounded(t *testing.T) {
+	for _, c := range []struct {
+		mode   markup.Mode
+		text   string
+		offset int
+	}{
+		{markup.MarkdownV2, strings.Repeat("[", 1<<20), 1 << 16},
+		{markup.MarkdownV2, strings.Repeat("*_", 1<<19), 1 << 16},
+		{markup.HTML, strings.Repeat("<b>", 1<<17), 3 << 16},
+		{markup.HTML, strings.Repeat("<blockquote>", 100_000) + "x" + strings.Repeat("</blockquote>", 100_000), 12 << 16},
+	} {
+		_, err := markup.Parse(c.mode, c.text)
+		e, ok := errors.AsType[*markup.ParseError](err)
+		if want := fmt.Sprintf("Too many entities are open at byte offset %d", c.offset); !ok || e.Error() != want || e.Offset != c.offset {
+			t.Errorf("%.20q: %v, want %s", c.text, err, want)
+		}
+		checkText(t, markup.ParseTemplate(c.mode, c.text))
+	}
+	s := strings.Repeat("[x] ", 1<<16) // brackets that are no links do not stay open
+	got := markup.ParseTemplate(markup.MarkdownV2, s+"*bold*")
+	if got.Text != s+"bold" || len(got.Entities) != 1 {
+		t.Errorf("behind many brackets: %q, %+v", got.Text[len(s)-4:], got.Entities)
 	}
 }
 

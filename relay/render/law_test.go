@@ -236,7 +236,9 @@ func shapes(t markup.Text) []string {
 	all := []string{seen(t.Text)}
 	for _, e := range t.Entities {
 		s := seen(string(utf16.Decode(units[e.Offset : e.Offset+e.Length])))
-		if s != "" && !(e.Type == markup.Code && slices.ContainsFunc(t.Entities, func(link markup.Entity) bool { return link.Type == markup.TextLink && link.Offset <= e.Offset && link.Offset+link.Length >= e.Offset+e.Length })) {
+		if s != "" && !(e.Type == markup.Code && slices.ContainsFunc(t.Entities, func(link markup.Entity) bool {
+			return link.Type == markup.TextLink && link.Offset <= e.Offset && link.Offset+link.Length >= e.Offset+e.Length
+		})) {
 			all = append(all, fmt.Sprintf("%s %s %s", e.Type, e.Language+e.URL, s))
 		}
 	}
