@@ -32,7 +32,7 @@ const (
 )
 
 // Value puts borders around s, so that ParseTemplate shows it as it is. What could break out or break the message is
-// taken out of it first: border runes and NUL; invalid UTF-8 becomes U+FFFD. See Content for ready-made markup (Wrap).
+// taken out of it first: border runes; NUL becomes a space, as at Telegram, and invalid UTF-8 U+FFFD. See Content for ready-made markup (Wrap).
 func Value(s string) string {
 	if clean(s) {
 		return string(ValueStart) + s + string(ValueEnd)
@@ -54,6 +54,7 @@ func clean(s string) bool {
 func appendClean(b []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		if s[i] == 0 {
+			b = append(b, ' ')
 			i++
 			continue
 		}

@@ -114,7 +114,7 @@ func TestValue(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                      "«»",
 		"plain *text*":          "«plain *text*»",
-		"a\x00b":                "«ab»",
+		"a\x00b":                "«a b»",
 		"a\xffb":                "«a\uFFFDb»",
 		"«a»b\uFDD4\uFDEFc":     "«abc»",
 		"ﷺ and \uFDF0":          "«ﷺ and \uFDF0»",
