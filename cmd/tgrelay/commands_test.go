@@ -185,6 +185,8 @@ func TestRenderAndLint(t *testing.T) {
 	}
 	write("my.tmpl", "{{ define \"my\" }}*open {{ .Status }}{{ end }}{{ define \"deploy\" }}*{{ .version }}* is out{{ end }}")
 	config := write("relay.toml", "[telegram]\ntoken = \"123456:AAabcdefghijklmnopqrstuvwxyz012345\"\n[templates]\nfiles = [\"my.tmpl\"]\n[receivers.alertmanager]\ntemplate = \"my\"\n")
+	secret := write("secret.toml", "[telegram]\ntoken_file = \"of-the-daemon\"\n")
+	wrong := write("wrong.toml", "[telegram]\ntoken_file = \"of-the-daemon\"\n[receivers.json]\ntype = \"nosuch\"\n")
 	payload := "../../receivers/testdata/alertmanager/single-firing.json"
 	for _, c := range []struct {
 		input  string
@@ -198,6 +200,9 @@ func TestRenderAndLint(t *testing.T) {
 		{`{"version": 12345678901234567890}`, []string{"render", "--config", config, "--template", "deploy"}, 0, "12345678901234567890 is out"},
 		{`{}`, []string{"render", "--config", config, "--template", "nosuch"}, 1, `no template "nosuch"`},
 		{`{}`, []string{"render", "--config", config, "--receiver", "alertmanager"}, 1, "type json"},
+		{`{} x`, []string{"render", "--config", config, "--template", "deploy"}, 1, "more behind the value that ends at byte"},
+		{`{"text":"hi"}`, []string{"render", "--config", secret, "--receiver", "json"}, 0, "hi"},
+		{`{"text":"hi"}`, []string{"render", "--config", wrong, "--receiver", "json"}, 2, "receivers.json.type"},
 		{``, []string{"render", "--config", config}, 2, "--receiver"},
 		{``, []string{"render", "--config", config, "--receiver", "json", filepath.Join(dir, "absent")}, 2, "absent"},
 	} {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/daemon"
@@ -57,16 +59,25 @@ func (c *renderCommand) Run(std *streams) error {
 	return nil
 }
 
-// configuration is relay.toml, or the defaults where there is none: rendering needs no bot.
+// configuration is relay.toml, or the defaults where there is none. Rendering needs no bot and no secrets, which the daemon's user alone
+// may be able to read: only what is wrong with receivers and templates matters.
 func (c *renderCommand) configuration() (*config.Config, error) {
-	if path := config.Find(c.Config); path != "" {
-		cfg, err := config.Load(path)
-		if err != nil {
-			return nil, misconfigured(err)
-		}
-		return cfg, nil
+	path := config.Find(c.Config)
+	if path == "" {
+		return config.Default(), nil
 	}
-	return config.Default(), nil
+	cfg, err := config.Load(path)
+	faults, ok := errors.AsType[config.Faults](err)
+	if !ok && err != nil || cfg == nil {
+		return nil, misconfigured(err)
+	}
+	faults = slices.DeleteFunc(faults, func(f config.Fault) bool {
+		return !strings.HasPrefix(f.Key, "receivers") && !strings.HasPrefix(f.Key, "templates")
+	})
+	if len(faults) > 0 {
+		return nil, misconfigured(faults)
+	}
+	return cfg, nil
 }
 
 func (c *renderCommand) preview(rules *intake.Rules, body []byte) (*intake.Preview, error) {
@@ -78,6 +89,9 @@ func (c *renderCommand) preview(rules *intake.Rules, body []byte) (*intake.Previ
 	dec.UseNumber()
 	if err := dec.Decode(&data); err != nil {
 		return nil, fmt.Errorf("read the template's data as JSON: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read the template's data as JSON: there is more behind the value that ends at byte %d", dec.InputOffset())
 	}
 	mode, known := markup.ParseMode(string(c.ParseMode))
 	if !known {
