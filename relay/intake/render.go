@@ -59,7 +59,7 @@ func invalidMarkup(err error) error {
 	e := &relay.Error{Code: relay.CodeInvalidMarkup, Detail: err.Error()}
 	var parse *markup.ParseError
 	if errors.As(err, &parse) {
-		e.Detail = "can't parse the text: " + parse.Message
+		e.Detail = "can't parse the text: " + parse.Error()
 	}
 	e.Fields = []relay.FieldError{{Pointer: "/text", Detail: e.Detail}}
 	return e

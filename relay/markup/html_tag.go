@@ -136,13 +136,13 @@ func (p *html) element(e *element) error {
 		}
 	case tagEmoji:
 		if decimal(e.argument) == 0 {
-			return p.invalid("Invalid custom emoji identifier specified")
+			return p.invalid("Invalid custom emoji identifier specified", e)
 		}
 		p.add(e.place, Entity{Type: CustomEmoji, CustomEmojiID: e.argument})
 	case tagTime:
 		format, ok := dateTimeFormat(e.format)
 		if !ok {
-			return p.invalid("Invalid date format used")
+			return p.invalid("Invalid date format used", e)
 		}
 		if unix := wrapping(e.argument); unix > 0 {
 			p.add(e.place, Entity{Type: DateTime, UnixTime: int64(unix), DateTimeFormat: format})
@@ -166,11 +166,11 @@ func (p *html) anchor(e *element) {
 }
 
 // invalid is an error, or in a template no entity.
-func (p *html) invalid(message string) error {
+func (p *html) invalid(message string, e *element) error {
 	if p.lenient {
 		return nil
 	}
-	return failure(message)
+	return failure(message, int(e.at))
 }
 
 // wrapping reads a number up to the first character that is no digit, in 32 bits that wrap around.

@@ -120,9 +120,9 @@ func (p *markdownV2) closeEmoji(top *opened) error {
 	case p.lenient:
 		return errGuess
 	case state == targetNone:
-		return failure("The entity must contain a tg://emoji or tg://time URL")
+		return failure("The entity must contain a tg://emoji or tg://time URL", int(top.at))
 	}
-	return failure("Invalid tg://emoji or tg://time URL specified")
+	return failure("Invalid tg://emoji or tg://time URL specified", int(top.at))
 }
 
 func (p *markdownV2) noTarget() error {

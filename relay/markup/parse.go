@@ -27,10 +27,10 @@ func ParseMode(s string) (mode Mode, ok bool) {
 // Text.Normalize. Links that Telegram does not take leave their label as plain text, without an error.
 func Parse(mode Mode, s string) (Text, error) {
 	if !utf8.ValidString(s) {
-		return Text{}, failure(notUTF8)
+		return Text{}, failure(notUTF8, -1)
 	}
 	if len(s) > maxSize {
-		return Text{}, failure("Text is too long")
+		return Text{}, failure("Text is too long", -1)
 	}
 	switch mode {
 	case MarkdownV2:
