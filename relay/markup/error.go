@@ -36,7 +36,9 @@ func (e *ParseError) Description() string {
 }
 
 // failure is an error whose message does not name the offset.
-func failure(message string, offset int) *ParseError { return &ParseError{Message: message, Offset: offset} }
+func failure(message string, offset int) *ParseError {
+	return &ParseError{Message: message, Offset: offset}
+}
 
 // failureAt is an error whose message ends in the byte offset, or has it before rest.
 func failureAt(message string, offset int, rest string) *ParseError {

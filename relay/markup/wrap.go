@@ -66,6 +66,19 @@ func wrapHead(s string, i int) (e Entity, n int, ok bool) {
 	return e, end + borderLen - i, true
 }
 
+// Addresses are the URLs of the links in ready-made markup.
+func Addresses(s string) (urls []string) {
+	for i := nextBorder(s, 0); i < len(s); i = nextBorder(s, i+borderLen) {
+		if borderAt(s, i) != byteWrapOpen {
+			continue
+		}
+		if e, _, ok := wrapHead(s, i); ok && e.Type == TextLink {
+			urls = append(urls, e.URL)
+		}
+	}
+	return urls
+}
+
 func (e *Entity) setArgument(k kind, argument string) {
 	switch k {
 	case kindLink:

@@ -44,11 +44,11 @@ var lawActions = []string{
 	"{{ bold .v }}", "{{ italic (bold .v) }}", "{{ code .v }}", "{{ pre \"go\" .v }}", "{{ quote .v }}", "{{ spoiler .v }}", "{{ link .v \"https://e.com/\" }}", "{{ mention .v 7 }}",
 }
 
-// lawLost are marks of which an address shows if it is no link, whatever the label.
+// lawLost are marks that leave something without a value too: a link's address if it is no link, a pre without a language.
 var lawLost = map[markup.Mode][]string{
-	markup.MarkdownV2: {"[§](http://dotless:9090/x)", "§](https://e.com/)"},
-	markup.HTML:       {"<a href='http://dotless:9090/'>§</a>", "<a>§</a>", "<a href=\"§\">"},
-	markup.Markdown:   {"[§](http://dotless:9090/)", "§](https://e.com/)"},
+	markup.MarkdownV2: {"```§\ntext```", "[§](http://dotless:9090/x)", "§](https://e.com/)"},
+	markup.HTML:       {"<a href='http://dotless:9090/'>§</a>", "<a>§</a>", "<pre><code class=\"language-§\">text</code></pre>", "<b §>text</b>", "</§>"},
+	markup.Markdown:   {"```§\ntext```", "[§](http://dotless:9090/)", "§](https://e.com/)"},
 }
 
 var lawTexts = []string{"text", " ", "\n", "\r\n", "a_b", "1 < 2 & 3", "v1.2!", "\\.", "\\", "\\\\", "-", "{{ if .v }}", "|", "&amp;", "👍🏽"}

@@ -96,15 +96,17 @@ func openMarks(mode markup.Mode, out string) []string {
 
 // deadLinks finds links that Telegram would drop.
 func deadLinks(mode markup.Mode, out string) []string {
-	find := links[mode]
-	if find == nil {
-		return nil
+	urls := markup.Addresses(out)
+	if find := links[mode]; find != nil {
+		plain := strings.NewReplacer(string(markup.ValueStart), "", string(markup.ValueEnd), "").Replace(out)
+		for _, found := range find.FindAllStringSubmatch(plain, -1) {
+			urls = append(urls, found[1])
+		}
 	}
 	var warnings []string
-	plain := strings.NewReplacer(string(markup.ValueStart), "", string(markup.ValueEnd), "").Replace(out)
-	for _, found := range find.FindAllStringSubmatch(plain, -1) {
-		if _, err := markup.CheckURL(found[1]); err != nil && found[1] != "" {
-			warnings = append(warnings, fmt.Sprintf("Telegram takes no link to %.200s (%s): it is shown as text", found[1], err))
+	for _, url := range urls {
+		if _, err := markup.CheckURL(url); err != nil && url != "" {
+			warnings = append(warnings, fmt.Sprintf("Telegram takes no link to %.200s (%s): it is shown as text", url, err))
 		}
 	}
 	return warnings

@@ -26,6 +26,7 @@ func TestLint(t *testing.T) {
 		{markup.Plain, `*x`, ""},
 		{markup.MarkdownV2, `[x](http://prometheus:9090/{{ .v }})`, "no link to http://prometheus:9090/"},
 		{markup.HTML, `<a href="http://localhost/">x</a>`, "no link to http://localhost/"},
+		{markup.Plain, `{{ link "x" "http://prometheus:9090/" }}`, "no link to http://prometheus:9090/"},
 		{markup.MarkdownV2, "```\na\tb\n```", "a tab in code"},
 		{markup.MarkdownV2, `{{ range 101 }}*x* y{{ end }}`, "101 marks"},
 	} {
