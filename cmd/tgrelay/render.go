@@ -97,7 +97,7 @@ func (c *renderCommand) preview(rules *intake.Rules, body []byte) (*intake.Previ
 	if !known {
 		return nil, usageError{errors.New("unknown parse mode")}
 	}
-	return intake.PreviewTemplate(rules.Templates, c.Template, mode, render.Numbers(data))
+	return intake.PreviewTemplate(rules, c.Template, mode, render.Numbers(data))
 }
 
 // readFile reads a file, or standard input for "-".

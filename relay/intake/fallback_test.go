@@ -120,3 +120,23 @@ func TestEveryDocumentArrives(t *testing.T) {
 		t.Errorf("an operator's template that says nothing sends %q", texts)
 	}
 }
+
+// A preview's parts are those that are sent.
+func TestPreviewOfLongTexts(t *testing.T) {
+	body := `{"text":"` + strings.Repeat("words ", 2000) + `"}`
+	for longText, want := range map[string]struct {
+		parts   int
+		warning string
+	}{"split": {3, "[]"}, "truncate": {1, "[]"}, "document": {1, "[the whole text follows as the file message.txt]"}} {
+		in := newInlet(t, "json.message", ``, ``)
+		rules := *in.Rules()
+		rules.LongText = longText
+		p, err := intake.PreviewHook(&rules, "in", []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.Parts) != want.parts || fmt.Sprint(p.Warnings) != want.warning || (len(p.Text.Text) > 11_000) != (longText == "split") {
+			t.Errorf("%s: %d parts, warnings %v, %d bytes", longText, len(p.Parts), p.Warnings, len(p.Text.Text))
+		}
+	}
+}
