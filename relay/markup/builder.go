@@ -114,16 +114,23 @@ const plainly = -1
 // mark notes an entity from p to the end of the text, unless there is nothing in it.
 func (b *builder) mark(p place, k kind) {
 	if b.length(p) > 0 {
-		b.spans = append(b.spans, span{int(p.units), b.units, k, plainly})
+		b.note(span{int(p.units), b.units, k, plainly})
 	}
 }
 
 // add does so for one that has more than a kind.
 func (b *builder) add(p place, e Entity) {
 	if b.length(p) > 0 {
-		b.spans = append(b.spans, span{int(p.units), b.units, kindOf(&e), int32(len(b.given))})
+		b.note(span{int(p.units), b.units, kindOf(&e), int32(len(b.given))})
 		b.given = append(b.given, e)
 	}
+}
+
+func (b *builder) note(s span) {
+	if b.spans == nil {
+		b.spans = make([]span, 0, 16)
+	}
+	b.spans = append(b.spans, s)
 }
 
 // link notes a link from p to the end of the text. One that Telegram would drop is dropped too; a lenient parser writes

@@ -137,6 +137,20 @@ func inlayEnd(s string, i int) int {
 	return i
 }
 
+// Own is the output of a template with another text in the place of each value and of all ready-made markup.
+func Own(s, instead string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		j := nextBorder(s, i)
+		b.WriteString(s[i:j])
+		if i = j; j < len(s) {
+			b.WriteString(instead)
+			i = inlayEnd(s, j)
+		}
+	}
+	return b.String()
+}
+
 // bare is s without borders: what is left of values and ready-made markup where only characters count, as in a URL.
 func bare(s string) string {
 	i := nextBorder(s, 0)

@@ -104,7 +104,7 @@ func safeHTML(v any) string {
 
 // defaultTo is the value, or what stands in for an empty one: {{ .Labels.team | default "nobody" }}.
 func defaultTo(fallback, v any) any {
-	if v == nil || reflect.ValueOf(v).IsZero() {
+	if truth, _ := template.IsTrue(v); !truth || reflect.ValueOf(v).IsZero() {
 		return fallback
 	}
 	return v

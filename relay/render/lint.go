@@ -61,8 +61,6 @@ func part(text markup.Text, e markup.Entity) string {
 }
 
 var (
-	// values are the stretches that actions printed, and what functions built: none of the template's own marks are in there.
-	values  = regexp.MustCompile("\uFDD0[^\uFDD1]*\uFDD1|\uFDD2[^\uFDD3]*\uFDD3|\uFDD4")
 	escaped = regexp.MustCompile(`\\[[:punct:]]`)
 	// What would be a mark if it were closed.
 	marks = map[markup.Mode]*regexp.Regexp{
@@ -83,7 +81,7 @@ func openMarks(mode markup.Mode, out string) []string {
 	if find == nil {
 		return nil
 	}
-	own := values.ReplaceAllString(out, "x")
+	own := markup.Own(out, "x")
 	if mode != markup.HTML {
 		own = escaped.ReplaceAllString(own, "x")
 	}

@@ -17,6 +17,7 @@ func TestLint(t *testing.T) {
 	}{
 		{markup.MarkdownV2, `*bold* _it_ v1.2! {{ .v }} \*`, ""},
 		{markup.MarkdownV2, `*{{ .v }}* {{ bold .v }} {{ link "x" "https://example.org/" }}`, ""},
+		{markup.MarkdownV2, `{{ safeHtml "<b>snake_case</b>" }} {{ italic (bold "a*b") }}`, ""},
 		{markup.MarkdownV2, `*open {{ .v }}`, "the mark * is never closed"},
 		{markup.MarkdownV2, "`open {{ .v }}", "the mark ` is never closed"},
 		{markup.HTML, `<b>x</b> a < b`, ""},
