@@ -73,9 +73,9 @@ func (b *bounded) text(p []byte) error {
 	return b.add(p)
 }
 
-// wouldJoin reports whether two characters of a template would be one mark, or an escape.
+// wouldJoin reports whether two characters of a template would be one mark, an escape, or a mark with the language of a pre.
 func wouldJoin(last, next byte) bool {
-	return last == '\\' || last == next && (last == '_' || last == '`' || last == '|')
+	return last == '\\' || last == '`' || last == next && (last == '_' || last == '|')
 }
 
 // value adds what an action printed: as markup if it was built as such, else as data.

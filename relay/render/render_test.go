@@ -54,6 +54,7 @@ func TestValuesAreData(t *testing.T) {
 		{markup.MarkdownV2, `a{{ .missing }}{{ .nil }}{{ .empty }}b*{{ .empty }}*`, "ab"},
 		{markup.MarkdownV2, `{{ .n }} {{ .big }} {{ .f }} {{ .err }} {{ .p }}`, "12345678901234567 12345678901234567890.10 0.5 a *b*"},
 		{markup.MarkdownV2, `_{{ with .empty }}{{ . }}{{ end }}_a _b{{ with .empty }}{{ . }}{{ end }}_{{ with .nil }}_{{ end }} \{{ with .nil }}x{{ end }}*c*`, "a <i>b</i> \\<b>c</b>"},
+		{markup.MarkdownV2, "```{{ if .v }}go{{ end }}\nx``` ```{{ with .nil }}{{ . }}{{ end }}a b```", `<pre><code class="language-go">x</code></pre> <pre>a b</pre>`},
 		{markup.MarkdownV2, `{{ $x := .v }}{{ if $x }}*{{ $x }}*{{ end }}`, "<b>" + hostileHTML + "</b>"},
 		{markup.MarkdownV2, `{{ range .list }}{{ . }};{{ end }}`, "*a*;b;"},
 		{markup.MarkdownV2, `{{ printf "%s and %s" .v "*" }}`, hostileHTML + " and *"},
