@@ -171,6 +171,9 @@ func TestLawOfEmptyValues(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		mode := rapid.SampledFrom([]markup.Mode{markup.MarkdownV2, markup.HTML, markup.Markdown, markup.Plain}).Draw(t, "mode")
 		text := lawTemplate(lawMarks[mode]).Draw(t, "template")
+		if strings.Contains(text, ">") { // a || that becomes the last of a quote's line, for what followed is empty, makes the quote expandable
+			text = strings.ReplaceAll(text, "||", "~")
+		}
 		set := lawSet(t, text, "{{ .v }}")
 		empty := rapid.SampledFrom([]string{"", "\uFDD0", "\uFDD1\uFDEF"}).Draw(t, "value")
 		with := func(v string) markup.Text {
