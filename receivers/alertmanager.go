@@ -221,18 +221,34 @@ func (n *Notification) summary() *relay.Alerts {
 	return &relay.Alerts{Group: n.Name(), Firing: len(n.Alerts.Firing()), Resolved: len(n.Alerts.Resolved())}
 }
 
-// Name is what the alerts have in common, as the built-in template says it: their name, else what they are grouped by.
+// namesShown is how many names of alerts stand for a group that has none.
+const namesShown = 3
+
+// Name is what the alerts have in common, as the built-in template says it: their name, else what they are grouped by, else the names
+// that there are.
 func (n *Notification) Name() string {
-	name := n.CommonLabels["alertname"]
+	if name := n.CommonLabels["alertname"]; name != "" {
+		return name
+	}
+	var words []string
 	for _, p := range n.GroupLabels.SortedPairs() {
-		if n.CommonLabels["alertname"] == "" {
-			name += " " + p.Name + "=" + p.Value
+		words = append(words, p.Name+"="+p.Value)
+	}
+	if len(words) > 0 {
+		return strings.Join(words, " ")
+	}
+	for i := range n.Alerts {
+		if name := n.Alerts[i].Labels["alertname"]; name != "" && !slices.Contains(words, name) {
+			words = append(words, name)
 		}
 	}
-	if name = strings.TrimSpace(name); name == "" {
-		name = "alerts"
+	switch {
+	case len(words) == 0:
+		return "alerts"
+	case len(words) > namesShown:
+		return fmt.Sprintf("%s and %d more", strings.Join(words[:namesShown], ", "), len(words)-namesShown)
 	}
-	return name
+	return strings.Join(words, ", ")
 }
 
 // group is the group of alerts, of one receiver of the sender's.

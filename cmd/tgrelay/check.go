@@ -42,6 +42,11 @@ func lint(cfg *config.Config, rules *intake.Rules) []config.Fault {
 		}
 		told := map[string]bool{}
 		samples := receivers.Samples(r.Type)
+		if len(samples) == 0 {
+			for _, warning := range lintInvented(rules, rules.Receivers[name]) {
+				warnings = append(warnings, cfg.Fault("receivers."+name+".template", "warning: %s: %s", r.Template, warning))
+			}
+		}
 		for _, sample := range slices.Sorted(maps.Keys(samples)) {
 			preview, err := intake.PreviewHook(rules, receivers.Request{Receiver: name, Body: samples[sample]})
 			if err != nil {
@@ -54,6 +59,16 @@ func lint(cfg *config.Config, rules *intake.Rules) []config.Fault {
 				}
 			}
 		}
+	}
+	return warnings
+}
+
+// lintInvented tries a template whose documents are their senders' own on one with all the fields that it asks for. One that fails on it
+// wants more than texts: it is for tgrelay render to try, on a real document.
+func lintInvented(rules *intake.Rules, rc *intake.Receiver) []string {
+	warnings, err := rules.Templates.Lint(rc.Template, rc.Mode, rules.Templates.Sample(rc.Template))
+	if err != nil {
+		return nil
 	}
 	return warnings
 }

@@ -183,8 +183,10 @@ func TestRenderAndLint(t *testing.T) {
 		}
 		return path
 	}
-	write("my.tmpl", "{{ define \"my\" }}*open {{ .Status }}{{ end }}{{ define \"deploy\" }}*{{ .version }}* is out{{ end }}")
-	config := write("relay.toml", "[telegram]\ntoken = \"123456:AAabcdefghijklmnopqrstuvwxyz012345\"\n[templates]\nfiles = [\"my.tmpl\"]\n[receivers.alertmanager]\ntemplate = \"my\"\n")
+	write("my.tmpl", "{{ define \"my\" }}*open {{ .Status }}{{ end }}{{ define \"deploy\" }}*{{ .version }}* is out{{ end }}{{ define \"build\" }}[{{ .name }}](http://ci/{{ .id }}){{ end }}")
+	config := write("relay.toml", "[telegram]\ntoken = \"123456:AAabcdefghijklmnopqrstuvwxyz012345\"\n[templates]\nfiles = [\"my.tmpl\"]\n[receivers.alertmanager]\ntemplate = \"my\"\n[receivers.json]\ntemplate = \"build\"\n")
+	secret := write("secret.toml", "[telegram]\ntoken_file = \"of-the-daemon\"\n")
+	wrong := write("wrong.toml", "[telegram]\ntoken_file = \"of-the-daemon\"\n[receivers.json]\ntype = \"nosuch\"\n")
 	payload := "../../receivers/testdata/alertmanager/single-firing.json"
 	for _, c := range []struct {
 		input  string
@@ -193,11 +195,15 @@ func TestRenderAndLint(t *testing.T) {
 		says   string
 	}{
 		{"", []string{"check", "--config", config}, 0, "relay.toml:6: receivers.alertmanager.template: warning: my: with mixed-2-one-resolved.json, the mark * is never closed"},
+		{"", []string{"check", "--config", config}, 0, "receivers.json.template: warning: build: Telegram takes no link to http://ci/example.org"},
 		{"", []string{"render", "--config", config, "--receiver", "alertmanager", payload}, 0, "*open firing"},
 		{"", []string{"render", "--config", config, "--receiver", "alertmanager", "--json", payload}, 0, `"warnings":["the mark *`},
 		{`{"version": 12345678901234567890}`, []string{"render", "--config", config, "--template", "deploy"}, 0, "12345678901234567890 is out"},
 		{`{}`, []string{"render", "--config", config, "--template", "nosuch"}, 1, `no template "nosuch"`},
 		{`{}`, []string{"render", "--config", config, "--receiver", "alertmanager"}, 1, "type json"},
+		{`{} x`, []string{"render", "--config", config, "--template", "deploy"}, 1, "more behind the value that ends at byte"},
+		{`{"text":"hi"}`, []string{"render", "--config", secret, "--receiver", "json"}, 0, "hi"},
+		{`{"text":"hi"}`, []string{"render", "--config", wrong, "--receiver", "json"}, 2, "receivers.json.type"},
 		{``, []string{"render", "--config", config}, 2, "--receiver"},
 		{``, []string{"render", "--config", config, "--receiver", "json", filepath.Join(dir, "absent")}, 2, "absent"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/tgrelay/tgrelay/receivers"
@@ -64,16 +65,25 @@ func (c *renderCommand) Run(std *streams) error {
 	return nil
 }
 
-// configuration is relay.toml, or the defaults where there is none: rendering needs no bot.
+// configuration is relay.toml, or the defaults where there is none. Rendering needs no bot and no secrets, which the daemon's user alone
+// may be able to read: only what is wrong with receivers and templates matters.
 func (c *renderCommand) configuration() (*config.Config, error) {
-	if path := config.Find(c.Config); path != "" {
-		cfg, err := config.Load(path)
-		if err != nil {
-			return nil, misconfigured(err)
-		}
-		return cfg, nil
+	path := config.Find(c.Config)
+	if path == "" {
+		return config.Default(), nil
 	}
-	return config.Default(), nil
+	cfg, err := config.Load(path)
+	faults, ok := errors.AsType[config.Faults](err)
+	if !ok && err != nil || cfg == nil {
+		return nil, misconfigured(err)
+	}
+	faults = slices.DeleteFunc(faults, func(f config.Fault) bool {
+		return !strings.HasPrefix(f.Key, "receivers") && !strings.HasPrefix(f.Key, "templates")
+	})
+	if len(faults) > 0 {
+		return nil, misconfigured(faults)
+	}
+	return cfg, nil
 }
 
 func (c *renderCommand) preview(rules *intake.Rules, body []byte) (*intake.Preview, error) {
@@ -96,7 +106,7 @@ func (c *renderCommand) preview(rules *intake.Rules, body []byte) (*intake.Previ
 	if !known {
 		return nil, usageError{errors.New("unknown parse mode")}
 	}
-	return intake.PreviewTemplate(rules.Templates, c.Template, mode, drafts[0].Data)
+	return intake.PreviewTemplate(rules, c.Template, mode, drafts[0].Data)
 }
 
 // hook is the webhook as it would come in.

@@ -73,7 +73,7 @@ func Find(flag string) string {
 	return ""
 }
 
-// Load reads and checks a file. What is wrong in it comes as Faults; a file that cannot be read is another error.
+// Load reads and checks a file. What is wrong in it comes as Faults, as Parse tells them; a file that cannot be read is another error.
 func Load(path string) (*Config, error) {
 	const howTo = `make a relay.toml with the two lines
 
@@ -94,7 +94,8 @@ and put the token that @BotFather gave you into the file bot-token beside it`
 	return Parse(path, data)
 }
 
-// Parse checks a file's content. Relative paths in it are relative to the folder of name. The error is Faults.
+// Parse checks a file's content. Relative paths in it are relative to the folder of name. The error is Faults; where the file could be
+// read, what is right in it comes too, for whoever needs no more than that.
 func Parse(name string, data []byte) (*Config, error) {
 	top, err := readDocument(data)
 	if err != nil {
@@ -110,7 +111,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	c.completeHeartbeats()
 	k.check()
 	if len(k.faults) > 0 {
-		return nil, k.faults.sorted()
+		return c, k.faults.sorted()
 	}
 	return c, nil
 }

@@ -40,7 +40,7 @@ func (d *Door) Preview(_ context.Context, caller Caller, body []byte) (*Preview,
 		if err != nil {
 			return nil, err
 		}
-		return previewOf(m.Content.Text, render.Surprises(m.Content.Text)), nil
+		return previewOf(m.Content, render.Surprises(m.Content.Text)), nil
 	}
 	var name string
 	o.Field("receiver", &name)
@@ -149,31 +149,45 @@ func (rc *Receiver) faults(draft receivers.Draft) (faults []string) {
 func previewDraft(rules *Rules, rc *Receiver, draft receivers.Draft) (*Preview, error) {
 	text, step, problem := show(rules, rc, draft)
 	if problem != nil {
-		return previewOf(text, []string{fmt.Sprintf("the template failed, and %s served instead: %s", step, problem)}), nil
+		return previewOf(fitting(rules, text), []string{fmt.Sprintf("the template failed, and %s served instead: %s", step, problem)}), nil
 	}
 	warnings, err := rules.Templates.Lint(rc.Template, rc.Mode, draft.Data)
 	if err != nil {
 		return nil, err
 	}
-	return previewOf(text, warnings), nil
+	return previewOf(fitting(rules, text), warnings), nil
 }
 
 // PreviewTemplate shows what a template makes of data. Error: the template's.
-func PreviewTemplate(set *render.Set, name string, mode markup.Mode, data any) (*Preview, error) {
-	text, err := set.Execute(name, mode, data)
+func PreviewTemplate(rules *Rules, name string, mode markup.Mode, data any) (*Preview, error) {
+	text, err := rules.Templates.Execute(name, mode, data)
 	if err != nil {
 		return nil, err
 	}
-	warnings, err := set.Lint(name, mode, data)
+	warnings, err := rules.Templates.Lint(name, mode, data)
 	if err != nil {
 		return nil, err
 	}
-	return previewOf(tidy(text), warnings), nil
+	return previewOf(fitting(rules, tidy(text)), warnings), nil
 }
 
-func previewOf(text markup.Text, warnings []string) *Preview {
+// fitting is a text as long_text has it.
+func fitting(rules *Rules, text markup.Text) relay.Content {
+	c := relay.Content{Text: text}
+	fit(&c, rules.LongText)
+	return c
+}
+
+func previewOf(c relay.Content, warnings []string) *Preview {
 	if warnings == nil {
 		warnings = []string{}
 	}
-	return &Preview{Text: text, Parts: text.Split(markup.MaxText, markup.MaxText), Warnings: warnings}
+	if c.Attachment != nil {
+		warnings = append(warnings, "the whole text follows as the file "+c.Attachment.Name)
+	}
+	first := markup.MaxText
+	if c.Media != nil {
+		first = markup.MaxCaption
+	}
+	return &Preview{Text: c.Text, Parts: c.Text.Split(first, markup.MaxText), Warnings: warnings}
 }

@@ -59,7 +59,7 @@ func invalidMarkup(err error) error {
 	e := &relay.Error{Code: relay.CodeInvalidMarkup, Detail: err.Error()}
 	var parse *markup.ParseError
 	if errors.As(err, &parse) {
-		e.Detail = "can't parse the text: " + parse.Message
+		e.Detail = "can't parse the text: " + parse.Error()
 	}
 	e.Fields = []relay.FieldError{{Pointer: "/text", Detail: e.Detail}}
 	return e
@@ -73,7 +73,10 @@ func tidy(text markup.Text) markup.Text { return text.ExpandTabs().Normalize() }
 func show(rules *Rules, rc *Receiver, draft receivers.Draft) (text markup.Text, step string, problem error) {
 	text, problem = rules.Templates.Execute(rc.Template, rc.Mode, draft.Data)
 	if problem == nil {
-		return tidy(text), "", nil
+		if text = tidy(text); text.Text == "" && !rules.Templates.Own(rc.Template) {
+			text = tidy(markup.Text{Text: plain(draft)}) // of blanks: only the operator's own template may say nothing
+		}
+		return text, "", nil
 	}
 	text, err := rules.Builtin.Execute(draft.Template, markup.MarkdownV2, draft.Data)
 	if err == nil {

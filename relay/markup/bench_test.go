@@ -117,14 +117,14 @@ func hostile() (all []hostileText) {
 	for mode, units := range map[markup.Mode][]string{
 		markup.MarkdownV2: {
 			"[", "![", "[a](", "`", "```", "`\\", "_", "__", "*_", ">", "\n>", "||", "\\", "[*_~", "*a_b", "](", "[]", "[e.com]", "*[a*](x)",
-			"\uFDD0", "\uFDD1", "\uFDD0\uFDD1", "\uFDD2", "\uFDD2ia\uFDD3", "\uFDD3", "\uFDD4", "\uFDD2ia\uFDD3x\uFDD4", "\uFDDF", "[\uFDD0](", "```\uFDD0",
+			"\uFDD0", "\uFDD1", "\uFDD0\uFDD1", "\uFDD2", "\uFDD28\uFDD3", "\uFDD3", "\uFDD4", "\uFDD28\uFDD3x\uFDD4", "\uFDDF", "[\uFDD0](", "```\uFDD0",
 		},
 		markup.HTML: {
 			"<b>", "<", "</", "</b>", "<b></b>", "<a href=\"", "<a b=\"<a b='", "<a x ", "&", "&#", "&#1", "&l", "<blockquote>", "<pre><code>",
 			"<b \uFDD0", "<a href=x>", "<aaaaaaaaaaaaaaaaaaaaaaaaa", "</a ",
 		},
 		markup.Markdown: {"[", "[a](", "[a]", "_", "*_", "`", "```", "\\_", "[\uFDD0\uFDD1]", "[a]("},
-		markup.Plain:    {"\uFDD0", "\uFDD2ia\uFDD3", "\xEF\xB7\xB0"},
+		markup.Plain:    {"\uFDD0", "\uFDD28\uFDD3", "\xEF\xB7\xB0"},
 	} {
 		for _, u := range units {
 			all = append(all, hostileText{mode, strings.Repeat(u, 1<<20/len(u))})

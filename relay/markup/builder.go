@@ -12,14 +12,19 @@ import (
 // that were closed out again at the end, all at once: that keeps it linear.
 type builder struct {
 	out     []byte
-	units   int // of out, in UTF-16
-	ents    []Entity
+	units   int      // of out, in UTF-16
+	spans   []span   // the entities, in the order in which they ended
+	given   []Entity // what some have besides a kind, by their origin
 	lenient bool
 	inlays  int // values and ready-made markup so far
 	inlaid  int // units of all inlays
 	hints   []hint
 	dropped int // units of all hints that are no text
 }
+
+// maxOpen is how many entities may be open at a time. Telegram takes 65,536 characters, and so never more of them; what a parser
+// remembers of each must not add up where a text is nothing but openers.
+const maxOpen = 1 << 16
 
 // maxSize is the most bytes the parsers read: places are counted in 32 bits.
 const maxSize = 1 << 30
@@ -83,8 +88,8 @@ func (b *builder) hint(s string) int {
 func (b *builder) cut(p place) {
 	b.out = b.out[:p.out]
 	b.units = int(p.units)
-	for len(b.ents) > 0 && b.ents[len(b.ents)-1].Offset >= b.units {
-		b.ents = b.ents[:len(b.ents)-1]
+	for len(b.spans) > 0 && b.spans[len(b.spans)-1].from >= b.units {
+		b.spans = b.spans[:len(b.spans)-1]
 	}
 }
 
@@ -103,13 +108,29 @@ func (h *hint) gone() int {
 	return int(h.drop)
 }
 
-// add notes an entity from p to the end of the text, unless there is nothing in it.
-func (b *builder) add(p place, e Entity) {
-	e.Offset, e.Length = int(p.units), b.length(p)
-	if e.Length == 0 {
-		return
+// plainly is the origin of a span that has nothing besides its kind.
+const plainly = -1
+
+// mark notes an entity from p to the end of the text, unless there is nothing in it.
+func (b *builder) mark(p place, k kind) {
+	if b.length(p) > 0 {
+		b.note(span{int(p.units), b.units, k, plainly})
 	}
-	b.ents = append(b.ents, e)
+}
+
+// add does so for one that has more than a kind.
+func (b *builder) add(p place, e Entity) {
+	if b.length(p) > 0 {
+		b.note(span{int(p.units), b.units, kindOf(&e), int32(len(b.given))})
+		b.given = append(b.given, e)
+	}
+}
+
+func (b *builder) note(s span) {
+	if b.spans == nil {
+		b.spans = make([]span, 0, 16)
+	}
+	b.spans = append(b.spans, s)
 }
 
 // link notes a link from p to the end of the text. One that Telegram would drop is dropped too; a lenient parser writes
@@ -143,28 +164,71 @@ func (b *builder) done() Text {
 	if b.dropped > 0 {
 		b.compact()
 	}
-	b.ents = joinPre(b.ents)
-	sortEntities(b.ents)
+	b.joinPre()
+	sortSpans(b.spans)
 	if b.lenient {
-		b.ents = linksOverCode(b.ents)
+		b.linksOverCode()
 	}
-	return Text{Text: string(b.out), Entities: b.ents}
+	return Text{Text: string(b.out), Entities: b.entities()}
+}
+
+func (b *builder) entities() []Entity {
+	if len(b.spans) == 0 {
+		return nil
+	}
+	entities := make([]Entity, len(b.spans))
+	for i, s := range b.spans {
+		e := &entities[i]
+		if s.origin != plainly {
+			*e = b.given[s.origin]
+		}
+		e.Type, e.Offset, e.Length = kindTypes[s.kind], s.from, s.to-s.from
+		if s.kind == kindCode {
+			e.Language = "" // HTML's, of a code that stands alone
+		}
+	}
+	return entities
+}
+
+// language is that of a pre or code.
+func (b *builder) language(s span) string {
+	if s.origin == plainly {
+		return ""
+	}
+	return b.given[s.origin].Language
+}
+
+// joinPre makes one pre with a language of a pre and a code that has one and covers the same stretch.
+func (b *builder) joinPre() {
+	kept := b.spans[:0]
+	for _, s := range b.spans {
+		if n := len(kept) - 1; n >= 0 && kept[n].from == s.from && kept[n].to == s.to {
+			last := &kept[n]
+			if (s.kind == kindPre || s.kind == kindPreCode) && last.kind == kindCode && b.language(*last) != "" {
+				last.kind = kindPreCode
+				continue
+			}
+			if s.kind == kindCode && last.kind == kindPre && b.language(s) != "" {
+				last.kind, last.origin = kindPreCode, s.origin
+				continue
+			}
+		}
+		kept = append(kept, s)
+	}
+	b.spans = kept
 }
 
 // linksOverCode leaves out code that has just the extent of a link: Telegram shows only one of them, the code, and the
 // address would be lost without a word.
-func linksOverCode(entities []Entity) []Entity {
-	kept := entities[:0]
-	for i := range entities {
-		code := entities[i]
-		links := func(e Entity) bool {
-			return (e.Type == TextLink || e.Type == TextMention) && e.Offset == code.Offset && e.Length == code.Length
-		}
-		if code.Type != Code || !slices.ContainsFunc(entities[i+1:min(i+3, len(entities))], links) {
+func (b *builder) linksOverCode() {
+	kept := b.spans[:0]
+	for i, code := range b.spans {
+		links := func(s span) bool { return s.kind.rank() == kindLink && s.from == code.from && s.to == code.to }
+		if code.kind != kindCode || !slices.ContainsFunc(b.spans[i+1:min(i+3, len(b.spans))], links) {
 			kept = append(kept, code)
 		}
 	}
-	return kept
+	b.spans = kept
 }
 
 // compact takes the marks out of the text and moves the entities.
@@ -184,12 +248,11 @@ func (b *builder) compact() {
 	before := func(unit int) int {
 		return gone[sort.Search(len(b.hints), func(i int) bool { return int(b.hints[i].units) >= unit })]
 	}
-	for i := range b.ents {
-		e := &b.ents[i]
-		end := e.Offset + e.Length
-		e.Offset -= before(e.Offset)
-		e.Length = end - before(end) - e.Offset
+	for i := range b.spans {
+		s := &b.spans[i]
+		s.from -= before(s.from)
+		s.to -= before(s.to)
 	}
-	b.ents = slices.DeleteFunc(b.ents, func(e Entity) bool { return e.Length == 0 })
+	b.spans = slices.DeleteFunc(b.spans, span.empty)
 	b.hints, b.dropped = nil, 0
 }

@@ -24,7 +24,7 @@ const maxOffset = 1000000
 // Types that Telegram finds by itself pass; Clean drops them.
 func Check(t Text) error {
 	if !utf8.ValidString(t.Text) {
-		return failure(notUTF8)
+		return failure(notUTF8, -1)
 	}
 	for i := range t.Entities {
 		if err := checkMeaning(&t.Entities[i]); err != nil {

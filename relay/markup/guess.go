@@ -25,7 +25,7 @@ func newGuesser(s string) *guesser {
 		if g.pos == len(s) {
 			break
 		}
-		g.mark(s[g.pos])
+		g.character(s[g.pos])
 	}
 	if g.quote > 0 {
 		g.endQuote()
@@ -33,7 +33,8 @@ func newGuesser(s string) *guesser {
 	return g
 }
 
-func (g *guesser) mark(c byte) {
+// character reads one that may be a mark.
+func (g *guesser) character(c byte) {
 	switch c {
 	case '\\':
 		g.escape()
@@ -63,6 +64,11 @@ func (g *guesser) mark(c byte) {
 }
 
 func (g *guesser) start(k kind, size int) {
+	if len(g.open) == maxOpen {
+		g.text(g.src[g.pos : g.pos+size])
+		g.pos += size
+		return
+	}
 	g.marks = append(g.marks, int32(g.hint(g.src[g.pos:g.pos+size])))
 	g.before = append(g.before, g.last[k])
 	g.push(k, size)
@@ -78,7 +84,7 @@ func (g *guesser) toggle(k kind, size int) {
 	}
 	g.pos += size
 	g.take(int(g.marks[i-1]), size)
-	g.add(g.closeTo(i-1), Entity{Type: kindTypes[k]})
+	g.mark(g.closeTo(i-1), k)
 }
 
 // closeTo closes the i-th open entity. What was opened in it has no end, so that its marks stay text.
@@ -144,16 +150,16 @@ func (g *guesser) beginQuote() {
 
 // endQuote ends the quote with its line or with the text.
 func (g *guesser) endQuote() {
-	e := Entity{Type: Blockquote}
+	k := kindQuote
 	if top := len(g.open) - 1; g.dangling() {
-		e.Type = ExpandableBlockquote
+		k = kindExpandable
 		g.take(int(g.marks[top]), 2)
 	}
 	if g.pos < len(g.src) {
 		g.ascii('\n')
 		g.pos++
 	}
-	g.add(g.closeTo(g.quote-1), e)
+	g.mark(g.closeTo(g.quote-1), k)
 	g.quote, g.lineStart = 0, true
 }
 
@@ -179,7 +185,9 @@ func (g *guesser) bracket() {
 			g.pos = pos
 			g.literal(']')
 			g.last[kindLink] = g.before[i]
-			g.open[i].kind = kinds // its end was found, and it is text
+			if g.open[i].kind = kinds; i == len(g.open)-1 { // its end was found, and it is text
+				g.closeTo(i)
+			}
 			return
 		}
 		url = label
@@ -211,7 +219,7 @@ func (g *guesser) backtick() {
 		if end := g.codeEnd(g.pos+1, "`"); end >= 0 {
 			p := g.inside(g.pos+1, end)
 			g.pos = end + 1
-			g.add(p, Entity{Type: Code})
+			g.mark(p, kindCode)
 			return
 		}
 		g.noTick = true

@@ -24,6 +24,7 @@ const maxRunaways = 64
 type element struct {
 	place
 	tag
+	at     int32 // byte offset in the source
 	hint   int32
 	before int32 // the open element of the same tag before it
 }
@@ -154,6 +155,9 @@ func semicolon(s string, n int) int {
 
 func (p *html) startTag() error {
 	t, end, err := p.readTag()
+	if err == nil && len(p.open) == maxOpen {
+		err = failureAt(tooDeep, p.pos, "")
+	}
 	if err != nil {
 		if !p.lenient {
 			return err
@@ -162,7 +166,7 @@ func (p *html) startTag() error {
 		p.pos++
 		return nil
 	}
-	e := element{tag: t, before: p.last[t.name]}
+	e := element{tag: t, at: int32(p.pos), before: p.last[t.name]}
 	if p.lenient {
 		e.hint = int32(p.hint(bare(p.src[p.pos:end])))
 	}
@@ -236,10 +240,10 @@ func (p *html) close(i int) error {
 func (p *html) end() error {
 	if p.lenient || len(p.open) == 0 {
 		if p.surrogate && !p.lenient {
-			return failure("Text contains invalid Unicode characters after decoding HTML entities, check for unmatched surrogate code units")
+			return failure("Text contains invalid Unicode characters after decoding HTML entities, check for unmatched surrogate code units", -1)
 		}
 		return nil
 	}
 	top := p.open[len(p.open)-1]
-	return failure(`Can't find end tag corresponding to start tag "` + tagNames[top.name] + `"`)
+	return failure(`Can't find end tag corresponding to start tag "`+tagNames[top.name]+`"`, int(top.at))
 }

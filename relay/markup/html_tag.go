@@ -30,10 +30,10 @@ var tagNames = [tags]string{
 	"a", "b", "strong", "i", "em", "s", "strike", "del", "u", "ins", "tg-spoiler", "span", "pre", "code", "blockquote", "tg-emoji", "tg-time",
 }
 
-// tagTypes has the types of the tags that need no attribute.
-var tagTypes = [tags]Type{
-	tagB: Bold, tagStrong: Bold, tagI: Italic, tagEm: Italic, tagS: Strikethrough, tagStrike: Strikethrough, tagDel: Strikethrough,
-	tagU: Underline, tagIns: Underline, tagSpoiler: Spoiler, tagSpan: Spoiler, tagPre: Pre,
+// tagKinds has the kinds of the tags that need no attribute.
+var tagKinds = [tags]kind{
+	tagB: kindBold, tagStrong: kindBold, tagI: kindItalic, tagEm: kindItalic, tagS: kindStrike, tagStrike: kindStrike, tagDel: kindStrike,
+	tagU: kindUnderline, tagIns: kindUnderline, tagSpoiler: kindSpoiler, tagSpan: kindSpoiler, tagPre: kindPre,
 }
 
 func tagByName(s string) (tagName, bool) {
@@ -127,28 +127,28 @@ func (p *html) element(e *element) error {
 	case tagA:
 		p.anchor(e)
 	case tagCode:
-		p.add(e.place, Entity{Type: Code, Language: e.argument}) // done clears it, or makes a pre of it
+		p.add(e.place, Entity{Type: Code, Language: e.argument}) // the language goes, or makes a pre of it
 	case tagQuote:
-		t := Blockquote
 		if e.argument != "" {
-			t = ExpandableBlockquote
+			p.mark(e.place, kindExpandable)
+		} else {
+			p.mark(e.place, kindQuote)
 		}
-		p.add(e.place, Entity{Type: t})
 	case tagEmoji:
 		if decimal(e.argument) == 0 {
-			return p.invalid("Invalid custom emoji identifier specified")
+			return p.invalid("Invalid custom emoji identifier specified", e)
 		}
 		p.add(e.place, Entity{Type: CustomEmoji, CustomEmojiID: e.argument})
 	case tagTime:
 		format, ok := dateTimeFormat(e.format)
 		if !ok {
-			return p.invalid("Invalid date format used")
+			return p.invalid("Invalid date format used", e)
 		}
 		if unix := wrapping(e.argument); unix > 0 {
 			p.add(e.place, Entity{Type: DateTime, UnixTime: int64(unix), DateTimeFormat: format})
 		}
 	default:
-		p.add(e.place, Entity{Type: tagTypes[e.name]})
+		p.mark(e.place, tagKinds[e.name])
 	}
 	return nil
 }
@@ -166,11 +166,11 @@ func (p *html) anchor(e *element) {
 }
 
 // invalid is an error, or in a template no entity.
-func (p *html) invalid(message string) error {
+func (p *html) invalid(message string, e *element) error {
 	if p.lenient {
 		return nil
 	}
-	return failure(message)
+	return failure(message, int(e.at))
 }
 
 // wrapping reads a number up to the first character that is no digit, in 32 bits that wrap around.
@@ -183,30 +183,4 @@ func wrapping(s string) (n int32) {
 		return -n
 	}
 	return n
-}
-
-// joinPre makes one pre with a language of a pre and a code that has one and covers the same stretch. Entities are in
-// the order in which they were closed.
-func joinPre(entities []Entity) []Entity {
-	kept := entities[:0]
-	for _, e := range entities {
-		if n := len(kept) - 1; n >= 0 && kept[n].Offset == e.Offset && kept[n].Length == e.Length {
-			last := &kept[n]
-			if e.Type == Pre && last.Type == Code && last.Language != "" {
-				last.Type = Pre
-				continue
-			}
-			if e.Type == Code && e.Language != "" && last.Type == Pre && last.Language == "" {
-				last.Language = e.Language
-				continue
-			}
-		}
-		kept = append(kept, e)
-	}
-	for i := range kept {
-		if kept[i].Type == Code {
-			kept[i].Language = ""
-		}
-	}
-	return kept
 }

@@ -119,11 +119,11 @@ func (p *markdown) entity(c byte, from, end int, language, ending string) {
 	case len(ending) == 3:
 		p.pre(place, language)
 	case c == '_':
-		p.add(place, Entity{Type: Italic})
+		p.mark(place, kindItalic)
 	case c == '*':
-		p.add(place, Entity{Type: Bold})
+		p.mark(place, kindBold)
 	default:
-		p.add(place, Entity{Type: Code})
+		p.mark(place, kindCode)
 	}
 }
 
@@ -189,8 +189,9 @@ func (p *markdown) brackets(at place) {
 	copy(p.out[at.out+1:], p.out[at.out:])
 	p.out[at.out] = '['
 	p.units++
-	for i := len(p.ents) - 1; i >= 0 && p.ents[i].Offset >= int(at.units); i-- {
-		p.ents[i].Offset++
+	for i := len(p.spans) - 1; i >= 0 && p.spans[i].from >= int(at.units); i-- {
+		p.spans[i].from++
+		p.spans[i].to++
 	}
 	p.ascii(']')
 }

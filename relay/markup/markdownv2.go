@@ -83,6 +83,9 @@ func (p *markdownV2) ordinary() {
 }
 
 func (p *markdownV2) step(c byte) error {
+	if len(p.open) == maxOpen {
+		return p.tooDeep()
+	}
 	switch {
 	case c == '\\':
 		p.escape()
@@ -134,7 +137,7 @@ func (p *markdownV2) literal(c byte) {
 // stray is a reserved character that neither opens nor closes.
 func (p *markdownV2) stray(c byte) error {
 	if !p.lenient {
-		return reserved(c)
+		return reserved(c, p.pos)
 	}
 	p.literal(c)
 	return nil

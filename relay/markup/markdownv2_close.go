@@ -33,7 +33,7 @@ func (p *markdownV2) closeTop() {
 	case kindPre, kindPreCode:
 		p.pre(top.place, p.language)
 	default:
-		p.add(top.place, Entity{Type: kindTypes[top.kind]})
+		p.mark(top.place, top.kind)
 	}
 }
 
@@ -45,17 +45,17 @@ func (p *markdownV2) pop() opened {
 
 // closeQuote ends the quote with the line break, which is part of it. A || right before it makes the quote expandable.
 func (p *markdownV2) closeQuote() error {
-	e := Entity{Type: Blockquote}
+	k := kindQuote
 	if p.dangling() {
 		p.pop()
-		e.Type = ExpandableBlockquote
+		k = kindExpandable
 	}
 	if p.open[len(p.open)-1].kind != kindQuote {
 		return p.unclosed()
 	}
 	p.ascii('\n')
 	p.pos++
-	p.add(p.pop().place, e)
+	p.mark(p.pop().place, k)
 	p.quoted, p.lineStart = false, true
 	return nil
 }
@@ -76,6 +76,13 @@ func (p *markdownV2) unclosed() error {
 	}
 	top := p.open[len(p.open)-1]
 	return failureAt("Can't find end of "+kindNames[top.kind]+" entity", int(top.at), "")
+}
+
+func (p *markdownV2) tooDeep() error {
+	if p.lenient {
+		return errGuess
+	}
+	return failureAt(tooDeep, p.pos, "")
 }
 
 func (p *markdownV2) closeLink(top *opened) error {
@@ -113,9 +120,9 @@ func (p *markdownV2) closeEmoji(top *opened) error {
 	case p.lenient:
 		return errGuess
 	case state == targetNone:
-		return failure("The entity must contain a tg://emoji or tg://time URL")
+		return failure("The entity must contain a tg://emoji or tg://time URL", int(top.at))
 	}
-	return failure("Invalid tg://emoji or tg://time URL specified")
+	return failure("Invalid tg://emoji or tg://time URL specified", int(top.at))
 }
 
 func (p *markdownV2) noTarget() error {
@@ -127,13 +134,13 @@ func (p *markdownV2) noTarget() error {
 
 func (p *markdownV2) end() error {
 	if p.quoted {
-		e := Entity{Type: Blockquote}
+		k := kindQuote
 		if p.dangling() {
 			p.pop()
-			e.Type = ExpandableBlockquote
+			k = kindExpandable
 		}
 		if p.open[len(p.open)-1].kind == kindQuote {
-			p.add(p.pop().place, e)
+			p.mark(p.pop().place, k)
 		}
 	}
 	if len(p.open) > 0 {

@@ -22,14 +22,15 @@ func ParseMode(s string) (mode Mode, ok bool) {
 	return Plain, strings.EqualFold(s, "none")
 }
 
-// Parse reads s as Telegram does. The error is a *ParseError in Telegram's words. Nothing is trimmed or cleaned: see
+// Parse reads s as Telegram does. The error is a *ParseError in Telegram's words; there is one besides for more than 65,536 entities
+// that are open at once, which no text that Telegram takes has room for. Nothing is trimmed or cleaned: see
 // Text.Normalize. Links that Telegram does not take leave their label as plain text, without an error.
 func Parse(mode Mode, s string) (Text, error) {
 	if !utf8.ValidString(s) {
-		return Text{}, failure(notUTF8)
+		return Text{}, failure(notUTF8, -1)
 	}
 	if len(s) > maxSize {
-		return Text{}, failure("Text is too long")
+		return Text{}, failure("Text is too long", -1)
 	}
 	switch mode {
 	case MarkdownV2:

@@ -16,9 +16,11 @@ func TestParseErrors(t *testing.T) {
 	}{
 		{"MarkdownV2", "🏟 🏟![👍](tg://emoji?id=1234", "Can't find end of a URL at byte offset 17", 17},
 		{"MarkdownV2", "a *b", "Can't find end of Bold entity at byte offset 2", 2},
-		{"MarkdownV2", "a.", `Character '.' is reserved and must be escaped with the preceding '\'`, -1},
+		{"MarkdownV2", "a.", `Character '.' is reserved and must be escaped with the preceding '\' (at byte offset 1)`, 1},
 		{"HTML", "<b>x</i>", `Unmatched end tag at byte offset 4, expected "</b>", found "</i>"`, 4},
-		{"HTML", "<tg-time unix=5 format=q>x</tg-time>", "Invalid date format used", -1},
+		{"HTML", "<tg-time unix=5 format=q>x</tg-time>", "Invalid date format used (at byte offset 0)", 0},
+		{"HTML", "a<i><b>x", `Can't find end tag corresponding to start tag "b" (at byte offset 4)`, 4},
+		{"MarkdownV2", "a ![x](e.com)", "Invalid tg://emoji or tg://time URL specified (at byte offset 2)", 2},
 		{"Markdown", "a_b", "Can't find end of the entity starting at byte offset 1", 1},
 	} {
 		_, err := markup.Parse(c.mode, c.text)
@@ -53,7 +55,7 @@ func ExampleParse() {
 	fmt.Println(err)
 	// Output:
 	// Deploy done in 42s. bold 6 <nil>
-	// Character '.' is reserved and must be escaped with the preceding '\'
+	// Character '.' is reserved and must be escaped with the preceding '\' (at byte offset 11)
 }
 
 func ExampleParseTemplate() {

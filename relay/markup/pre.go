@@ -1,19 +1,20 @@
 package markup
 
-// preHead reads what follows the opening ``` of a pre: a language, if white space follows it, and one line break.
+// preHead reads what follows the opening ``` of a pre: a language, if white space follows it, and one line break. A language in which
+// there is a value stands alone on its line, or the value was meant to be seen.
 func preHead(s string, i int, lenient bool) (language string, end int) {
-	j := i
+	j, valued := i, false
 	for j < len(s) && !isSpace(s[j]) && s[j] != '`' {
 		if lenient && borderAt(s, j) != 0 {
-			j = inlayEnd(s, j)
+			j, valued = inlayEnd(s, j), true
 		} else {
 			j++
 		}
 	}
-	if j > i && j < len(s) && s[j] != '`' {
+	if j > i && j < len(s) && s[j] != '`' && (!valued || isBreak(s[j])) {
 		language, i = s[i:j], j
 	}
-	if i < len(s) && (s[i] == '\n' || s[i] == '\r') {
+	if i < len(s) && isBreak(s[i]) {
 		if i+1 < len(s) && s[i]^s[i+1] == '\n'^'\r' {
 			i++
 		}
@@ -36,5 +37,11 @@ func (b *builder) pre(p place, language string) {
 		b.text(language)
 		language = ""
 	}
-	b.add(p, Entity{Type: Pre, Language: language})
+	if language == "" {
+		b.mark(p, kindPre)
+	} else {
+		b.add(p, Entity{Type: Pre, Language: language})
+	}
 }
+
+func isBreak(c byte) bool { return c == '\n' || c == '\r' }

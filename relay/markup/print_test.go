@@ -1,6 +1,9 @@
 package markup_test
 
 import (
+	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -136,6 +139,38 @@ func TestNormalize(t *testing.T) {
 		if diff := cmp.Diff(c.want, c.in.Normalize(), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%q: (-want +got)\n%s", c.in.Text, diff)
 		}
+	}
+}
+
+// What is nothing but openers must not cost many times its size.
+func TestOpenEntitiesAreBounded(t *testing.T) {
+	for _, c := range []struct {
+		mode   markup.Mode
+		text   string
+		offset int
+	}{
+		{markup.MarkdownV2, strings.Repeat("[", 1<<20), 1 << 16},
+		{markup.MarkdownV2, strings.Repeat("*_", 1<<19), 1 << 16},
+		{markup.HTML, strings.Repeat("<b>", 1<<17), 3 << 16},
+		{markup.HTML, strings.Repeat("<blockquote>", 100_000) + "x" + strings.Repeat("</blockquote>", 100_000), 12 << 16},
+	} {
+		var before, behind runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := markup.Parse(c.mode, c.text)
+		runtime.ReadMemStats(&behind)
+		if n := (behind.TotalAlloc - before.TotalAlloc) >> 20; n > 64 {
+			t.Errorf("%.20q: %d MiB allocated on the way", c.text, n)
+		}
+		e, ok := errors.AsType[*markup.ParseError](err)
+		if want := fmt.Sprintf("Too many entities are open at byte offset %d", c.offset); !ok || e.Error() != want || e.Offset != c.offset {
+			t.Errorf("%.20q: %v, want %s", c.text, err, want)
+		}
+		checkText(t, markup.ParseTemplate(c.mode, c.text))
+	}
+	s := strings.Repeat("[x] ", 1<<16) // brackets that are no links do not stay open
+	got := markup.ParseTemplate(markup.MarkdownV2, s+"*bold*")
+	if got.Text != s+"bold" || len(got.Entities) != 1 {
+		t.Errorf("behind many brackets: %q, %+v", got.Text[len(s)-4:], got.Entities)
 	}
 }
 

@@ -132,6 +132,9 @@ func (a *address) setAuthority(s string) (reason string) {
 	}
 	if i := strings.LastIndexByte(s, '@'); i >= 0 {
 		a.userinfo, s = s[:i], s[i+1:]
+		if strings.IndexByte(a.userinfo, 0) >= 0 { // no other place of a link has one, and HTML cannot say it
+			return "Disallowed character in URL host"
+		}
 	}
 	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
 		ip, err := netip.ParseAddr(s[1 : len(s)-1])

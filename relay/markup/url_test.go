@@ -31,6 +31,7 @@ func TestCheckURL(t *testing.T) {
 		{url: "http://e.com:0", reason: "Wrong port number specified in the URL"},
 		{url: "http://e.com:", reason: "Wrong port number specified in the URL"},
 		{url: " http://e.com", reason: "Unsupported URL protocol"},
+		{url: "http://\x00@e.com", reason: "Disallowed character in URL host"},
 		{url: " e.com", reason: "Disallowed character in URL host"},
 		{url: "http://e .com", reason: "Disallowed character in URL host"},
 		{url: "http://%zz.com/", reason: "Wrong percent-encoded symbol in URL host"},

@@ -11,7 +11,7 @@ const (
 	ValueStart = '\uFDD0' // what follows is data and is shown as it is, in every context of every mode
 	ValueEnd   = '\uFDD1'
 
-	// Ready-made markup is wrapOpen, a letter, an argument, wrapBody, the content, wrapEnd.
+	// Ready-made markup is wrapOpen, a character for the kind, an argument, wrapBody, the content, wrapEnd.
 	wrapOpen = '\uFDD2'
 	wrapBody = '\uFDD3'
 	wrapEnd  = '\uFDD4'
@@ -32,7 +32,7 @@ const (
 )
 
 // Value puts borders around s, so that ParseTemplate shows it as it is. What could break out or break the message is
-// taken out of it first: border runes and NUL; invalid UTF-8 becomes U+FFFD. Of ready-made markup (Wrap) the content stays.
+// taken out of it first: border runes; NUL becomes a space, as at Telegram, and invalid UTF-8 U+FFFD. See Content for ready-made markup (Wrap).
 func Value(s string) string {
 	if clean(s) {
 		return string(ValueStart) + s + string(ValueEnd)
@@ -54,11 +54,12 @@ func clean(s string) bool {
 func appendClean(b []byte, s string) []byte {
 	for i := 0; i < len(s); {
 		if s[i] == 0 {
+			b = append(b, ' ')
 			i++
 			continue
 		}
-		if n := borderWidth(s, i); n > 0 {
-			i += n
+		if isBorder(s, i) {
+			i += borderLen
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
@@ -68,18 +69,23 @@ func appendClean(b []byte, s string) []byte {
 	return b
 }
 
-// borderWidth is the length of the border at i, with letter and argument when it opens ready-made markup; 0 if there is none.
+// isBorder reports whether one of the runes that are kept out of values is at i.
+func isBorder(s string, i int) bool {
+	return len(s)-i >= borderLen && s[i] == borderLead && s[i+1] == borderPrefix[1] && s[i+2] >= byteValueStart && s[i+2] <= byteLast
+}
+
+// borderWidth is the length of the border at i, with letter and argument when it opens ready-made markup.
 func borderWidth(s string, i int) int {
-	if len(s)-i < borderLen || s[i] != borderLead || s[i+1] != borderPrefix[1] || s[i+2] < byteValueStart || s[i+2] > byteLast {
-		return 0
-	}
-	if s[i+2] == byteWrapOpen {
+	if borderAt(s, i) == byteWrapOpen {
 		if _, n, ok := wrapHead(s, i); ok {
 			return n
 		}
 	}
 	return borderLen
 }
+
+// Content is s without the borders of Values and ready-made markup: what they show, as text.
+func Content(s string) string { return bare(s) }
 
 // borderAt is the last byte of the border rune at i, or 0 if there is none.
 func borderAt(s string, i int) byte {
@@ -129,6 +135,20 @@ func inlayEnd(s string, i int) int {
 		i = nextBorder(s, i)
 	}
 	return i
+}
+
+// Own is the output of a template with another text in the place of each value and of all ready-made markup.
+func Own(s, instead string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		j := nextBorder(s, i)
+		b.WriteString(s[i:j])
+		if i = j; j < len(s) {
+			b.WriteString(instead)
+			i = inlayEnd(s, j)
+		}
+	}
+	return b.String()
 }
 
 // bare is s without borders: what is left of values and ready-made markup where only characters count, as in a URL.

@@ -20,10 +20,14 @@ func Wrap(e Entity, inner string) string {
 	return string(utf8.AppendRune(b, wrapEnd))
 }
 
+// firstKind stands for the first kind, the characters behind it for the others: none of them is a letter, so that functions which
+// change the case of a text leave them alone.
+const firstKind = '0'
+
 // appendWrapHead writes what stands before the content.
 func appendWrapHead(b []byte, e *Entity, k kind) []byte {
 	b = utf8.AppendRune(b, wrapOpen)
-	b = append(b, 'a'+byte(k))
+	b = append(b, firstKind+byte(k))
 	b = appendClean(b, wrapArgument(e, k))
 	return utf8.AppendRune(b, wrapBody)
 }
@@ -53,13 +57,26 @@ func wrapHead(s string, i int) (e Entity, n int, ok bool) {
 	if end == from || borderAt(s, end) != byteWrapBody {
 		return e, 0, false
 	}
-	k, argument := kind(s[from]-'a'), s[from+1:end]
+	k, argument := kind(s[from]-firstKind), s[from+1:end]
 	if k >= kindUnknown {
 		return e, 0, false
 	}
 	e.Type = kindTypes[k]
 	e.setArgument(k, argument)
 	return e, end + borderLen - i, true
+}
+
+// Addresses are the URLs of the links in ready-made markup.
+func Addresses(s string) (urls []string) {
+	for i := nextBorder(s, 0); i < len(s); i = nextBorder(s, i+borderLen) {
+		if borderAt(s, i) != byteWrapOpen {
+			continue
+		}
+		if e, _, ok := wrapHead(s, i); ok && e.Type == TextLink {
+			urls = append(urls, e.URL)
+		}
+	}
+	return urls
 }
 
 func (e *Entity) setArgument(k kind, argument string) {

@@ -50,7 +50,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	if t, ok := behind(p); ok {
 		switch t {
 		case ofText:
-			return len(p), b.add(p)
+			return len(p), b.text(p)
 		case ofEnter:
 			if b.depth++; b.depth > MaxDepth {
 				return 0, errTooDeep
@@ -62,6 +62,20 @@ func (b *bounded) Write(p []byte) (int, error) {
 		}
 	}
 	return len(p), b.value(p)
+}
+
+// text adds a stretch of the template's own. The marks before and behind an action that printed nothing are not one:
+// _{{ with .note }}{{ . }}{{ end }}_ has no __ then. An empty value keeps them apart.
+func (b *bounded) text(p []byte) error {
+	if len(p) > 0 && len(b.out) > 0 && wouldJoin(b.out[len(b.out)-1], p[0]) {
+		b.out = append(append(b.out, startBorder...), endBorder...)
+	}
+	return b.add(p)
+}
+
+// wouldJoin reports whether two characters of a template would be one mark, an escape, or a mark with the language of a pre.
+func wouldJoin(last, next byte) bool {
+	return last == '\\' || last == '`' || last == next && (last == '_' || last == '|')
 }
 
 // value adds what an action printed: as markup if it was built as such, else as data.
@@ -79,7 +93,7 @@ func (b *bounded) value(p []byte) error {
 		return b.add(inner)
 	}
 	if !clean(p) {
-		return b.add([]byte(markup.Value(string(p))))
+		return b.add([]byte(markup.Value(unsealed(p))))
 	}
 	b.out = append(b.out, startBorder...)
 	err := b.add(p)

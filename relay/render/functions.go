@@ -63,15 +63,20 @@ func functions(now func() time.Time) template.FuncMap {
 	return f
 }
 
-// raw takes a value for markup of the template's mode.
-func raw(v any) Markup { return built(Cut(textOf(v), MaxOutput/2)) }
+// raw takes a value for markup of the template's mode. What is built already stays so: the values in it are data.
+func raw(v any) string {
+	if isBuilt(v) {
+		return v.(string)
+	}
+	return built(Cut(textOf(v), MaxOutput/2))
+}
 
-func wrapper(t markup.Type) func(any) Markup {
-	return func(v any) Markup { return built(markup.Wrap(markup.Entity{Type: t}, content(v))) }
+func wrapper(t markup.Type) func(any) string {
+	return func(v any) string { return built(markup.Wrap(markup.Entity{Type: t}, content(v))) }
 }
 
 // pre makes a block of code: {{ pre .Log }}, or with its language {{ pre "go" .Log }}.
-func pre(args ...any) (Markup, error) {
+func pre(args ...any) (string, error) {
 	e := markup.Entity{Type: markup.Pre}
 	switch len(args) {
 	case 2:
@@ -84,12 +89,12 @@ func pre(args ...any) (Markup, error) {
 }
 
 // link makes a link: {{ link "Runbook" .Annotations.runbook_url }}. An address that Telegram takes for none is shown as text.
-func link(label, url any) Markup {
+func link(label, url any) string {
 	return built(markup.Wrap(markup.Entity{Type: markup.TextLink, URL: textOf(url)}, content(label)))
 }
 
 // mention names a person by Telegram's user ID: {{ mention "Ada" 12345678 }}.
-func mention(label, user any) (Markup, error) {
+func mention(label, user any) (string, error) {
 	id, err := strconv.ParseInt(textOf(user), 10, 64)
 	if err != nil {
 		return "", fmt.Errorf("mention wants Telegram's number of a user, not %.40q", textOf(user))
@@ -98,13 +103,16 @@ func mention(label, user any) (Markup, error) {
 }
 
 // safeHTML takes a value for Telegram's HTML: {{ .Annotations.description | safeHtml }}. What is not closed or not known is text.
-func safeHTML(v any) Markup {
+func safeHTML(v any) string {
+	if isBuilt(v) {
+		return v.(string)
+	}
 	return built(markup.ParseTemplate(markup.HTML, Cut(textOf(v), MaxOutput/2)).Inline())
 }
 
 // defaultTo is the value, or what stands in for an empty one: {{ .Labels.team | default "nobody" }}.
 func defaultTo(fallback, v any) any {
-	if v == nil || reflect.ValueOf(v).IsZero() {
+	if truth, _ := template.IsTrue(v); !truth || reflect.ValueOf(v).IsZero() {
 		return fallback
 	}
 	return v

@@ -84,7 +84,7 @@ func openMarks(mode markup.Mode, out string) []string {
 	if find == nil {
 		return nil
 	}
-	own := values.ReplaceAllString(out, "x")
+	own := markup.Own(out, "x")
 	if mode != markup.HTML {
 		own = escaped.ReplaceAllString(own, "x")
 	}
@@ -97,14 +97,15 @@ func openMarks(mode markup.Mode, out string) []string {
 
 // deadLinks finds links that Telegram would drop.
 func deadLinks(mode markup.Mode, out string) []string {
-	find := links[mode]
-	if find == nil {
-		return nil
+	urls := markup.Addresses(out)
+	if find := links[mode]; find != nil {
+		borders := strings.NewReplacer(string(markup.ValueStart), "", string(markup.ValueEnd), "")
+		for _, found := range find.FindAllStringSubmatch(out, -1) {
+			urls = append(urls, borders.Replace(found[1]))
+		}
 	}
 	var warnings []string
-	borders := strings.NewReplacer(string(markup.ValueStart), "", string(markup.ValueEnd), "")
-	for _, found := range find.FindAllStringSubmatch(out, -1) {
-		url := borders.Replace(found[1])
+	for _, url := range urls {
 		if _, err := markup.CheckURL(url); err != nil && url != "" {
 			warnings = append(warnings, fmt.Sprintf("Telegram takes no link to %.200s (%s): it is shown as text", url, err))
 		}

@@ -165,11 +165,14 @@ func (s *Set) Has(name string) bool {
 	return found
 }
 
+// Own reports whether the operator's files define a template.
+func (s *Set) Own(name string) bool { return slices.Contains(s.own, name) }
+
 // Localized is the name of a template in a language, by the language's code as its ending ("chat.help.de"); name itself where there is none.
 // A template of the operator's stands for all languages in which the operator has written none.
 func (s *Set) Localized(name, language string) string {
 	localized := name + "." + language
-	if language == "" || !s.Has(localized) || slices.Contains(s.own, name) && !slices.Contains(s.own, localized) {
+	if language == "" || !s.Has(localized) || s.Own(name) && !s.Own(localized) {
 		return name
 	}
 	return localized

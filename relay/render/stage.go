@@ -81,7 +81,7 @@ type stage struct {
 }
 
 // safeHTML in a template of HTML may be a fragment of a tag, which the template closes elsewhere.
-func (s *stage) safeHTML(v any) Markup {
+func (s *stage) safeHTML(v any) string {
 	if s.mode == markup.HTML {
 		return raw(v)
 	}

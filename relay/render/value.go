@@ -7,14 +7,15 @@ import (
 	"math/big"
 	"reflect"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/tgrelay/tgrelay/relay/markup"
 )
 
-// Markup is what the functions return that build markup on purpose: a seal with a length, and what ParseTemplate understands.
-// Printed whole it passes unmarked; joined to anything else, or cut, its length is wrong and all of it is data.
-type Markup string
+// What the functions return that build markup on purpose is a text like any other, for all functions that take one: a seal with a length,
+// and what ParseTemplate understands. Printed whole it passes unmarked; joined to anything else, or cut, its length is wrong and all
+// of it is data.
 
 // The seal is made of noncharacters, so that what is left of a cut one is taken out of a value like all of them and shows
 // in no chat. It is new in each process: no data can hold it.
@@ -40,13 +41,13 @@ func newSeal() string {
 }
 
 // built seals markup.
-func built(s string) Markup {
+func built(s string) string {
 	b := append(make([]byte, 0, len(seal)+len(s)+8*utf8.UTFMax), seal...)
 	for _, digit := range strconv.Itoa(len(s)) {
 		b = utf8.AppendRune(b, sealDigit+digit-'0')
 	}
 	b = utf8.AppendRune(b, sealEnd)
-	return Markup(append(b, s...))
+	return string(append(b, s...))
 }
 
 // open returns what is sealed in s, if all of it is.
@@ -54,17 +55,39 @@ func open(s []byte) ([]byte, bool) {
 	if len(s) < len(seal) || string(s[:len(seal)]) != seal {
 		return nil, false
 	}
-	rest, length := s[len(seal):], 0
-	for {
+	length, rest := sealed(s[len(seal):])
+	return rest, len(rest) == length
+}
+
+// sealed reads the length behind a seal; -1 if there is none.
+func sealed(s []byte) (length int, rest []byte) {
+	for rest = s; ; {
 		r, size := utf8.DecodeRune(rest)
 		rest = rest[size:]
 		switch {
 		case r == sealEnd:
-			return rest, len(rest) == length
+			return length, rest
 		case r < sealDigit || r > sealDigit+9 || length > MaxOutput:
-			return nil, false
+			return -1, s
 		}
 		length = 10*length + int(r-sealDigit)
+	}
+}
+
+// unsealed is a value into which built markup was joined: of that its content stays, all else is as it is.
+func unsealed(p []byte) string {
+	var b strings.Builder
+	for {
+		i := bytes.Index(p, []byte(seal))
+		if i < 0 {
+			b.Write(p)
+			return b.String()
+		}
+		b.Write(p[:i])
+		length, rest := sealed(p[i+len(seal):])
+		length = min(max(length, 0), len(rest))
+		b.WriteString(markup.Content(string(rest[:length])))
+		p = rest[length:]
 	}
 }
 
@@ -87,24 +110,33 @@ func clean(b []byte) bool {
 	return true
 }
 
+// isBuilt reports whether a value is built markup, and a string.
+func isBuilt(v any) bool {
+	s, ok := v.(string)
+	if !ok || !strings.HasPrefix(s, seal) {
+		return false
+	}
+	_, sealed := open([]byte(s))
+	return sealed
+}
+
 // content is the inside of built markup: markup stays, everything else is data.
 func content(v any) string {
-	if m, ok := v.(Markup); ok {
-		if inner, sealed := open([]byte(m)); sealed {
-			return string(inner)
-		}
+	if isBuilt(v) {
+		inner, _ := open([]byte(v.(string)))
+		return string(inner)
 	}
 	return markup.Value(Cut(textOf(v), MaxOutput/2))
 }
 
-// textOf prints a value as text/template does: pointers by what they point to, nil by nothing.
+// textOf prints a value as text/template does: pointers by what they point to, nil by nothing. Of built markup it is what shows.
 func textOf(v any) string {
 	switch v := v.(type) {
 	case string:
+		if strings.Contains(v, seal) {
+			return markup.ParseTemplate(markup.Plain, markup.Value(unsealed([]byte(v)))).Text
+		}
 		return v
-	case Markup:
-		inner, _ := open([]byte(v))
-		return markup.ParseTemplate(markup.Plain, string(inner)).Text
 	case nil:
 		return ""
 	case error, fmt.Stringer:

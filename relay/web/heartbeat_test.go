@@ -146,10 +146,10 @@ func TestAlertsOfHeartbeats(t *testing.T) {
 		{"am", "alertmanager", watchdog + "," + down, "one two", "🔥 Down"},
 		{"am", "alertmanager", over, "", ""},
 		{"am", "alertmanager", over + "," + down, "", "🔥 Down"},
-		{"am", "alertmanager", down, "", "🔥 alerts"}, // as it was sent: without common labels
+		{"am", "alertmanager", down, "", "🔥 Down"},
 		{"am", "grafana", watchdog, "other", ""},
 		{"am", "json", watchdog, "", "firing"},
-		{"shop", "alertmanager", watchdog, "", "🔥 alerts"},
+		{"shop", "alertmanager", watchdog, "", "🔥 Watchdog"},
 	} {
 		h.alive = nil
 		a := h.call(t, "POST", "/hooks/"+c.receiver+"/ops", fmt.Sprintf(`{"status":"firing","alerts":[%s]}`, c.alerts), "Authorization", "Bearer "+c.token)
