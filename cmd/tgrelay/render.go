@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,10 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/tgrelay/tgrelay/receivers"
+	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/daemon"
 	"github.com/tgrelay/tgrelay/relay/intake"
@@ -26,10 +29,10 @@ type renderCommand struct {
 	Header    []string    `sep:"none" placeholder:"NAME: VALUE" help:"Header that the webhook came with; may be repeated."`
 	Query     string      `placeholder:"NAME=VALUE&…" help:"Query of the address that the webhook was posted to."`
 	JSON      bool        `name:"json" help:"Print text, entities, parts and warnings as JSON."`
-	File      string      `arg:"" optional:"" default:"-" help:"JSON to render; - is standard input."`
+	Files     []string    `arg:"" optional:"" name:"file" help:"JSON to render; - is standard input, as is none. Several are shown one after the other, as a chat would hear them."`
 }
 
-func (c *renderCommand) Run(std *streams) error {
+func (c *renderCommand) Run(ctx context.Context, std *streams) error {
 	cfg, err := c.configuration()
 	if err != nil {
 		return err
@@ -38,7 +41,18 @@ func (c *renderCommand) Run(std *streams) error {
 	if err != nil {
 		return misconfigured(err)
 	}
-	body, err := readFile(c.File, std)
+	switch {
+	case len(c.Files) < 2:
+		return c.one(rules, std)
+	case c.Receiver == "" || c.JSON:
+		return usageError{errors.New("several files go with --receiver, and without --json")}
+	}
+	return c.rehearse(ctx, rules, std)
+}
+
+// one draws what a webhook or template becomes.
+func (c *renderCommand) one(rules *intake.Rules, std *streams) error {
+	body, err := readFile(append(c.Files, "-")[0], std)
 	if err != nil {
 		return err
 	}
@@ -49,12 +63,11 @@ func (c *renderCommand) Run(std *streams) error {
 	if c.JSON {
 		return printJSON(std.out, preview)
 	}
-	color := isTerminal(std.out) && os.Getenv("NO_COLOR") == ""
 	for i, part := range preview.Parts {
 		if i > 0 {
 			fmt.Fprintln(std.out, "────────")
 		}
-		fmt.Fprintln(std.out, part.Terminal(color))
+		fmt.Fprintln(std.out, part.Terminal(colored(std)))
 		if i == 0 && len(preview.ReplyMarkup) > 0 {
 			fmt.Fprintln(std.out, drawButtons(preview.ReplyMarkup))
 		}
@@ -63,6 +76,51 @@ func (c *renderCommand) Run(std *streams) error {
 		fmt.Fprintln(std.err, "warning:", warning)
 	}
 	return nil
+}
+
+func colored(std *streams) bool { return isTerminal(std.out) && os.Getenv("NO_COLOR") == "" }
+
+// rehearse draws what webhooks that come one after the other say in a chat: a conversation, where they are about alerts.
+func (c *renderCommand) rehearse(ctx context.Context, rules *intake.Rules, std *streams) error {
+	rehearsal := intake.NewRehearsal(rules)
+	there := map[string]bool{} // keys of live messages
+	for i, file := range c.Files {
+		body, err := readFile(file, std)
+		if err != nil {
+			return err
+		}
+		hook, err := c.hook(body)
+		if err != nil {
+			return usageError{err}
+		}
+		said, err := rehearsal.Hook(ctx, hook)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		fmt.Fprintf(std.out, "%s── %s\n", strings.Repeat("\n", min(i, 1)), filepath.Base(file))
+		for _, m := range said {
+			drawSaid(std, m, there)
+		}
+	}
+	return nil
+}
+
+func drawSaid(std *streams, m *relay.Message, there map[string]bool) {
+	head := "a message"
+	switch {
+	case m.Key != "" && there[m.Key] && m.OnUpdate == relay.Edit:
+		head = "the message becomes"
+	case m.Key != "" && there[m.Key] && m.OnUpdate == relay.Reply:
+		head = "an answer"
+	}
+	there[m.Key] = true
+	if m.Content.DisableNotification {
+		head += ", without a sound"
+	}
+	fmt.Fprintf(std.out, "(%s)\n%s\n", head, m.Content.Text.Terminal(colored(std)))
+	if len(m.Content.ReplyMarkup) > 0 {
+		fmt.Fprintln(std.out, drawButtons(m.Content.ReplyMarkup))
+	}
 }
 
 // configuration is relay.toml, or the defaults where there is none. Rendering needs no bot and no secrets, which the daemon's user alone

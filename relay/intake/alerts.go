@@ -136,6 +136,7 @@ func (h *heard) resume(ctx context.Context, t *relay.Thread, s *thread.State, dr
 
 // keep makes the first message, or brings it up to date.
 func (h *heard) keep(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, on relay.OnUpdate) error {
+	draft.Notification.Buttons = h.rc.Buttons && t.EndedAt.IsZero()
 	whole := s.Whole(draft.Notification).Draft(draft.Template)
 	s.Text, s.Silent = h.show(h.rules, h.rc, whole), h.silent(draft)
 	m := h.message(draft)
@@ -185,7 +186,6 @@ func (h *heard) repeat(ctx context.Context, t *relay.Thread, s *thread.State, dr
 func (h *heard) end(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft) error {
 	t.EndedAt = h.now
 	if h.rc.OnUpdate == relay.Anew {
-		draft.Notification.Buttons = false
 		return h.keep(ctx, t, s, draft, relay.Anew)
 	}
 	silent := h.silent(draft)
