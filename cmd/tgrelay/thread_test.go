@@ -229,3 +229,24 @@ key = "{{ .number }}"
 		t.Errorf("%+v", got)
 	}
 }
+
+// Several files are drawn as a chat hears them.
+func TestRenderAConversation(t *testing.T) {
+	t.Parallel()
+	const folder = "../../receivers/testdata/alertmanager/"
+	out, errs, status := run(t, "", "render", "--receiver", "alertmanager", folder+"mixed-1-three-firing.json", folder+"mixed-2-one-resolved.json", folder+"mixed-3-all-resolved.json")
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	for _, want := range []string{
+		"── mixed-1-three-firing.json\n(a message)\n🔥 3 firing", "[✋ Ack]\n[📖 Runbook] [🔎 Source]",
+		"(the message becomes)\n🔥 2 firing, 1 resolved", "(the message becomes, without a sound)\n✅", "(an answer, without a sound)\n✅ InstanceDown (critical) resolved after 2s\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+	if _, errs, status := run(t, "", "render", "--template", "json.message", "a.json", "b.json"); status != 2 || !strings.Contains(errs, "--receiver") {
+		t.Errorf("several files for a template: %d %s", status, errs)
+	}
+}
