@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/telegram"
@@ -28,7 +29,7 @@ var handlers = map[string]handler{
 	"help":     (*Bot).help,
 }
 
-// command acts upon a command. What is none gets a hint in a private chat and silence elsewhere.
+// command acts upon a command.
 func (b *Bot) command(ctx context.Context, m *telegram.Message) error {
 	name, argument, ours := parseCommand(m.Text, b.Username())
 	if handle := handlers[name]; ours && handle != nil {
@@ -39,10 +40,15 @@ func (b *Bot) command(ctx context.Context, m *telegram.Message) error {
 		m = b.inLocale(ctx, m)
 		return handle(b, ctx, m, argument)
 	}
-	if m.Chat.Type == "private" && m.Text != "" {
-		return b.answer(ctx, m, "chat.unknown", nil)
+	return b.unknown(ctx, m)
+}
+
+// unknown answers what is no command: with a hint in a private chat, with silence elsewhere.
+func (b *Bot) unknown(ctx context.Context, m *telegram.Message) error {
+	if m.Chat.Type != "private" || m.Text == "" && !m.HasMedia() {
+		return nil
 	}
-	return nil
+	return b.answer(ctx, b.inLocale(ctx, m), "chat.unknown", nil)
 }
 
 // parseCommand takes `/name@bot argument` apart. A command for another bot is not ours. Telegram's own clients
@@ -66,6 +72,12 @@ func parseCommand(text, username string) (name, argument string, ours bool) {
 func (b *Bot) start(ctx context.Context, m *telegram.Message, token string) error {
 	if token == "" {
 		return b.greet(ctx, m)
+	}
+	// In a group this is Telegram's own word for whoever opened the link and added the bot; all others are asked for their rights.
+	if m.From == nil || !b.adders.is(m.Chat.ID, m.From.ID, time.Now()) {
+		if may, err := b.mayDecide(ctx, m); err != nil || !may {
+			return b.refuse(ctx, m, err)
+		}
 	}
 	return b.redeem(ctx, m, token)
 }
@@ -92,7 +104,6 @@ func (b *Bot) link(ctx context.Context, m *telegram.Message, token string) error
 	if token == "" {
 		return b.answer(ctx, m, "chat.link_usage", nil)
 	}
-	// Telegram's own /start comes from whoever opened the link; this may be copied by anyone who sees it.
 	if may, err := b.mayDecide(ctx, m); err != nil || !may {
 		return b.refuse(ctx, m, err)
 	}

@@ -179,10 +179,16 @@ func (s *Server) tellStanding(by *User, c *chat, status string) {
 		old = "left"
 	}
 	c.bot = status
-	bot := s.me()
 	s.happened("my_chat_member", c.id, map[string]any{
-		"chat": c.object(), "from": by.object(), "date": now(),
-		"old_chat_member": map[string]any{"status": old, "user": bot},
-		"new_chat_member": map[string]any{"status": status, "user": bot},
+		"chat": c.object(), "from": by.object(), "date": now(), "old_chat_member": s.standing(old), "new_chat_member": s.standing(status),
 	})
+}
+
+// standing is the bot as a ChatMember. Who is restricted may be in the chat or not: here the bot is.
+func (s *Server) standing(status string) map[string]any {
+	member := map[string]any{"status": status, "user": s.me()}
+	if status == "restricted" {
+		member["is_member"] = true
+	}
+	return member
 }

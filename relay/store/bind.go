@@ -190,10 +190,11 @@ func (t *tx) migrate(ctx context.Context, from, to int64) error {
 			return err
 		}
 	}
-	if known { // the supergroup's state holds for all that is bound to it
-		if err := t.setChatState(ctx, to, relay.ChatState(state)); err != nil {
-			return err
-		}
+	if !known { // the bot heard of it from the supergroup, or was sent there: whatever became of the group, it is there
+		state = string(relay.Active)
+	}
+	if err := t.setChatState(ctx, to, relay.ChatState(state)); err != nil { // the same for all that is bound to it
+		return err
 	}
 	// What is being sent stays: the supergroup's lane would send it again. Its outcome moves it if it did not arrive.
 	n, err := t.move(ctx, change{from: []relay.State{relay.Queued}, to: relay.Queued, where: `chat_id = $1`, set: `, chat_id = $2, not_before = 0`, args: []any{from, to}})

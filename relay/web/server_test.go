@@ -59,7 +59,7 @@ func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 		change(&o, h.rules)
 	}
 	o.Door = intake.New(intake.Options{Outbox: h.db, Directory: h.db, Log: log, Registerer: registry}, h.rules)
-	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
+	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: func() time.Duration { return time.Hour }, Registerer: registry})
 	h.desk = o.Desk
 	h.web = web.New(o)
 	h.Server = httptest.NewServer(h.web)
