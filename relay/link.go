@@ -71,6 +71,7 @@ type Redeemed struct {
 // LinkQuery asks for a page of links.
 type LinkQuery struct {
 	Recipient string // empty: anyone's
+	Prefix    string // of the recipients' IDs
 	After     string // a Page's Next
 	Limit     int    // 1 to 1000; 0 means 100
 }

@@ -99,12 +99,8 @@ func (db *DB) Links(ctx context.Context, q relay.LinkQuery, now time.Time) (rela
 		seqs = append(seqs, 0)
 		return scanLink(now, &seqs[len(seqs)-1])(row)
 	}
-	text, args := `SELECT `+linkColumns+`, seq FROM links WHERE seq < $1 ORDER BY seq DESC LIMIT $2`, []any{before, limit + 1}
-	if q.Recipient != "" {
-		text = `SELECT ` + linkColumns + `, seq FROM links WHERE seq < $1 AND recipient = $3 ORDER BY seq DESC LIMIT $2`
-		args = append(args, q.Recipient)
-	}
-	links, err := list(ctx, db.read, scan, text, args...)
+	condition, args := ofRecipient("recipient", q.Recipient, q.Prefix, []any{before, limit + 1})
+	links, err := list(ctx, db.read, scan, `SELECT `+linkColumns+`, seq FROM links WHERE seq < $1`+condition+` ORDER BY seq DESC LIMIT $2`, args...)
 	page.Items = links
 	if len(links) > limit {
 		page.Items, page.Next = links[:limit], strconv.FormatInt(seqs[limit-1], 10)

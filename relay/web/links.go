@@ -108,7 +108,7 @@ func decodeLink(body []byte) (r onboarding.Request, wantQR bool, err error) {
 
 func (s *Server) listLinks(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	query := r.URL.Query()
-	q := relay.LinkQuery{Recipient: caller.full(query.Get("recipient")), After: query.Get("after")}
+	q := relay.LinkQuery{Recipient: caller.full(query.Get("recipient")), Prefix: caller.prefix(), After: query.Get("after")}
 	var err error
 	if q.Limit, err = limit(r); err != nil {
 		return err
