@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -136,7 +137,7 @@ func (b *Bot) answer(ctx context.Context, m *telegram.Message, template string, 
 	if err != nil {
 		return err
 	}
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.bindings(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -165,21 +166,30 @@ func (b *Bot) mayTell(m *telegram.Message, connected bool) bool {
 
 func setPriority(m *relay.Message, p relay.Priority) { m.Priority, m.Deliveries[0].Priority = p, p }
 
+// bindings are those of the chat (and topic) of m, with the settings that are in force: what was not chosen for the chat, its recipient has.
+func (b *Bot) bindings(ctx context.Context, m *telegram.Message) ([]relay.Binding, error) {
+	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	if err != nil {
+		return nil, err
+	}
+	for i, binding := range bindings {
+		recipient, err := b.Directory.Recipient(ctx, binding.Recipient)
+		if err != nil {
+			return nil, err
+		}
+		bindings[i].Settings = recipient.Calm(binding).Settings
+	}
+	return bindings, nil
+}
+
 // inLocale is m as if its writer's Telegram were in the language that was chosen for the chat, or for its recipient by the application. What
 // cannot be looked up is no reason not to answer.
 func (b *Bot) inLocale(ctx context.Context, m *telegram.Message) *telegram.Message {
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
-	if err != nil || len(bindings) == 0 {
+	bindings, err := b.bindings(ctx, m)
+	if err != nil || len(bindings) == 0 || bindings[0].Locale == "" {
 		return m
 	}
-	locale := bindings[0].Locale
-	if recipient, err := b.Directory.Recipient(ctx, bindings[0].Recipient); err == nil && locale == "" {
-		locale = recipient.Locale
-	}
-	if locale == "" {
-		return m
-	}
-	same := *m
+	locale, same := bindings[0].Locale, *m
 	same.From = &telegram.User{LanguageCode: locale}
 	if m.From != nil {
 		*same.From = *m.From
@@ -188,13 +198,30 @@ func (b *Bot) inLocale(ctx context.Context, m *telegram.Message) *telegram.Messa
 	return &same
 }
 
+// builtIn are the templates as they come with the program.
+var builtIn = sync.OnceValues(func() (*render.Set, error) { return render.New(render.Options{}) })
+
 // text renders one of the chat.* templates, in the language of whoever wrote m. The language of a region (pt-br) is that of all its people.
+// Where an operator's own template fails, the built-in one of that name stands in: an update that cannot be answered would come again and
+// again, before all others.
 func (b *Bot) text(m *telegram.Message, template string, data any) (markup.Text, error) {
 	language := ""
 	if m.From != nil {
 		language, _, _ = strings.Cut(strings.ToLower(m.From.LanguageCode), "-")
 	}
-	set := b.Templates()
+	text, err := executed(b.Templates(), template, language, data)
+	if err == nil {
+		return text, nil
+	}
+	known, broken := builtIn()
+	if broken != nil || !known.Has(template) {
+		return text, err
+	}
+	b.Log.Error("a template failed; the built-in one stands in", "template", template, "error", err)
+	return executed(known, template, language, data)
+}
+
+func executed(set *render.Set, template, language string, data any) (markup.Text, error) {
 	return set.Execute(set.Localized(template, language), markup.MarkdownV2, data)
 }
 

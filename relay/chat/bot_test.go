@@ -398,8 +398,39 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s: %q", say, got)
 		}
 	}
-	if got := r.chats()[0].Settings; got != (relay.Settings{TimeZone: "UTC"}) {
+	if got := r.chats()[0].Settings; got != (relay.Settings{TimeZone: "UTC", QuietHours: relay.NoQuietHours}) {
 		t.Errorf("settings %+v", got)
+	}
+}
+
+// What an application has set for its recipient is in force where the person has chosen nothing, and the bot says so.
+func TestSettingsOfTheRecipient(t *testing.T) {
+	r := newRoom(t)
+	r.say(private, 7, "/start "+r.token(relay.TargetPrivate))
+	set := func(zone string, hours relay.QuietHours) {
+		if _, err := r.db.ChangeRecipient(t.Context(), "ops", relay.RecipientChange{TimeZone: &zone, QuietHours: &hours}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("Europe/Berlin", "22:00-07:00")
+	quiet := "🌙 From 22:00 to 07:00 (Europe/Berlin) messages make no sound, urgent ones excepted."
+	if got := r.say(private, 7, "/status"); !strings.Contains(got, quiet) || !strings.Contains(got, " CE") {
+		t.Errorf("%q", got)
+	}
+	if got := r.say(private, 7, "/digest 8:00"); got != "🗞 All but urgent messages come as one, daily at 08:00 (Europe/Berlin)." {
+		t.Errorf("the zone is known: %q", got)
+	}
+	r.say(private, 7, "/quiet off")
+	set("Europe/Berlin", "21:00-07:00")
+	if got := r.say(private, 7, "/status"); strings.Contains(got, "🌙") {
+		t.Errorf("who wants no quiet hours has some: %q", got)
+	}
+	recipient, err := r.db.Recipient(t.Context(), "ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if calm := recipient.Calm(recipient.Chats[0]); calm.Silent(relay.Normal, time.Date(2026, 3, 1, 21, 30, 0, 0, time.UTC)) {
+		t.Error("it is silent in hours that the person has turned off")
 	}
 }
 
@@ -643,6 +674,23 @@ func TestPresserByNamespace(t *testing.T) {
 		if err := json.Unmarshal(due[len(due)-1].Data, &said); err != nil || said.From.Recipient != c.want {
 			t.Errorf("%v in a chat of %s: %q, want %q", c.bound, c.of, said.From.Recipient, c.want)
 		}
+	}
+}
+
+// An operator's template that fails keeps nobody from an answer: an update that is not handled would hold up all others.
+func TestBrokenTemplate(t *testing.T) {
+	r := newRoom(t)
+	set, err := render.New(render.Options{Files: []render.File{{Name: "own.tmpl", Text: `
+{{ define "chat.status" }}{{ index . 99 }}{{ end }}{{ define "chat.welcome" }}{{ index .Recipient 999 }}{{ end }}`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.bot.Templates = func() *render.Set { return set }
+	if got := r.say(private, 7, "/start "+r.token(relay.TargetPrivate)); !strings.HasPrefix(got, "✅ Connected. Messages for ops") {
+		t.Errorf("%q", got)
+	}
+	if got := r.say(private, 7, "/status"); !strings.HasPrefix(got, "✅ Connected as ops") {
+		t.Errorf("%q", got)
 	}
 }
 

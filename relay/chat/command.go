@@ -87,7 +87,7 @@ func (b *Bot) greet(ctx context.Context, m *telegram.Message) error {
 	if err := b.Directory.SetChatState(ctx, m.Chat.ID, relay.Active); err != nil {
 		return err
 	}
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.bindings(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (b *Bot) help(ctx context.Context, m *telegram.Message, _ string) error {
 }
 
 func (b *Bot) status(ctx context.Context, m *telegram.Message, _ string) error {
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.bindings(ctx, m)
 	if err != nil {
 		return err
 	}

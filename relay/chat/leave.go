@@ -41,7 +41,7 @@ func (b *Bot) ask(ctx context.Context, m *telegram.Message, q question) error {
 	if may, err := b.mayDecide(ctx, m); err != nil || !may {
 		return b.refuse(ctx, m, err)
 	}
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.bindings(ctx, m)
 	if err != nil {
 		return err
 	}

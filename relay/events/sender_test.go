@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -213,8 +214,15 @@ func TestGivenUpAfterThreeDays(t *testing.T) {
 	})
 }
 
-// A sender's real request has the signature that its library made.
+// A sender's real request has the signature that its library made, and so has the example of the specification's libraries.
 func TestSign(t *testing.T) {
+	key, err := base64.StdEncoding.DecodeString("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := events.Sign(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`)); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
+		t.Errorf("%q", got)
+	}
 	body, err := os.ReadFile("testdata/standard-webhooks-user.json")
 	if err != nil {
 		t.Fatal(err)

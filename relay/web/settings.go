@@ -74,7 +74,10 @@ func read[T any](o *intake.Object, name string, into **T) bool {
 func readSettings(o *intake.Object, s *relay.Settings) {
 	var hours, digest string
 	if o.Field("quiet_hours", &hours) {
-		s.QuietHours = quietHours(o, hours)
+		s.QuietHours = relay.NoQuietHours
+		if hours != string(relay.NoQuietHours) {
+			s.QuietHours = quietHours(o, hours)
+		}
 	}
 	if o.Field("digest", &digest) && digest != "" {
 		at, err := relay.ParseClock(digest)
