@@ -278,12 +278,19 @@ func TestTopicsAndChannels(t *testing.T) {
 	if got := w.messages(channel.ID, 2)[1]; got.Text != "in the channel" {
 		t.Errorf("channel: %+v", got)
 	}
-	// A topic that is gone: the message arrives in the general one, which is told once.
-	w.do("POST", w.sim+"/sim/faults", `{"kind":"status","method":"sendMessage","code":400,"description":"Bad Request: message thread not found","times":1}`, nil)
-	w.send("deploys", "to a topic that is gone")
+	// A topic that is closed, and then gone: messages arrive in the general one, which is told once.
+	w.do("POST", fmt.Sprintf("%s/sim/groups/%d/bot", w.sim, forum.ID), fmt.Sprintf(`{"user_id":%d,"status":"member"}`, ada), nil)
+	at := fmt.Sprintf("%s/sim/groups/%d/topics/%d", w.sim, forum.ID, topic.ID)
+	w.do("POST", at+"/close", "", nil)
+	w.send("deploys", "to a topic that is closed")
 	got := w.messages(forum.ID, 4)
-	if got[2].Text != "to a topic that is gone" || got[2].ThreadID != 0 || !strings.HasPrefix(got[3].Text, "The topic in which messages for deploys arrived") || got[3].ThreadID != 0 {
+	if got[2].Text != "to a topic that is closed" || got[2].ThreadID != 0 || !strings.HasPrefix(got[3].Text, "The topic in which messages for deploys arrived") || got[3].ThreadID != 0 {
 		t.Errorf("forum: %+v", got[2:])
+	}
+	w.do("DELETE", at, "", nil)
+	w.send("deploys", "to a topic that is gone")
+	if got := w.messages(forum.ID, 5)[4]; got.Text != "to a topic that is gone" || got.ThreadID != 0 {
+		t.Errorf("forum: %+v", got)
 	}
 }
 

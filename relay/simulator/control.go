@@ -42,11 +42,15 @@ var controls = map[string]controller{
 	"POST /sim/groups/{id}/upgrade": (*Server).controlUpgrade,
 	"POST /sim/groups/{id}/bot":     (*Server).controlBot,
 	"POST /sim/groups/{id}/topics":  (*Server).controlTopic,
-	"GET /sim/chats":                (*Server).controlChats,
-	"GET /sim/chats/{id}/messages":  (*Server).controlMessages,
-	"GET /sim/calls":                func(s *Server, _ *http.Request, _ order) (any, error) { return s.Calls(), nil },
-	"DELETE /sim/faults":            func(s *Server, _ *http.Request, _ order) (any, error) { s.ClearFaults(); return done(true).result, nil },
-	"POST /sim/reset":               func(s *Server, _ *http.Request, _ order) (any, error) { s.Reset(); return done(true).result, nil },
+
+	"POST /sim/groups/{id}/topics/{thread}/close": func(s *Server, r *http.Request, _ order) (any, error) { return s.onTopic(r, (*Group).CloseTopic) },
+	"DELETE /sim/groups/{id}/topics/{thread}":     func(s *Server, r *http.Request, _ order) (any, error) { return s.onTopic(r, (*Group).DeleteTopic) },
+
+	"GET /sim/chats":               (*Server).controlChats,
+	"GET /sim/chats/{id}/messages": (*Server).controlMessages,
+	"GET /sim/calls":               func(s *Server, _ *http.Request, _ order) (any, error) { return s.Calls(), nil },
+	"DELETE /sim/faults":           func(s *Server, _ *http.Request, _ order) (any, error) { s.ClearFaults(); return done(true).result, nil },
+	"POST /sim/reset":              func(s *Server, _ *http.Request, _ order) (any, error) { s.Reset(); return done(true).result, nil },
 }
 
 // newControl answers /sim/….
@@ -236,6 +240,18 @@ func (s *Server) controlTopic(r *http.Request, o order) (any, error) {
 		return nil, errors.New(`{"name": "Deploys"} is wanted, for a group of kind forum`)
 	}
 	return map[string]any{"message_thread_id": g.Topic(o.Name), "name": o.Name}, nil
+}
+
+func (s *Server) onTopic(r *http.Request, do func(*Group, int64) error) (any, error) {
+	g, err := s.group(pathID(r))
+	if err != nil {
+		return nil, err
+	}
+	thread, err := strconv.ParseInt(r.PathValue("thread"), 10, 64)
+	if err != nil {
+		return nil, errors.New("the number of a topic is wanted")
+	}
+	return done(true).result, do(g, thread)
 }
 
 func (s *Server) describe(c *chat) map[string]any {

@@ -14,6 +14,7 @@
 //	curl --json '{"link": "https://t.me/…", "user_id": 1001}' $SIM/sim/groups/-5001/open  opens a ?startgroup= link for a group
 //	curl --json '{"user_id": 1001, "status": "kicked"}' $SIM/sim/groups/-5001/bot         the bot's standing
 //	curl --json '{"name": "Deploys"}' $SIM/sim/groups/-1000000005002/topics
+//	curl -X POST $SIM/sim/groups/-1000000005002/topics/2/close         and -X DELETE …/topics/2
 //	curl -X POST $SIM/sim/groups/-5001/upgrade                         becomes a supergroup with another id
 //	curl $SIM/sim/chats                                                everybody and everything
 //	curl "$SIM/sim/chats/1001/messages?wait=5s&count=1"                what stands in a chat, once the bot has written count messages

@@ -41,6 +41,9 @@ func (s *Server) make(kind, title string, members []*User) *Group {
 	if kind != "group" {
 		c.id = -1_000_000_000_000 - s.nextChat
 	}
+	if c.forum {
+		c.last = 1 // the general topic's number, which names no other
+	}
 	s.nextChat++
 	for i, u := range members {
 		c.members[u.ID] = "member"
@@ -110,6 +113,17 @@ func (g *Group) CloseTopic(threadID int64) error {
 		return fmt.Errorf("close topic: there is no topic %d", threadID)
 	}
 	t.closed = true
+	return nil
+}
+
+// DeleteTopic deletes a topic.
+func (g *Group) DeleteTopic(threadID int64) error {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	if g.c.topics[threadID] == nil {
+		return fmt.Errorf("delete topic: there is no topic %d", threadID)
+	}
+	delete(g.c.topics, threadID)
 	return nil
 }
 

@@ -129,16 +129,12 @@ func (t *tx) bindingsOf(ctx context.Context, recipient string) ([]relay.Binding,
 func (db *DB) Unbind(ctx context.Context, recipient string, chatID, threadID int64) error {
 	return db.write(ctx, "unbind chat", func(t *tx) error {
 		ctx := context.Background()
-		n, err := t.exec(ctx, `DELETE FROM bindings WHERE recipient = $1 AND chat_id = $2 AND message_thread_id = $3`, recipient, chatID, threadID)
+		freed, err := t.unbind(ctx, `recipient = $1 AND chat_id = $2 AND message_thread_id = $3`, recipient, chatID, threadID)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if len(freed) == 0 {
 			return &relay.Error{Code: relay.CodeNotFound, Detail: fmt.Sprintf("recipient %q has no chat %d", recipient, chatID)}
-		}
-		t.stale = append(t.stale, recipient)
-		if err := t.unlinked(ctx, chatID, threadID, recipient); err != nil {
-			return err
 		}
 		err = t.run(ctx, `DELETE FROM redemptions WHERE recipient = $1 AND chat_id = $2 AND message_thread_id = $3`, recipient, chatID, threadID)
 		if err != nil {
@@ -158,13 +154,7 @@ func (db *DB) UnbindChat(ctx context.Context, chatID, threadID int64) ([]string,
 	var freed []string
 	err := db.write(ctx, "unbind chat", func(t *tx) (err error) {
 		ctx := context.Background()
-		freed, err = list(ctx, t, value[string], `DELETE FROM bindings WHERE chat_id = $1 AND message_thread_id = $2 RETURNING recipient`, chatID, threadID)
-		if err != nil {
-			return err
-		}
-		t.stale = append(t.stale, freed...)
-		t.rows += int64(len(freed))
-		if err := t.unlinked(ctx, chatID, threadID, freed...); err != nil {
+		if freed, err = t.unbind(ctx, `chat_id = $1 AND message_thread_id = $2`, chatID, threadID); err != nil {
 			return err
 		}
 		if err := t.run(ctx, `DELETE FROM redemptions WHERE chat_id = $1 AND message_thread_id = $2`, chatID, threadID); err != nil {

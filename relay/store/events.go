@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -60,15 +61,22 @@ func (t *tx) chatEvents(ctx context.Context, kind relay.EventType, chatID, from 
 	return nil
 }
 
-// unlinked notes that recipients have lost a chat.
-func (t *tx) unlinked(ctx context.Context, chatID, threadID int64, recipients ...string) error {
-	for _, recipient := range recipients {
-		lost := chatEvent{Recipient: recipient, Chat: relay.Chat{ChatID: chatID, MessageThreadID: threadID}}
-		if err := t.event(ctx, relay.RecipientUnlinked, recipient, lost); err != nil {
-			return err
+// unbind takes bindings away, lets the cache and the application know, and returns whose they were.
+func (t *tx) unbind(ctx context.Context, where string, args ...any) ([]string, error) {
+	lost, err := list(ctx, t, scanBinding, `DELETE FROM bindings WHERE `+where+` RETURNING `+strings.ReplaceAll(bindingColumns, "b.", ""), args...)
+	if err != nil {
+		return nil, err
+	}
+	t.rows += int64(len(lost))
+	var recipients []string
+	for _, b := range lost {
+		recipients = append(recipients, b.Recipient)
+		if err := t.event(ctx, relay.RecipientUnlinked, b.Recipient, chatEvent{Recipient: b.Recipient, Chat: b.Chat}); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	t.stale = append(t.stale, recipients...)
+	return recipients, nil
 }
 
 // ended notes deliveries that have arrived, or will not.
