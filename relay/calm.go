@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -46,6 +47,9 @@ func (c Clock) Next(t time.Time, zone *time.Location) time.Time {
 type QuietHours string
 
 const holding = " hold"
+
+// NoQuietHours are a chat's that wants none, whatever its recipient has.
+const NoQuietHours QuietHours = "off"
 
 // ParseQuietHours reads two times of the day with a dash between them, and hold behind them or not.
 func ParseQuietHours(text string) (QuietHours, error) {
@@ -99,10 +103,10 @@ func (q QuietHours) Until(t time.Time, zone *time.Location) (end time.Time, quie
 // Settings are what people choose for a chat (and topic).
 type Settings struct {
 	MutedUntil time.Time  `json:"muted_until,omitzero"` // without a sound until then
-	QuietHours QuietHours `json:"quiet_hours,omitzero"` // empty: the recipient's
+	QuietHours QuietHours `json:"quiet_hours,omitzero"` // empty: the recipient's; NoQuietHours: none
 	Digest     Clock      `json:"digest,omitzero"`      // normal and low priority come as one message a day, then
 	TimeZone   string     `json:"time_zone,omitzero"`   // IANA's name; empty: the recipient's, else UTC
-	Locale     string     `json:"locale,omitzero"`      // language of the bot's words; empty: the person's own in Telegram
+	Locale     string     `json:"locale,omitzero"`      // language of the bot's words; empty: the recipient's, else the person's own in Telegram
 }
 
 // Calm is what decides whether a message to a chat makes a sound, and whether it waits.
@@ -111,15 +115,17 @@ type Calm struct {
 	Settings
 }
 
-// Calm puts together what was chosen for the recipient and for one of its chats.
+// Calm puts together what was chosen for the recipient and for one of its chats, which comes first.
 func (r *Recipient) Calm(b Binding) Calm {
 	c := Calm{Paused: r.Paused, Settings: b.Settings}
-	if c.QuietHours == "" {
+	switch c.QuietHours {
+	case "":
 		c.QuietHours = r.QuietHours
+	case NoQuietHours:
+		c.QuietHours = ""
 	}
-	if c.TimeZone == "" {
-		c.TimeZone = r.TimeZone
-	}
+	c.TimeZone = cmp.Or(c.TimeZone, r.TimeZone)
+	c.Locale = cmp.Or(c.Locale, r.Locale)
 	return c
 }
 

@@ -92,6 +92,7 @@ type Outcome struct {
 type DeliveryQuery struct {
 	State     State  // empty: any
 	Recipient string // empty: any
+	Prefix    string // of the recipients' IDs
 	After     string // cursor of the page before; empty: from the newest
 	Limit     int    // 1 to 1000; 0 means 100
 }
@@ -151,6 +152,8 @@ type Outbox interface {
 	Retry(ctx context.Context, id ID, now time.Time) (*Delivery, error)
 	Discard(ctx context.Context, id ID, now time.Time) (*Delivery, error)
 
+	// Delivery returns one. Error: CodeNotFound.
+	Delivery(ctx context.Context, id ID) (*Delivery, error)
 	// DeliveryOf returns the delivery that a Telegram message is of. Error: CodeNotFound.
 	DeliveryOf(ctx context.Context, chatID, telegramMessageID int64) (*Delivery, error)
 	// Adopt makes what a delivery brought a live message of a key, unless there is one already.

@@ -56,8 +56,8 @@ type Redemption struct {
 	Chat  Chat
 	Place Target // what kind of chat it is; a private link works in private chats only
 	At    time.Time
-	// Answer, if not nil, makes the bot's answer. It is accepted in the same transaction, before what was held is
-	// queued; give it priority High so that it also arrives before.
+	// Answer, if not nil, makes the bot's answer; nil for none. It is accepted in the same transaction, and arrives before what was held:
+	// its priority is raised to the highest of that.
 	Answer func(Redeemed) *Message
 }
 
@@ -71,6 +71,7 @@ type Redeemed struct {
 // LinkQuery asks for a page of links.
 type LinkQuery struct {
 	Recipient string // empty: anyone's
+	Prefix    string // of the recipients' IDs
 	After     string // a Page's Next
 	Limit     int    // 1 to 1000; 0 means 100
 }

@@ -108,7 +108,7 @@ type Directory interface {
 	Recipients(ctx context.Context, q RecipientQuery) (Page[Recipient], error)
 	// Bind gives a recipient a chat, making the recipient if it is new; binding again refreshes. It releases what was held for the recipient.
 	Bind(ctx context.Context, recipient string, chat Chat, at time.Time) error
-	// BindAll is Bind for many, in one transaction, with their settings; LinkedAt is at where it is zero.
+	// BindAll is Bind for many, in one transaction, with their settings; LinkedAt is at where it is zero. A chat that is known keeps its state.
 	BindAll(ctx context.Context, bindings []Binding, at time.Time) error
 	// Unbind takes a chat from a recipient; Forget deletes the recipient with its bindings, links, waiting deliveries and messages. Error: CodeNotFound.
 	Unbind(ctx context.Context, recipient string, chatID, threadID int64) error

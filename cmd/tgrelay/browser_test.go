@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -89,4 +90,27 @@ func TestLinkPageInABrowser(t *testing.T) {
 	open(link.PageURL + "x")
 	shows("#gone")
 	screenshot(t, ctx, "link-gone")
+
+	// On a small phone at night, a link for two.
+	w.do("POST", w.relay+"/api/v1/links", `{"recipient":"family","max_uses":2}`, &link)
+	night := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, night); err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(320, 640)); err != nil {
+		t.Fatal(err)
+	}
+	open(link.PageURL)
+	shows("#qr svg")
+	fits, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("document.documentElement.scrollWidth <= innerWidth"))
+	if err != nil || !fits {
+		t.Errorf("the page is wider than a phone: %v", err)
+	}
+	w.open(ada, link.URL)
+	shows("#sofar")
+	shows("#button")
+	screenshot(t, ctx, "link-phone-night")
+	w.open(w.user("Bob"), link.URL)
+	shows("#connected")
+	screenshot(t, ctx, "link-phone-night-connected")
 }

@@ -99,7 +99,7 @@ func TestUsage(t *testing.T) {
 
 func TestTokenNewFitsIntoTheConfiguration(t *testing.T) {
 	t.Parallel()
-	out, _, status := run(t, "", "token", "new", "am", "--scopes", "hooks,read", "--recipients", "ops")
+	out, _, status := run(t, "", "token", "new", "am", "--scopes", "hooks,read", "--recipients", "ops", "--namespace", "shop")
 	token, block, _ := strings.Cut(out, "\n")
 	if status != 0 || !strings.HasPrefix(token, "tgr_") {
 		t.Fatalf("status %d: %s", status, out)

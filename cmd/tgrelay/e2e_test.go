@@ -33,7 +33,7 @@ func TestFromLinkToAlert(t *testing.T) {
 	t.Parallel()
 	modes(t, func(t *testing.T, w *world) {
 		ada := w.user("Ada")
-		w.send("alice", "sent before anybody was connected")
+		w.do("POST", w.relay+"/api/v1/messages", `{"to":"alice","text":"sent before anybody was connected","priority":"high"}`, nil)
 		link := w.link(`{"recipient":"alice"}`)
 		w.open(ada, link)
 		got := w.messages(ada, 2)
@@ -137,6 +137,35 @@ func TestGroups(t *testing.T) {
 			t.Errorf("a private link in a group: %q", got)
 		}
 	})
+}
+
+// A member of a group who finds the bot there connects nothing with a link; whoever adds the bot by one does, be it no administrator.
+func TestWrongPersonOpensALinkInAGroup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	ada, bob := w.user("Ada"), w.user("Bob")
+	var group, other struct{ ID int64 }
+	w.do("POST", w.sim+"/sim/groups", fmt.Sprintf(`{"title":"Ops","members":[%d,%d]}`, ada, bob), &group)
+	w.do("POST", w.sim+"/sim/groups", fmt.Sprintf(`{"title":"Friends","members":[%d,%d]}`, ada, bob), &other)
+	open := func(by, chat int64, link string) {
+		t.Helper()
+		w.do("POST", fmt.Sprintf("%s/sim/groups/%d/open", w.sim, chat), fmt.Sprintf(`{"link":%q,"user_id":%d}`, link, by), nil)
+	}
+	open(ada, group.ID, w.link(`{"recipient":"ops","target":"group"}`))
+	w.messages(group.ID, 1)
+	link := w.link(`{"recipient":"noise","target":"group"}`)
+	open(bob, group.ID, link)
+	if got := w.messages(group.ID, 2)[1].Text; !strings.HasPrefix(got, "Only an administrator") {
+		t.Errorf("a member points another's messages at the group: %q", got)
+	}
+	open(bob, other.ID, link) // it was not used up
+	if got := w.messages(other.ID, 1)[0].Text; !strings.HasPrefix(got, "✅ Connected. Messages for noise") {
+		t.Errorf("a member who adds the bot: %q", got)
+	}
+	open(ada, group.ID, w.link(`{"recipient":"more","target":"group"}`))
+	if got := w.messages(group.ID, 3)[2].Text; !strings.HasPrefix(got, "✅ Connected. Messages for more") {
+		t.Errorf("an administrator: %q", got)
+	}
 }
 
 // Of twenty people who open one link at once, one is connected.
@@ -249,12 +278,19 @@ func TestTopicsAndChannels(t *testing.T) {
 	if got := w.messages(channel.ID, 2)[1]; got.Text != "in the channel" {
 		t.Errorf("channel: %+v", got)
 	}
-	// A topic that is gone: the message arrives in the general one, which is told once.
-	w.do("POST", w.sim+"/sim/faults", `{"kind":"status","method":"sendMessage","code":400,"description":"Bad Request: message thread not found","times":1}`, nil)
-	w.send("deploys", "to a topic that is gone")
+	// A topic that is closed, and then gone: messages arrive in the general one, which is told once.
+	w.do("POST", fmt.Sprintf("%s/sim/groups/%d/bot", w.sim, forum.ID), fmt.Sprintf(`{"user_id":%d,"status":"member"}`, ada), nil)
+	at := fmt.Sprintf("%s/sim/groups/%d/topics/%d", w.sim, forum.ID, topic.ID)
+	w.do("POST", at+"/close", "", nil)
+	w.send("deploys", "to a topic that is closed")
 	got := w.messages(forum.ID, 4)
-	if got[2].Text != "to a topic that is gone" || got[2].ThreadID != 0 || !strings.HasPrefix(got[3].Text, "The topic in which messages for deploys arrived") || got[3].ThreadID != 0 {
+	if got[2].Text != "to a topic that is closed" || got[2].ThreadID != 0 || !strings.HasPrefix(got[3].Text, "The topic in which messages for deploys arrived") || got[3].ThreadID != 0 {
 		t.Errorf("forum: %+v", got[2:])
+	}
+	w.do("DELETE", at, "", nil)
+	w.send("deploys", "to a topic that is gone")
+	if got := w.messages(forum.ID, 5)[4]; got.Text != "to a topic that is gone" || got.ThreadID != 0 {
+		t.Errorf("forum: %+v", got)
 	}
 }
 

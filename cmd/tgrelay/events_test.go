@@ -33,6 +33,7 @@ type event struct {
 		Chat      struct {
 			ChatID int64 `json:"chat_id"`
 			State  string
+			Title  string
 		}
 		Delivery struct{ State, Reason string }
 		From     struct {
@@ -121,6 +122,9 @@ func TestApplicationHearsOfEvents(t *testing.T) {
 	heard("recipient.linked message.sent recipient.blocked message.failed recipient.linked")
 	w.do("DELETE", w.relay+"/api/v1/recipients/alice/chats/"+strconv.FormatInt(ada, 10), "", nil)
 	heard("recipient.linked message.sent recipient.blocked message.failed recipient.linked recipient.unlinked")
+	if e := a.last(); e.Data.Recipient != "alice" || e.Data.Chat.ChatID != ada || e.Data.Chat.Title != "Ada" {
+		t.Errorf("%+v", e)
+	}
 }
 
 // A person presses an application's button: the application hears of it, and its answer is seen.

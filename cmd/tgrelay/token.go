@@ -18,6 +18,7 @@ type tokenNewCommand struct {
 	Scopes     []string `default:"hooks" enum:"hooks,send,links,read,admin" help:"What it may do: hooks, send, links, read, admin."`
 	Receivers  []string `help:"Receivers that it may use; all by default."`
 	Recipients []string `help:"Recipients that it reaches, with * and ?; all by default."`
+	Namespace  string   `help:"Keeps an application's recipients and links apart from others'."`
 }
 
 var tokenName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
@@ -39,6 +40,9 @@ func (c *tokenNewCommand) Run(std *streams) error {
 	}
 	if len(c.Recipients) > 0 {
 		fmt.Fprintf(std.out, "recipients = %s\n", tomlList(c.Recipients))
+	}
+	if c.Namespace != "" {
+		fmt.Fprintf(std.out, "namespace = %q\n", c.Namespace)
 	}
 	return nil
 }

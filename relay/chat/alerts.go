@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,20 +25,36 @@ import (
 func (b *Bot) alertButton(ctx context.Context, q *telegram.CallbackQuery) error {
 	pressed := *q.Message
 	pressed.From, pressed.SenderChat = &q.From, nil
-	bindings, err := b.bindings(ctx, &pressed)
+	bindings, err := b.concerned(ctx, &pressed)
 	if err != nil {
 		return err
 	}
 	m := b.inLocale(ctx, &pressed)
 	answer := oncall.Answer{Template: "chat.not_allowed"}
-	if b.allowed(&q.From) {
-		answer, err = b.OnCall.Press(ctx, oncall.Press{Data: q.Data, ChatID: m.Chat.ID, Recipients: recipientsOf(bindings), By: b.person(ctx, m, bindings)})
+	may, unknown := b.mayAct(ctx, m)
+	if unknown != nil {
+		b.Log.Warn("cannot ask Telegram who is an administrator", "chat_id", m.Chat.ID, "error", unknown)
+	}
+	switch {
+	case !b.allowed(&q.From):
+	case !may:
+		answer = oncall.Answer{Template: "chat.administrators_only"}
+	default:
+		answer, err = b.OnCall.Press(ctx, oncall.Press{Data: q.Data, ChatID: m.Chat.ID, Recipients: recipientsOf(bindings), By: person(m, bindings)})
 	}
 	if err != nil {
 		return err
 	}
 	b.toast(ctx, q.ID, m, answer)
 	return nil
+}
+
+// mayAct reports whether a person may act upon alerts in a chat: whoever is in it, but every reader of a channel sees its buttons.
+func (b *Bot) mayAct(ctx context.Context, m *telegram.Message) (bool, error) {
+	if m.Chat.Type != "channel" || len(b.AllowedUsers()) > 0 {
+		return true, nil
+	}
+	return b.IsAdmin(ctx, m.Chat.ID, m.From.ID)
 }
 
 // toast shows an answer for a moment.
@@ -52,13 +69,13 @@ func (b *Bot) toast(ctx context.Context, queryID string, m *telegram.Message, an
 	b.Acknowledge(ctx, queryID, shortened(text.Normalize().Text))
 }
 
-// bindings are those of a message's topic and of its chat as a whole.
-func (b *Bot) bindings(ctx context.Context, m *telegram.Message) ([]relay.Binding, error) {
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+// concerned are the bindings of a message's topic and of its chat as a whole.
+func (b *Bot) concerned(ctx context.Context, m *telegram.Message) ([]relay.Binding, error) {
+	bindings, err := b.bindings(ctx, m)
 	if err != nil || topic(m) == 0 {
 		return bindings, err
 	}
-	general, err := b.Directory.Bindings(ctx, m.Chat.ID, 0)
+	general, err := b.bindings(ctx, &telegram.Message{Chat: m.Chat})
 	return append(bindings, general...), err
 }
 
@@ -73,16 +90,13 @@ func recipientsOf(bindings []relay.Binding) []string {
 }
 
 // person is the writer of a message, by name and time zone.
-func (b *Bot) person(ctx context.Context, m *telegram.Message, bindings []relay.Binding) oncall.Person {
+func person(m *telegram.Message, bindings []relay.Binding) oncall.Person {
 	p := oncall.Person{Name: m.Chat.Title}
 	if m.From != nil {
 		p.Name, p.Username = strings.TrimSpace(m.From.FirstName+" "+m.From.LastName), m.From.Username
 	}
 	for _, binding := range bindings {
-		recipient, err := b.Directory.Recipient(ctx, binding.Recipient)
-		if err == nil && p.Zone == "" {
-			p.Zone = recipient.Calm(binding).TimeZone
-		}
+		p.Zone = cmp.Or(p.Zone, binding.TimeZone)
 	}
 	return p
 }
@@ -96,7 +110,7 @@ type asker struct {
 
 // asking is who asks; nil where nobody is connected, or the person may not: that is answered then.
 func (b *Bot) asking(ctx context.Context, m *telegram.Message) (*asker, error) {
-	bindings, err := b.bindings(ctx, m)
+	bindings, err := b.concerned(ctx, m)
 	switch {
 	case err != nil:
 		return nil, err
@@ -105,7 +119,7 @@ func (b *Bot) asking(ctx context.Context, m *telegram.Message) (*asker, error) {
 	case !b.allowed(m.From):
 		return nil, b.answer(ctx, m, "chat.not_allowed", nil)
 	}
-	return &asker{m, recipientsOf(bindings), b.person(ctx, m, bindings)}, nil
+	return &asker{m, recipientsOf(bindings), person(m, bindings)}, nil
 }
 
 // perPage is how many alerts or silences a page of a list has.
@@ -148,10 +162,7 @@ func (b *Bot) list(ctx context.Context, m *telegram.Message, kind, filter string
 	if answer == nil || err != nil {
 		return err
 	}
-	if !b.talk.allow(m.Chat.ID, time.Now()) {
-		return nil
-	}
-	return b.Outbox.Accept(ctx, answer)
+	return b.tell(ctx, m, answer, true)
 }
 
 // page makes a page of a list. What cannot be listed at all is answered, and nil.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -35,7 +36,7 @@ type Options struct {
 	Username  func() string      // the bot's, without @
 	// IsAdmin asks Telegram whether a person may decide for a group (getChatMember).
 	IsAdmin      func(ctx context.Context, chatID, userID int64) (bool, error)
-	AllowedUsers []int64 // Telegram user IDs; empty: anyone who holds a link
+	AllowedUsers func() []int64 // Telegram user IDs; empty: anyone who holds a link
 	// SelfService reports whether anyone (of AllowedUsers) who starts the bot without a link gets a recipient and a token; BaseURL is
 	// how others reach the relay, without a slash at its end.
 	SelfService func() bool
@@ -49,7 +50,9 @@ type Options struct {
 	EventsWanted func() bool
 	OnCall       *oncall.Desk // what people want done about alerts
 	Change       func(ctx context.Context, of *relay.Delivery, body json.RawMessage) error
-	Log          *slog.Logger
+	// Namespace is that of the application whose recipient an ID names, empty for none. One hears nothing of another's recipients.
+	Namespace func(recipient string) string
+	Log       *slog.Logger
 }
 
 // Bot handles updates. Its methods are safe for concurrent use.
@@ -57,10 +60,11 @@ type Bot struct {
 	Options
 	talk   *talk
 	topics *told
+	adders *adders
 }
 
 // New returns a Bot.
-func New(o Options) *Bot { return &Bot{o, newTalk(), newTold()} }
+func New(o Options) *Bot { return &Bot{o, newTalk(), newTold(), newAdders()} }
 
 // Handle acts upon an update, once: an update_id that was worked through before does nothing. An error means that
 // the effect is not stored and the update is to be sent again.
@@ -99,6 +103,9 @@ func (b *Bot) message(ctx context.Context, m *telegram.Message) error {
 		return b.Directory.Rename(ctx, place(m))
 	case m.ForumTopicCreated != nil, m.ForumTopicClosed != nil, m.ForumTopicReopened != nil:
 		return b.topicBecame(ctx, m)
+	case b.joined(m):
+		b.adders.note(m.Chat.ID, m.From.ID, time.Now())
+		return nil
 	}
 	return b.command(ctx, m)
 }
@@ -106,12 +113,15 @@ func (b *Bot) message(ctx context.Context, m *telegram.Message) error {
 // standing follows the bot's own membership: blocked and unblocked in private, removed and added elsewhere.
 func (b *Bot) standing(ctx context.Context, c *telegram.ChatMemberUpdated) error {
 	state := relay.Active
-	switch c.NewChatMember.Status {
-	case "kicked", "left":
-		state = relay.Left
-		if c.Chat.Type == "private" {
-			state = relay.Blocked
+	switch {
+	case c.NewChatMember.Here():
+		if !c.OldChatMember.Here() {
+			b.adders.note(c.Chat.ID, c.From.ID, time.Now())
 		}
+	case c.Chat.Type == "private":
+		state = relay.Blocked
+	default:
+		state = relay.Left
 	}
 	b.Log.Info("the bot's standing in a chat changed", "chat_id", c.Chat.ID, "type", c.Chat.Type, "status", c.NewChatMember.Status)
 	if err := b.Directory.Rename(ctx, place(&telegram.Message{Chat: c.Chat})); err != nil {
@@ -120,57 +130,103 @@ func (b *Bot) standing(ctx context.Context, c *telegram.ChatMemberUpdated) error
 	return b.Directory.SetChatState(ctx, c.Chat.ID, state)
 }
 
-// allowed reports whether a person may connect chats. A channel post has no person: who may post there may connect it.
+// allowed reports whether a person may connect chats. A channel post has no person: where only some may, it connects nothing.
 func (b *Bot) allowed(from *telegram.User) bool {
-	return len(b.AllowedUsers) == 0 || (from != nil && slices.Contains(b.AllowedUsers, from.ID))
+	users := b.AllowedUsers()
+	return len(users) == 0 || from != nil && slices.Contains(users, from.ID)
 }
 
 // answer stores what the bot says in reply to m.
 func (b *Bot) answer(ctx context.Context, m *telegram.Message, template string, data any) error {
-	if !b.talk.allow(m.Chat.ID, time.Now()) {
-		b.Log.Debug("a chat gets no answer: it writes too much, or too many strangers write at once", "chat_id", m.Chat.ID)
-		return nil
-	}
 	answer, err := b.compose(m, template, data)
 	if err != nil {
 		return err
 	}
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.bindings(ctx, m)
 	if err != nil {
 		return err
 	}
-	if len(bindings) == 0 { // strangers come after all else
-		answer.Priority, answer.Deliveries[0].Priority = relay.Low, relay.Low
+	return b.tell(ctx, m, answer, len(bindings) > 0)
+}
+
+// tell stores an answer in the chat of m, unless that chat has had too many. Who is connected need not wait for it behind what else waits in
+// the chat; strangers come after all else.
+func (b *Bot) tell(ctx context.Context, m *telegram.Message, answer *relay.Message, connected bool) error {
+	if !b.mayTell(m, connected) {
+		return nil
+	}
+	if !connected {
+		setPriority(answer, relay.Low)
 	}
 	return b.Outbox.Accept(ctx, answer)
+}
+
+func (b *Bot) mayTell(m *telegram.Message, connected bool) bool {
+	may := b.talk.allow(m.Chat.ID, connected, time.Now())
+	if !may {
+		b.Log.Debug("a chat gets no answer: it writes too much, or too many strangers write at once", "chat_id", m.Chat.ID)
+	}
+	return may
+}
+
+func setPriority(m *relay.Message, p relay.Priority) { m.Priority, m.Deliveries[0].Priority = p, p }
+
+// bindings are those of the chat (and topic) of m, with the settings that are in force: what was not chosen for the chat, its recipient has.
+func (b *Bot) bindings(ctx context.Context, m *telegram.Message) ([]relay.Binding, error) {
+	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	if err != nil {
+		return nil, err
+	}
+	for i, binding := range bindings {
+		recipient, err := b.Directory.Recipient(ctx, binding.Recipient)
+		if err != nil {
+			return nil, err
+		}
+		bindings[i].Settings = recipient.Calm(binding).Settings
+	}
+	return bindings, nil
 }
 
 // inLocale is m as if its writer's Telegram were in the language that was chosen for the chat, or for its recipient by the application. What
 // cannot be looked up is no reason not to answer.
 func (b *Bot) inLocale(ctx context.Context, m *telegram.Message) *telegram.Message {
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
-	if err != nil || len(bindings) == 0 || m.From == nil {
+	bindings, err := b.bindings(ctx, m)
+	if err != nil || len(bindings) == 0 || bindings[0].Locale == "" {
 		return m
 	}
-	locale := bindings[0].Locale
-	if recipient, err := b.Directory.Recipient(ctx, bindings[0].Recipient); err == nil && locale == "" {
-		locale = recipient.Locale
+	locale, same := bindings[0].Locale, *m
+	same.From = &telegram.User{LanguageCode: locale}
+	if m.From != nil {
+		*same.From = *m.From
+		same.From.LanguageCode = locale
 	}
-	if locale == "" {
-		return m
-	}
-	from, same := *m.From, *m
-	from.LanguageCode, same.From = locale, &from
 	return &same
 }
 
+// builtIn are the templates as they come with the program.
+var builtIn = sync.OnceValues(func() (*render.Set, error) { return render.New(render.Options{}) })
+
 // text renders one of the chat.* templates, in the language of whoever wrote m. The language of a region (pt-br) is that of all its people.
+// Where an operator's own template fails, the built-in one of that name stands in: an update that cannot be answered would come again and
+// again, before all others.
 func (b *Bot) text(m *telegram.Message, template string, data any) (markup.Text, error) {
 	language := ""
 	if m.From != nil {
 		language, _, _ = strings.Cut(strings.ToLower(m.From.LanguageCode), "-")
 	}
-	set := b.Templates()
+	text, err := executed(b.Templates(), template, language, data)
+	if err == nil {
+		return text, nil
+	}
+	known, broken := builtIn()
+	if broken != nil || !known.Has(template) {
+		return text, err
+	}
+	b.Log.Error("a template failed; the built-in one stands in", "template", template, "error", err)
+	return executed(known, template, language, data)
+}
+
+func executed(set *render.Set, template, language string, data any) (markup.Text, error) {
 	return set.Execute(set.Localized(template, language), markup.MarkdownV2, data)
 }
 

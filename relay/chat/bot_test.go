@@ -49,14 +49,21 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	}
 	r := &room{t: t, db: db}
 	username := func() string { return "relay_bot" }
-	r.desk = onboarding.New(onboarding.Options{Links: db, Username: username, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
+	r.desk = onboarding.New(onboarding.Options{Links: db, Username: username, LinkURL: "https://t.me", TTL: func() time.Duration { return time.Hour }, Registerer: registry})
 	door := intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, &intake.Rules{Templates: set, Builtin: set, MaxAge: time.Hour})
 	r.bot = chat.New(chat.Options{
 		OnCall: oncall.New(oncall.Options{Door: door, Threads: db, Log: log}),
-		Desk:   r.desk, Outbox: db, Directory: db, Updates: db, Topics: db, Username: username, AllowedUsers: allowed, Log: log,
+		Desk:   r.desk, Outbox: db, Directory: db, Updates: db, Topics: db, Username: username, AllowedUsers: func() []int64 { return allowed }, Log: log,
 		Templates:   func() *render.Set { return set },
 		SelfService: func() bool { return r.self }, BaseURL: func() string { return "https://relay.example.org" }, Senders: db,
 		Events: db, EventsWanted: func() bool { return true },
+		Namespace: func(id string) string {
+			ns, _, _ := strings.Cut(id, ":")
+			if ns == id {
+				return ""
+			}
+			return ns
+		},
 		Acknowledge: func(_ context.Context, _, text string) { r.toast = text },
 		IsAdmin:     func(context.Context, int64, int64) (bool, error) { return r.admins == nil, r.admins },
 	})
@@ -208,8 +215,53 @@ func TestOnlyAdministratorsLinkAGroup(t *testing.T) {
 	if got := r.say(group, 9, "/link "+token); !strings.Contains(got, "Only an administrator") || len(r.chats()) != 0 {
 		t.Errorf("a member who copied the token: %q", got)
 	}
+	if got := r.say(group, 9, "/start@relay_bot "+token); !strings.Contains(got, "Only an administrator") || len(r.chats()) != 0 {
+		t.Errorf("a member who found the bot there: %q", got)
+	}
+	r.addBot(group, 7)
+	if got := r.say(group, 9, "/start@relay_bot "+token); !strings.Contains(got, "Only an administrator") || len(r.chats()) != 0 {
+		t.Errorf("a member who was faster: %q", got)
+	}
 	if got := r.say(group, 7, "/start@relay_bot "+token); !strings.HasPrefix(got, "✅") || len(r.chats()) != 1 {
 		t.Errorf("who opened the link: %q", got)
+	}
+	// By a webhook the membership may come later than the command, but not later than the message about it.
+	other := telegram.Chat{ID: -6, Type: "group", Title: "Others"}
+	bot := []telegram.User{{ID: 1, IsBot: true, Username: "relay_bot"}}
+	r.handle(telegram.Update{Message: &telegram.Message{Chat: other, From: &telegram.User{ID: 7}, NewChatMembers: bot}})
+	if got := r.say(other, 7, "/start@relay_bot "+r.token(relay.TargetGroup)); !strings.HasPrefix(got, "✅") {
+		t.Errorf("who opened the link in another group: %q", got)
+	}
+}
+
+// addBot lets somebody add the bot to a group.
+func (r *room) addBot(c telegram.Chat, by int64) {
+	r.t.Helper()
+	r.handle(telegram.Update{MyChatMember: &telegram.ChatMemberUpdated{
+		Chat: c, From: telegram.User{ID: by}, OldChatMember: telegram.ChatMember{Status: "left"}, NewChatMember: telegram.ChatMember{Status: "member"},
+	}})
+}
+
+// The question that a channel's own post asked is answered by its administrators only: every reader sees the buttons.
+func TestReadersOfAChannelStopNothing(t *testing.T) {
+	r := newRoom(t)
+	channel := telegram.Chat{ID: -9, Type: "channel", Title: "News"}
+	post := func(text string) string {
+		return r.handle(telegram.Update{ChannelPost: &telegram.Message{Chat: channel, SenderChat: &channel, Text: text}})
+	}
+	if got := post("/link " + r.token(relay.TargetGroup)); !strings.HasPrefix(got, "✅") || len(r.chats()) != 1 {
+		t.Fatalf("a channel: %q", got)
+	}
+	if got := post("/stop"); !strings.HasPrefix(got, "Disconnect this group?") {
+		t.Fatalf("%q", got)
+	}
+	r.admins = errors.New("no administrator")
+	if got := r.press(channel, 66, "Yes"); got != "" || len(r.chats()) != 1 || !strings.HasPrefix(r.toast, "Only an administrator") {
+		t.Errorf("a reader disconnects the channel: %q, %q", got, r.toast)
+	}
+	r.admins = nil
+	if got := r.press(channel, 7, "Yes"); !strings.HasPrefix(got, "Disconnected ops") || len(r.chats()) != 0 {
+		t.Errorf("its administrator: %q", got)
 	}
 }
 
@@ -251,6 +303,13 @@ func TestStandingIsFollowed(t *testing.T) {
 		t.Errorf("Start brings it back: %q, %s", got, r.chats()[0].State)
 	}
 	r.say(group, 7, "/start "+r.token(relay.TargetGroup))
+	restricted := func(here bool) relay.ChatState {
+		r.handle(telegram.Update{MyChatMember: &telegram.ChatMemberUpdated{Chat: group, NewChatMember: telegram.ChatMember{Status: "restricted", IsMember: here}}})
+		return r.chats()[1].State
+	}
+	if here, gone := restricted(true), restricted(false); here != relay.Active || gone != relay.Left {
+		t.Errorf("restricted, in the group: %s, and not any more: %s", here, gone)
+	}
 	member(group, "left")
 	r.handle(telegram.Update{Message: &telegram.Message{Chat: group, MigrateToChatID: -1005}})
 	r.handle(telegram.Update{Message: &telegram.Message{Chat: telegram.Chat{ID: -1005, Type: "supergroup"}, MigrateFromChatID: -5}})
@@ -269,6 +328,7 @@ func TestOddUpdatesDoNothing(t *testing.T) {
 		{},
 		{Message: &telegram.Message{}},
 		{Message: &telegram.Message{Chat: group, Text: "chatter"}},
+		{Message: &telegram.Message{Chat: group, Media: telegram.Media{Sticker: true}}},
 		{Message: &telegram.Message{Chat: private}},
 		{CallbackQuery: &telegram.CallbackQuery{}},
 		{ChannelPost: &telegram.Message{Chat: telegram.Chat{ID: -9, Type: "channel"}, Text: "news"}},
@@ -276,6 +336,20 @@ func TestOddUpdatesDoNothing(t *testing.T) {
 	} {
 		if got := r.handle(u); got != "" {
 			t.Errorf("%+v: %q", u, got)
+		}
+	}
+}
+
+// Who sends a picture to the bot is told that it understands commands.
+func TestHint(t *testing.T) {
+	r := newRoom(t)
+	for _, body := range []string{`"text":"hello"`, `"sticker":{"file_id":"x"}`, `"photo":[{"file_id":"x"}]`, `"voice":{"duration":1}`} {
+		var u telegram.Update
+		if err := json.Unmarshal([]byte(`{"message":{"chat":{"id":7,"type":"private"},"from":{"id":7},`+body+`}}`), &u); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.handle(u); !strings.HasPrefix(got, "I only understand commands.") {
+			t.Errorf("%s: %q", body, got)
 		}
 	}
 }
@@ -328,8 +402,39 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s: %q", say, got)
 		}
 	}
-	if got := r.chats()[0].Settings; got != (relay.Settings{TimeZone: "UTC"}) {
+	if got := r.chats()[0].Settings; got != (relay.Settings{TimeZone: "UTC", QuietHours: relay.NoQuietHours}) {
 		t.Errorf("settings %+v", got)
+	}
+}
+
+// What an application has set for its recipient is in force where the person has chosen nothing, and the bot says so.
+func TestSettingsOfTheRecipient(t *testing.T) {
+	r := newRoom(t)
+	r.say(private, 7, "/start "+r.token(relay.TargetPrivate))
+	set := func(zone string, hours relay.QuietHours) {
+		if _, err := r.db.ChangeRecipient(t.Context(), "ops", relay.RecipientChange{TimeZone: &zone, QuietHours: &hours}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("Europe/Berlin", "22:00-07:00")
+	quiet := "🌙 From 22:00 to 07:00 (Europe/Berlin) messages make no sound, urgent ones excepted."
+	if got := r.say(private, 7, "/status"); !strings.Contains(got, quiet) || !strings.Contains(got, " CE") {
+		t.Errorf("%q", got)
+	}
+	if got := r.say(private, 7, "/digest 8:00"); got != "🗞 All but urgent messages come as one, daily at 08:00 (Europe/Berlin)." {
+		t.Errorf("the zone is known: %q", got)
+	}
+	r.say(private, 7, "/quiet off")
+	set("Europe/Berlin", "21:00-07:00")
+	if got := r.say(private, 7, "/status"); strings.Contains(got, "🌙") {
+		t.Errorf("who wants no quiet hours has some: %q", got)
+	}
+	recipient, err := r.db.Recipient(t.Context(), "ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if calm := recipient.Calm(recipient.Chats[0]); calm.Silent(relay.Normal, time.Date(2026, 3, 1, 21, 30, 0, 0, time.UTC)) {
+		t.Error("it is silent in hours that the person has turned off")
 	}
 }
 
@@ -364,12 +469,23 @@ func TestAnswersAreBounded(t *testing.T) {
 	if got := len(r.said()); got < 20 || got > 22 {
 		t.Errorf("%d answers to one chat, want about 20", got)
 	}
-	if got := r.say(private, 7, "/start "+r.token(relay.TargetPrivate)); !strings.HasPrefix(got, "✅") {
+	token := r.token(relay.TargetPrivate)
+	if got := r.say(private, 7, "/start "+token); !strings.HasPrefix(got, "✅") {
 		t.Errorf("a link: %q", got)
+	}
+	for _, text := range []string{"/start " + token, "/stop", "/forget"} { // one that works already, and questions
+		before := len(r.said())
+		for range 40 {
+			r.say(private, 7, text)
+		}
+		if got := len(r.said()) - before; got > 2 {
+			t.Errorf("%d more answers to %s", got, text)
+		}
 	}
 }
 
-// What strangers are told comes after all else; who is connected need not wait for an answer behind alerts.
+// What strangers are told comes after all else, as the welcomes of thousands who connect at once do; who is connected need not wait for
+// an answer behind alerts.
 func TestAnswersToStrangersAreLow(t *testing.T) {
 	r := newRoom(t)
 	newest := func() relay.Priority {
@@ -384,7 +500,7 @@ func TestAnswersToStrangersAreLow(t *testing.T) {
 		t.Errorf("to a stranger: %s", got)
 	}
 	r.say(private, 7, "/start "+r.token(relay.TargetPrivate))
-	if got := newest(); got != relay.High {
+	if got := newest(); got != relay.Low {
 		t.Errorf("the welcome: %s", got)
 	}
 	r.say(private, 7, "/status")
@@ -398,6 +514,9 @@ func TestSelfService(t *testing.T) {
 	r := newRoom(t)
 	if got := r.say(private, 7, "/token"); !strings.Contains(got, "only understand") {
 		t.Errorf("without self-service: %q", got)
+	}
+	if got := r.say(group, 7, "/token"); got != "" {
+		t.Errorf("without self-service in a group: %q", got)
 	}
 	r.self = true
 	credentials := regexp.MustCompile(`Bearer ([A-Za-z0-9_-]{32})'`)
@@ -524,6 +643,58 @@ func TestApplicationButtons(t *testing.T) {
 		if r.toast != "" {
 			t.Errorf("%s: %q", body, r.toast)
 		}
+	}
+}
+
+// An application hears who pressed by its own name for that person, and not by another application's.
+func TestPresserByNamespace(t *testing.T) {
+	r := newRoom(t)
+	for i, c := range []struct {
+		bound []string
+		of    string
+		want  string
+	}{
+		{[]string{"bank:a", "shop:b"}, "shop:team", "shop:b"},
+		{[]string{"bank:a", "shop:b", "shop:c"}, "shop:c", "shop:c"},
+		{[]string{"bank:a"}, "shop:others", ""},
+		{[]string{"bank:a", "ada"}, "team", "ada"},
+	} {
+		person, shared := telegram.Chat{ID: int64(70 + i), Type: "private"}, telegram.Chat{ID: int64(-70 - i), Type: "group"}
+		for n, recipient := range c.bound {
+			if err := r.db.Bind(t.Context(), recipient, relay.Chat{ChatID: person.ID, Type: "private"}, time.Now().Add(time.Duration(n)*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.db.Bind(t.Context(), c.of, relay.Chat{ChatID: shared.ID, Type: "group"}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		q := &telegram.CallbackQuery{ID: "1", From: telegram.User{ID: person.ID}, Message: &telegram.Message{MessageID: 42, Chat: shared}, Data: "x"}
+		r.handle(telegram.Update{CallbackQuery: q})
+		due, err := r.db.DueEvents(t.Context(), time.Now(), 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said struct{ From struct{ Recipient string } }
+		if err := json.Unmarshal(due[len(due)-1].Data, &said); err != nil || said.From.Recipient != c.want {
+			t.Errorf("%v in a chat of %s: %q, want %q", c.bound, c.of, said.From.Recipient, c.want)
+		}
+	}
+}
+
+// An operator's template that fails keeps nobody from an answer: an update that is not handled would hold up all others.
+func TestBrokenTemplate(t *testing.T) {
+	r := newRoom(t)
+	set, err := render.New(render.Options{Files: []render.File{{Name: "own.tmpl", Text: `
+{{ define "chat.status" }}{{ index . 99 }}{{ end }}{{ define "chat.welcome" }}{{ index .Recipient 999 }}{{ end }}`}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.bot.Templates = func() *render.Set { return set }
+	if got := r.say(private, 7, "/start "+r.token(relay.TargetPrivate)); !strings.HasPrefix(got, "✅ Connected. Messages for ops") {
+		t.Errorf("%q", got)
+	}
+	if got := r.say(private, 7, "/status"); !strings.HasPrefix(got, "✅ Connected as ops") {
+		t.Errorf("%q", got)
 	}
 }
 

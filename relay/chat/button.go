@@ -47,9 +47,7 @@ func (b *Bot) applicationButton(ctx context.Context, q *telegram.CallbackQuery) 
 	if err != nil {
 		return err
 	}
-	if len(own) > 0 {
-		from.Recipient = own[0].Recipient
-	}
+	from.Recipient = b.ownOf(own, d.Recipient)
 	data, err := json.Marshal(press{
 		Recipient: d.Recipient, Data: q.Data, Chat: place(q.Message), MessageID: d.MessageID, DeliveryID: d.ID,
 		TelegramMessageID: q.Message.MessageID, From: from, CallbackQueryID: q.ID,
@@ -58,6 +56,19 @@ func (b *Bot) applicationButton(ctx context.Context, q *telegram.CallbackQuery) 
 		return err
 	}
 	return b.Events.AddEvent(ctx, relay.Event{ID: relay.NewID(), Type: relay.ButtonPressed, Recipient: d.Recipient, At: time.Now(), Data: data})
+}
+
+// ownOf is the one of a person's own recipients that an application knows: whom its message is for, else the oldest of its namespace.
+func (b *Bot) ownOf(own []relay.Binding, messages string) (recipient string) {
+	for _, c := range own {
+		switch {
+		case c.Recipient == messages:
+			return messages
+		case recipient == "" && b.Namespace(c.Recipient) == b.Namespace(messages):
+			recipient = c.Recipient
+		}
+	}
+	return recipient
 }
 
 const (

@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/telegram"
@@ -35,7 +36,7 @@ var handlers = map[string]handler{
 	"expire":   (*Bot).expire,
 }
 
-// command acts upon a command. What is none gets a hint in a private chat and silence elsewhere.
+// command acts upon a command.
 func (b *Bot) command(ctx context.Context, m *telegram.Message) error {
 	name, argument, ours := parseCommand(m.Text, b.Username())
 	if handle := handlers[name]; ours && handle != nil {
@@ -46,10 +47,15 @@ func (b *Bot) command(ctx context.Context, m *telegram.Message) error {
 		m = b.inLocale(ctx, m)
 		return handle(b, ctx, m, argument)
 	}
-	if m.Chat.Type == "private" && m.Text != "" {
-		return b.answer(ctx, m, "chat.unknown", nil)
+	return b.unknown(ctx, m)
+}
+
+// unknown answers what is no command: with a hint in a private chat, with silence elsewhere.
+func (b *Bot) unknown(ctx context.Context, m *telegram.Message) error {
+	if m.Chat.Type != "private" || m.Text == "" && !m.HasMedia() {
+		return nil
 	}
-	return nil
+	return b.answer(ctx, b.inLocale(ctx, m), "chat.unknown", nil)
 }
 
 // parseCommand takes `/name@bot argument` apart. A command for another bot is not ours. Telegram's own clients
@@ -74,6 +80,12 @@ func (b *Bot) start(ctx context.Context, m *telegram.Message, token string) erro
 	if token == "" {
 		return b.greet(ctx, m)
 	}
+	// In a group this is Telegram's own word for whoever opened the link and added the bot; all others are asked for their rights.
+	if m.From == nil || !b.adders.is(m.Chat.ID, m.From.ID, time.Now()) {
+		if may, err := b.mayDecide(ctx, m); err != nil || !may {
+			return b.refuse(ctx, m, err)
+		}
+	}
 	return b.redeem(ctx, m, token)
 }
 
@@ -82,7 +94,7 @@ func (b *Bot) greet(ctx context.Context, m *telegram.Message) error {
 	if err := b.Directory.SetChatState(ctx, m.Chat.ID, relay.Active); err != nil {
 		return err
 	}
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.bindings(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -99,7 +111,6 @@ func (b *Bot) link(ctx context.Context, m *telegram.Message, token string) error
 	if token == "" {
 		return b.answer(ctx, m, "chat.link_usage", nil)
 	}
-	// Telegram's own /start comes from whoever opened the link; this may be copied by anyone who sees it.
 	if may, err := b.mayDecide(ctx, m); err != nil || !may {
 		return b.refuse(ctx, m, err)
 	}
@@ -107,7 +118,7 @@ func (b *Bot) link(ctx context.Context, m *telegram.Message, token string) error
 }
 
 func (b *Bot) help(ctx context.Context, m *telegram.Message, _ string) error {
-	bindings, err := b.bindings(ctx, m)
+	bindings, err := b.concerned(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -115,7 +126,7 @@ func (b *Bot) help(ctx context.Context, m *telegram.Message, _ string) error {
 }
 
 func (b *Bot) status(ctx context.Context, m *telegram.Message, _ string) error {
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.bindings(ctx, m)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (b *Bot) ask(ctx context.Context, m *telegram.Message, q question) error {
 	if may, err := b.mayDecide(ctx, m); err != nil || !may {
 		return b.refuse(ctx, m, err)
 	}
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.bindings(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (b *Bot) ask(ctx context.Context, m *telegram.Message, q question) error {
 	if asked.Content.ReplyMarkup, err = b.buttons(m, q.yes+key, no+key); err != nil {
 		return err
 	}
-	return b.Outbox.Accept(ctx, asked)
+	return b.tell(ctx, m, asked, len(bindings) > 0)
 }
 
 // inlineButton is the Bot API's InlineKeyboardButton.
@@ -100,7 +100,10 @@ func (b *Bot) pressed(ctx context.Context, q *telegram.CallbackQuery) error {
 	pressed := *q.Message
 	pressed.From, pressed.SenderChat = &q.From, nil
 	m := b.inLocale(ctx, &pressed)
-	if may, err := b.mayDecide(ctx, m); err != nil || !may {
+	if may, err := b.mayPress(ctx, m); err != nil || !may {
+		if err != nil {
+			b.Log.Warn("cannot ask Telegram who is an administrator", "chat_id", m.Chat.ID, "error", err)
+		}
 		text, err := b.text(m, "chat.administrators_only", nil)
 		b.Acknowledge(ctx, q.ID, text.Text)
 		return err
@@ -110,6 +113,14 @@ func (b *Bot) pressed(ctx context.Context, q *telegram.CallbackQuery) error {
 		b.Acknowledge(ctx, q.ID, "")
 	}
 	return err
+}
+
+// mayPress reports whether a person may answer a question of the bot's. Every reader of a channel sees its buttons.
+func (b *Bot) mayPress(ctx context.Context, m *telegram.Message) (bool, error) {
+	if m.Chat.Type == "private" {
+		return true, nil
+	}
+	return b.IsAdmin(ctx, m.Chat.ID, m.From.ID)
 }
 
 func (b *Bot) decided(ctx context.Context, m *telegram.Message, data string) error {

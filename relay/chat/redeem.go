@@ -31,15 +31,12 @@ func (b *Bot) redeem(ctx context.Context, m *telegram.Message, token string) err
 	var composed error
 	redemption := relay.Redemption{Chat: place(m), Place: target(m), At: time.Now()}
 	redemption.Answer = func(r relay.Redeemed) *relay.Message {
+		if r.Already && !b.mayTell(m, true) {
+			return nil
+		}
 		data := welcome{Recipient: r.Link.Recipient, Private: m.Chat.Type == "private", Held: r.Held, Already: r.Already}
 		var answer *relay.Message
-		if own := r.Link.Welcome; own != nil {
-			if answer, composed = b.ownWelcome(m, own, data); composed == nil {
-				return answer
-			}
-			b.Log.Error("the welcome of a link could not be rendered; the usual one stands in", "template", own.Template, "error", composed)
-		}
-		answer, composed = b.compose(m, "chat.welcome", data)
+		answer, composed = b.welcome(m, r.Link.Welcome, data)
 		return answer
 	}
 	redeemed, err := b.Desk.Redeem(ctx, token, sender(m), redemption)
@@ -53,6 +50,24 @@ func (b *Bot) redeem(ctx context.Context, m *telegram.Message, token string) err
 		b.Log.Info("a chat was connected", "recipient", redeemed.Link.Recipient, "chat_id", m.Chat.ID, "type", m.Chat.Type, "released", redeemed.Held)
 	}
 	return nil
+}
+
+// welcome is what whoever opened a link is told. Many may open theirs at once, which is to delay nobody's messages: it is of low priority,
+// and the storage puts it before what was held for the recipient.
+func (b *Bot) welcome(m *telegram.Message, own *relay.Welcome, data welcome) (answer *relay.Message, err error) {
+	if own != nil {
+		if answer, err = b.ownWelcome(m, own, data); err != nil {
+			b.Log.Error("the welcome of a link could not be rendered; the usual one stands in", "template", own.Template, "error", err)
+		}
+	}
+	if answer == nil {
+		answer, err = b.compose(m, "chat.welcome", data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	setPriority(answer, relay.Low)
+	return answer, nil
 }
 
 // ownWelcome is an application's.

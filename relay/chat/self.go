@@ -34,7 +34,7 @@ func (b *Bot) welcomeSelf(ctx context.Context, m *telegram.Message, bindings []r
 	if slices.ContainsFunc(bindings, func(c relay.Binding) bool { return c.Recipient == own }) {
 		return b.answer(ctx, m, "chat.status", bindings)
 	}
-	if !b.talk.allow(m.Chat.ID, time.Now()) {
+	if !b.mayTell(m, len(bindings) > 0) {
 		return nil
 	}
 	if err := b.Directory.Bind(ctx, own, place(m), time.Now()); err != nil {
@@ -47,7 +47,7 @@ func (b *Bot) welcomeSelf(ctx context.Context, m *telegram.Message, bindings []r
 // token makes a new token; the old one works no longer.
 func (b *Bot) token(ctx context.Context, m *telegram.Message, _ string) error {
 	if !b.serves(m) {
-		return b.answer(ctx, m, "chat.unknown", nil)
+		return b.unknown(ctx, m)
 	}
 	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, 0)
 	if err != nil {
@@ -57,7 +57,7 @@ func (b *Bot) token(ctx context.Context, m *telegram.Message, _ string) error {
 	if !slices.ContainsFunc(bindings, func(c relay.Binding) bool { return c.Recipient == own }) {
 		return b.welcomeSelf(ctx, m, bindings)
 	}
-	if !b.talk.allow(m.Chat.ID, time.Now()) {
+	if !b.mayTell(m, true) {
 		return nil
 	}
 	return b.newToken(ctx, m)

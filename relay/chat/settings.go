@@ -25,7 +25,7 @@ type settings struct {
 // change changes the settings of the chat of m, and answers. In a group an administrator has to ask for it. Where nothing is connected
 // there is nothing to choose.
 func (b *Bot) change(ctx context.Context, m *telegram.Message, template string, change relay.SettingsChange, data settings) error {
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.bindings(ctx, m)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (b *Bot) change(ctx context.Context, m *telegram.Message, template string, 
 	if err := b.Directory.ChangeSettings(ctx, m.Chat.ID, topic(m), change); err != nil {
 		return err
 	}
-	if bindings, err = b.Directory.Bindings(ctx, m.Chat.ID, topic(m)); err != nil {
+	if bindings, err = b.bindings(ctx, m); err != nil {
 		return err
 	}
 	if len(bindings) > 0 {
@@ -77,7 +77,7 @@ func isOff(argument string) bool {
 // quiet sets quiet hours: /quiet 22:00-07:00, with hold for messages that wait until morning, with a time zone behind it, or off.
 func (b *Bot) quiet(ctx context.Context, m *telegram.Message, argument string) error {
 	if isOff(argument) {
-		return b.change(ctx, m, "chat.quiet", relay.SettingsChange{QuietHours: new(relay.QuietHours(""))}, settings{Off: true})
+		return b.change(ctx, m, "chat.quiet", relay.SettingsChange{QuietHours: new(relay.NoQuietHours)}, settings{Off: true})
 	}
 	argument, zone := cutZone(argument)
 	hours, err := relay.ParseQuietHours(strings.ReplaceAll(argument, " - ", "-"))

@@ -34,13 +34,13 @@ func newTalk() *talk {
 	return &talk{of: of, newcomers: rate.NewLimiter(newcomerRate, newcomerBurst)}
 }
 
-// allow reports whether a chat gets an answer.
-func (t *talk) allow(chatID int64, now time.Time) bool {
+// allow reports whether a chat gets an answer. One that is connected is no newcomer, however many of these there are.
+func (t *talk) allow(chatID int64, connected bool, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	limit, known := t.of.Get(chatID)
 	if !known {
-		if !t.newcomers.AllowN(now, 1) {
+		if !connected && !t.newcomers.AllowN(now, 1) {
 			return false
 		}
 		limit = rate.NewLimiter(rate.Every(talkEvery), talkBurst)

@@ -11,7 +11,7 @@ func TestTalk(t *testing.T) {
 	talk, now := chat.NewTalk(), time.Now()
 	count := func(chats int64) (n int) {
 		for id := range chats {
-			if chat.Allow(talk, 1000+id, now) {
+			if chat.Allow(talk, 1000+id, false, now) {
 				n++
 			}
 		}
@@ -19,6 +19,9 @@ func TestTalk(t *testing.T) {
 	}
 	if got := count(100_000); got != 200 {
 		t.Errorf("%d of 100,000 strangers at once are answered, want 200", got)
+	}
+	if !chat.Allow(talk, 1, true, now) {
+		t.Error("one who is connected gets no answer because of strangers")
 	}
 	now = now.Add(time.Second)
 	if got := count(300); got != 210 { // those who were answered before, and ten more

@@ -16,7 +16,7 @@ func (b *Bot) TopicGone(ctx context.Context, d *relay.Delivery) {
 	if d.Recipient == "" || !b.topics.first([2]int64{d.ChatID, d.MessageThreadID}, time.Now()) {
 		return
 	}
-	notice, err := b.compose(&telegram.Message{Chat: telegram.Chat{ID: d.ChatID}}, "chat.topic_gone", d.Recipient)
+	notice, err := b.topicNotice(ctx, d)
 	if err == nil {
 		notice.Content.DisableNotification = true
 		err = b.Outbox.Accept(ctx, notice)
@@ -37,4 +37,11 @@ func (b *Bot) topicBecame(ctx context.Context, m *telegram.Message) error {
 		return nil
 	}
 	return b.Topics.SetTopic(ctx, relay.Topic{ChatID: m.Chat.ID, Name: name, MessageThreadID: m.MessageThreadID})
+}
+
+// topicNotice is in the language of the topic's settings or its recipient's, and goes to the general topic.
+func (b *Bot) topicNotice(ctx context.Context, d *relay.Delivery) (*relay.Message, error) {
+	chat := telegram.Chat{ID: d.ChatID}
+	topic := b.inLocale(ctx, &telegram.Message{Chat: chat, MessageThreadID: d.MessageThreadID, IsTopicMessage: true})
+	return b.compose(&telegram.Message{Chat: chat, From: topic.From}, "chat.topic_gone", d.Recipient)
 }

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -54,7 +55,8 @@ type Options struct {
 
 // Daemon is a relay, ready to run.
 type Daemon struct {
-	config   *config.Config
+	config   *config.Config // as the daemon was started with
+	inForce  atomic.Pointer[config.Config]
 	log      *slog.Logger
 	registry *prometheus.Registry
 	db       *store.DB
@@ -85,6 +87,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	}
 	d := &Daemon{config: o.Config, log: o.Log, registry: newRegistry(o.Version, o.Commit)}
 	d.username.Store("")
+	d.inForce.Store(o.Config)
 	if err := d.open(ctx, o, rules); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
@@ -155,16 +158,18 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	})
 	d.tell(c)
 	d.desk = onboarding.New(onboarding.Options{
-		Links: d.db, Username: d.BotName, LinkURL: c.Telegram.LinkURL, TTL: c.Onboarding.LinkTTL, Registerer: d.registry,
+		Links: d.db, Username: d.BotName, TTL: func() time.Duration { return d.inForce.Load().Onboarding.LinkTTL },
+		LinkURL: c.Telegram.LinkURL, Registerer: d.registry,
 	})
 	d.oncall = oncall.New(oncall.Options{Door: d.door, Threads: d.db, Log: d.log})
 	d.oncall.SetManagers(managersOf(c))
 	d.bot = chat.New(chat.Options{
 		OnCall: d.oncall,
 		Desk:   d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Topics: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
-		Templates: func() *render.Set { return d.door.Rules().Templates }, AllowedUsers: c.Onboarding.AllowedUsers, Acknowledge: d.acknowledge, Log: d.log,
-		SelfService: func() bool { return c.Onboarding.SelfService }, BaseURL: d.baseURL, Senders: d.db,
-		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change,
+		Templates: func() *render.Set { return d.door.Rules().Templates }, Acknowledge: d.acknowledge, Log: d.log,
+		AllowedUsers: func() []int64 { return d.inForce.Load().Onboarding.AllowedUsers },
+		SelfService:  func() bool { return d.inForce.Load().Onboarding.SelfService }, BaseURL: d.baseURL, Senders: d.db,
+		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change, Namespace: d.namespace,
 	})
 	d.web = web.New(d.webOptions())
 	return d.openTrouble(ctx)
@@ -208,6 +213,17 @@ func (d *Daemon) webOptions() web.Options {
 		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()
 	}
 	return o
+}
+
+// namespace is that of the application whose recipient an ID names, empty for none.
+func (d *Daemon) namespace(recipient string) string {
+	before, _, _ := strings.Cut(recipient, ":")
+	for _, t := range d.inForce.Load().Auth.Tokens {
+		if t.Namespace != "" && t.Namespace == before {
+			return before
+		}
+	}
+	return ""
 }
 
 // baseURL is how others reach the relay.

@@ -69,7 +69,7 @@ func (d *Daemon) Ready(ctx context.Context) error {
 }
 
 // Reload reads the configuration file again and puts in force what may change while running: receivers, templates, tokens,
-// heartbeats, and the rules of delivery and fallback. With a fault in the file everything stays as it was.
+// heartbeats, the rules of onboarding and delivery, and fallback. With a fault in the file everything stays as it was.
 func (d *Daemon) Reload() error {
 	d.notify(sd.SdNotifyReloading)
 	defer d.notify(sd.SdNotifyReady)
@@ -84,6 +84,7 @@ func (d *Daemon) Reload() error {
 	if err := d.watch.SetHeartbeats(context.Background(), heartbeatsOf(c)); err != nil {
 		return err
 	}
+	d.inForce.Store(c)
 	d.door.SetRules(rules)
 	d.web.SetTokens(tokensOf(c))
 	d.oncall.SetManagers(managersOf(c))

@@ -62,7 +62,7 @@ type Sender struct {
 	http   *http.Client
 	signal chan struct{}
 	told   *prometheus.CounterVec
-	failed int // tries in a row at which the application could not be reached
+	failed int // times in a row that the application was found to be down
 }
 
 // New returns a Sender that tells nobody before SetTarget.
@@ -151,31 +151,46 @@ func (s *Sender) round(ctx context.Context) time.Duration {
 		}
 		return lookAgain
 	}
-	results := make([]string, len(due))
+	if len(due) == 0 {
+		return lookAgain
+	}
+	results := make([]result, len(due))
 	var running sync.WaitGroup
 	for i, e := range due {
 		running.Go(func() { results[i] = s.tell(ctx, e) })
 	}
 	running.Wait()
-	down := 0
+	return s.judge(results)
+}
+
+// result is what became of an attempt at an event.
+type result struct {
+	label string
+	// down says that the application is. That it breaks once more at an event at which it broke before says so of the event only.
+	down bool
+}
+
+// judge decides how long to leave the application alone: the longer, the more often all that was told found it down.
+func (s *Sender) judge(results []result) time.Duration {
+	down := false
 	for _, r := range results {
-		if r == unreachable {
-			down++
+		if r.label != unreachable {
+			s.failed = 0
+			return 0
 		}
+		down = down || r.down
 	}
-	switch {
-	case len(due) == 0:
-		return lookAgain
-	case down == len(due):
+	if down {
 		s.failed++
-		return min(time.Second<<min(s.failed-1, 10), longestNap)
 	}
-	s.failed = 0
-	return 0
+	if s.failed == 0 {
+		return 0
+	}
+	return min(time.Second<<min(s.failed-1, 10), longestNap)
 }
 
 // tell makes one attempt.
-func (s *Sender) tell(ctx context.Context, e relay.Event) string {
+func (s *Sender) tell(ctx context.Context, e relay.Event) result {
 	if time.Since(e.At) > relay.EventAge {
 		s.o.Log.Error("an event is given up: the application did not take it for three days", "event", e.ID, "type", e.Type, "recipient", e.Recipient)
 		s.end(ctx, e)
@@ -185,13 +200,15 @@ func (s *Sender) tell(ctx context.Context, e relay.Event) string {
 	switch {
 	case err != nil || status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
 		if ctx.Err() == nil {
-			s.o.Log.Warn("the application cannot be told of events; it is tried again", "event", e.ID, "type", e.Type, "status", status, "error", withoutURL(err))
-			s.postpone(ctx, e, 0)
+			s.o.Log.Warn("the application cannot be told of an event; it is tried again", "event", e.ID, "type", e.Type, "recipient", e.Recipient, "status", status, "error", withoutURL(err))
+			s.postpone(ctx, e, longestNap)
 		}
-		return s.count(unreachable)
+		r := s.count(unreachable)
+		r.down = err != nil || e.Attempts == 0
+		return r
 	case status < 200 || status > 299:
 		s.o.Log.Warn("the application refuses an event; it is told again", "event", e.ID, "type", e.Type, "recipient", e.Recipient, "status", status, "attempt", e.Attempts+1)
-		s.postpone(ctx, e, min(5*time.Second<<min(e.Attempts, 20), longestGap))
+		s.postpone(ctx, e, longestGap)
 		return s.count(refused)
 	}
 	s.o.Answered(ctx, e, body)
@@ -199,9 +216,9 @@ func (s *Sender) tell(ctx context.Context, e relay.Event) string {
 	return s.count(told)
 }
 
-func (s *Sender) count(result string) string {
-	s.told.WithLabelValues(result).Inc()
-	return result
+func (s *Sender) count(label string) result {
+	s.told.WithLabelValues(label).Inc()
+	return result{label: label}
 }
 
 func (s *Sender) end(ctx context.Context, e relay.Event) {
@@ -210,7 +227,9 @@ func (s *Sender) end(ctx context.Context, e relay.Event) {
 	}
 }
 
-func (s *Sender) postpone(ctx context.Context, e relay.Event, by time.Duration) {
+// postpone lets an event wait: 5 s, 10 s, 20 s and so on, at most as said.
+func (s *Sender) postpone(ctx context.Context, e relay.Event, most time.Duration) {
+	by := min(5*time.Second<<min(e.Attempts, 20), most)
 	if e.Attempts == 0 {
 		s.o.Missed(ctx, e)
 	}

@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -158,6 +159,52 @@ func TestUnreachable(t *testing.T) {
 	})
 }
 
+// An event at which the application breaks holds up its own recipient only, even if it is alone for a while; and it is not told again and
+// again while others are.
+func TestBrokenEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began, broken := time.Now(), 0
+		q := &queue{not: map[relay.ID]time.Time{}}
+		add := func(recipient string) {
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			q.all = append(q.all, relay.Event{ID: relay.NewID(), Type: relay.MessageSent, Recipient: recipient, At: time.Now(), Data: []byte(fmt.Sprintf(`{"to":%q}`, recipient))})
+		}
+		var late []string
+		a := &application{answer: func(_ int, body string) (int, error) {
+			if strings.Contains(body, `"bad"`) {
+				broken++
+				return 500, nil
+			}
+			return 200, nil
+		}}
+		s := events.New(events.Options{Events: q, Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(), Transport: a})
+		s.SetTarget(events.Target{URL: "https://app.example.org/hook", Key: []byte("key")})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- s.Run(ctx) }()
+		add("bad")
+		for i := range 100 {
+			time.Sleep(time.Minute)
+			add(fmt.Sprintf("good%d", i))
+			s.Wake()
+			time.Sleep(5*time.Minute + time.Second)
+			q.mu.Lock()
+			if len(q.all) != 1 {
+				late = append(late, time.Since(began).String())
+			}
+			q.mu.Unlock()
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if len(late) > 0 || broken > 200 {
+			t.Errorf("late at %v; the broken one was told %d times", late, broken)
+		}
+	})
+}
+
 func TestGivenUpAfterThreeDays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, left, log := run(t, 80*time.Hour, func(int, string) (int, error) { return 503, nil }, line{"a", 1}, line{"a", 2})
@@ -167,8 +214,15 @@ func TestGivenUpAfterThreeDays(t *testing.T) {
 	})
 }
 
-// A sender's real request has the signature that its library made.
+// A sender's real request has the signature that its library made, and so has the example of the specification's libraries.
 func TestSign(t *testing.T) {
+	key, err := base64.StdEncoding.DecodeString("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := events.Sign(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`)); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
+		t.Errorf("%q", got)
+	}
 	body, err := os.ReadFile("testdata/standard-webhooks-user.json")
 	if err != nil {
 		t.Fatal(err)

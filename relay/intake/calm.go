@@ -1,9 +1,11 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -108,7 +110,7 @@ func (d *Door) releaseChat(ctx context.Context, jobs []relay.Job) error {
 		alone = append(together, alone...)
 	}
 	if len(together) > 1 {
-		if err := d.outbox.Merge(ctx, dayDigest(texts, recipient), together); err != nil {
+		if err := d.outbox.Merge(ctx, d.dayDigest(texts, recipient), together); err != nil {
 			return err
 		}
 	}
@@ -131,14 +133,26 @@ func mergeable(job *relay.Job) bool {
 	return len(c.ReplyMarkup) == 0 && job.Key == ""
 }
 
+// digestHead is the first line of a digest, in a language. An operator's template that fails keeps no message back.
+func (d *Door) digestHead(count int, language string) markup.Text {
+	language, _, _ = strings.Cut(strings.ToLower(language), "-")
+	set := d.Rules().Templates
+	head, err := set.Execute(set.Localized("chat.digest_head", language), markup.MarkdownV2, struct{ Count int }{count})
+	if err != nil {
+		d.log.Error("a template failed", "template", "chat.digest_head", "error", err)
+		return markup.ParseTemplate(markup.MarkdownV2, fmt.Sprintf("🗞 *%d*", count))
+	}
+	return head
+}
+
 // dayDigest is the message that stands for those of a day.
-func dayDigest(jobs []relay.Job, recipient *relay.Recipient) *relay.Message {
+func (d *Door) dayDigest(jobs []relay.Job, recipient *relay.Recipient) *relay.Message {
 	first := jobs[0].Delivery
-	zone := time.UTC
+	zone, language := time.UTC, recipient.Locale
 	for _, b := range recipient.Chats {
 		if b.ChatID == first.ChatID && b.MessageThreadID == first.MessageThreadID {
 			calm := recipient.Calm(b)
-			zone = relay.Zone(calm.TimeZone)
+			zone, language = relay.Zone(calm.TimeZone), cmp.Or(calm.Locale, b.LanguageCode)
 		}
 	}
 	parts := make([]markup.Text, 0, 2*len(jobs))
@@ -146,7 +160,7 @@ func dayDigest(jobs []relay.Job, recipient *relay.Recipient) *relay.Message {
 		head := fmt.Sprintf("\n\n_%s_\n", markup.Value(job.CreatedAt.In(zone).Format("2 Jan 15:04")))
 		parts = append(parts, markup.ParseTemplate(markup.MarkdownV2, head), job.Content.Text)
 	}
-	text := markup.ParseTemplate(markup.MarkdownV2, fmt.Sprintf("🗞 *%d messages*", len(jobs))).Append(parts...)
+	text := d.digestHead(len(jobs), language).Append(parts...)
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	m := &relay.Message{ID: relay.NewID(), CreatedAt: now, Receiver: first.Receiver, Priority: first.Priority}
 	m.Content = relay.Content{Text: text.Normalize(), LinkPreviewOptions: noPreview, Topic: sameTopic(jobs)}

@@ -35,9 +35,9 @@ var startParameter = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // Options are what a Desk needs.
 type Options struct {
 	Links    relay.Links
-	Username func() string // the bot's, without @; empty while Telegram has never been reached
-	LinkURL  string        // base of deep links, https://t.me
-	TTL      time.Duration // of links whose request names none
+	Username func() string        // the bot's, without @; empty while Telegram has never been reached
+	LinkURL  string               // base of deep links, https://t.me
+	TTL      func() time.Duration // of links whose request names none
 
 	Registerer prometheus.Registerer
 }
@@ -126,7 +126,7 @@ func (d *Desk) defaults(r Request) Request {
 		r.Target = relay.TargetPrivate
 	}
 	if r.TTL == 0 {
-		r.TTL = d.TTL
+		r.TTL = d.TTL()
 	}
 	if r.MaxUses == 0 {
 		r.MaxUses = 1

@@ -53,6 +53,8 @@ var controls = map[string]controller{
 	"POST /sim/groups/{id}/topics/{thread}/reopen": func(s *Server, r *http.Request, _ order) (any, error) { return s.ofTopic(r, (*Group).ReopenTopic) },
 	"POST /sim/groups/{id}/topics/{thread}/delete": func(s *Server, r *http.Request, _ order) (any, error) { return s.ofTopic(r, (*Group).DeleteTopic) },
 	"POST /sim/groups/{id}/topics/{thread}/rename": (*Server).controlRenameTopic,
+	"DELETE /sim/groups/{id}/topics/{thread}":      func(s *Server, r *http.Request, _ order) (any, error) { return s.ofTopic(r, (*Group).DeleteTopic) },
+
 	"GET /sim/chats":               (*Server).controlChats,
 	"GET /sim/chats/{id}/messages": (*Server).controlMessages,
 	"GET /sim/calls":               func(s *Server, _ *http.Request, _ order) (any, error) { return s.Calls(), nil },

@@ -41,6 +41,9 @@ func (s *Server) make(kind, title string, members []*User) *Group {
 	if kind != "group" {
 		c.id = -1_000_000_000_000 - s.nextChat
 	}
+	if c.forum {
+		c.last = 1 // the general topic's number, which names no other
+	}
 	s.nextChat++
 	for i, u := range members {
 		c.members[u.ID] = "member"

@@ -189,6 +189,9 @@ func (s *Server) tellStanding(by *User, c *chat, status string) {
 // standing is the Bot API's ChatMember of the bot.
 func (s *Server) standing(c *chat, status string) map[string]any {
 	member := map[string]any{"status": status, "user": s.me()}
+	if status == "restricted" { // who is restricted may be in the chat or not: here the bot is
+		member["is_member"] = true
+	}
 	if status == "administrator" && c.kind != "channel" {
 		member["can_manage_topics"] = !c.topicless
 	}

@@ -37,18 +37,31 @@ func (db *DB) BindAll(ctx context.Context, bindings []relay.Binding, at time.Tim
 			if !b.LinkedAt.IsZero() {
 				linked = b.LinkedAt
 			}
-			if err := t.bind(ctx, b.Recipient, b.Chat, linked); err != nil {
-				return err
-			}
-			if err := t.restore(ctx, b); err != nil {
-				return err
-			}
-			if _, err := t.release(ctx, b.Recipient, b.Chat); err != nil {
+			if err := t.bindAs(ctx, b, linked); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+}
+
+// bindAs makes a binding as it is elsewhere. A chat that is known here is what it is here: nobody has spoken in it.
+func (t *tx) bindAs(ctx context.Context, b relay.Binding, at time.Time) error {
+	state, known, err := first(ctx, t, value[string], `SELECT state FROM bindings WHERE chat_id = $1 LIMIT 1`, b.ChatID)
+	if err != nil {
+		return err
+	}
+	if known {
+		b.State = relay.ChatState(state)
+	}
+	if err := t.bind(ctx, b.Recipient, b.Chat, at); err != nil {
+		return err
+	}
+	if err := t.restore(ctx, b); err != nil || b.State != relay.Active {
+		return err
+	}
+	_, err = t.release(ctx, b.Recipient, b.Chat)
+	return err
 }
 
 // restore gives a chat the settings that it has elsewhere. Without any, those that it has stay.
@@ -61,9 +74,12 @@ func (t *tx) restore(ctx context.Context, b relay.Binding) error {
 		b.ChatID, b.MessageThreadID, millis(s.MutedUntil), string(s.QuietHours), string(s.Digest), s.TimeZone, s.Locale)
 }
 
-// bind makes or refreshes a binding. Whoever binds a chat speaks in it, so the chat takes messages.
+// bind makes or refreshes a binding, and gives the chat a state: whoever binds it by speaking in it shows that it takes messages.
 func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at time.Time) error {
 	t.stale = append(t.stale, recipient)
+	if chat.State == "" {
+		chat.State = relay.Active
+	}
 	if err := t.run(ctx, `INSERT INTO recipients (id, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, recipient, millis(at)); err != nil {
 		return err
 	}
@@ -78,20 +94,19 @@ func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at tim
 	}
 	// What was chosen for a chat holds for whoever is bound to it later, too.
 	added, err := t.exec(ctx, `INSERT INTO bindings (recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until, quiet_hours, digest, time_zone, locale)
-		SELECT $1, $2, $3, $4, $5, $6, $7, 'active', $8, coalesce(max(muted_until), 0), coalesce(max(quiet_hours), ''), coalesce(max(digest), ''), coalesce(max(time_zone), ''), coalesce(max(locale), '')
+		SELECT $1, $2, $3, $4, $5, $6, $7, $9, $8, coalesce(max(muted_until), 0), coalesce(max(quiet_hours), ''), coalesce(max(digest), ''), coalesce(max(time_zone), ''), coalesce(max(locale), '')
 		FROM bindings WHERE chat_id = $2 AND message_thread_id = $3 ON CONFLICT DO NOTHING`,
-		recipient, chat.ChatID, chat.MessageThreadID, chat.Type, chat.Title, chat.Username, chat.LanguageCode, millis(at))
+		recipient, chat.ChatID, chat.MessageThreadID, chat.Type, chat.Title, chat.Username, chat.LanguageCode, millis(at), string(chat.State))
 	if err != nil {
 		return err
 	}
 	if added > 0 {
-		chat.State = relay.Active
 		if err := t.event(ctx, relay.RecipientLinked, recipient, chatEvent{Recipient: recipient, Chat: chat}); err != nil {
 			return err
 		}
 	}
-	return t.touch(ctx, `UPDATE bindings SET state = 'active', type = $2, title = $3, username = $4, language_code = $5 WHERE chat_id = $1 RETURNING recipient`,
-		chat.ChatID, chat.Type, chat.Title, chat.Username, chat.LanguageCode)
+	return t.touch(ctx, `UPDATE bindings SET state = $6, type = $2, title = $3, username = $4, language_code = $5 WHERE chat_id = $1 RETURNING recipient`,
+		chat.ChatID, chat.Type, chat.Title, chat.Username, chat.LanguageCode, string(chat.State))
 }
 
 // release queues what was held for a recipient. Its order stays that of arrival.
@@ -114,16 +129,12 @@ func (t *tx) bindingsOf(ctx context.Context, recipient string) ([]relay.Binding,
 func (db *DB) Unbind(ctx context.Context, recipient string, chatID, threadID int64) error {
 	return db.write(ctx, "unbind chat", func(t *tx) error {
 		ctx := context.Background()
-		n, err := t.exec(ctx, `DELETE FROM bindings WHERE recipient = $1 AND chat_id = $2 AND message_thread_id = $3`, recipient, chatID, threadID)
+		freed, err := t.unbind(ctx, `recipient = $1 AND chat_id = $2 AND message_thread_id = $3`, recipient, chatID, threadID)
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if len(freed) == 0 {
 			return &relay.Error{Code: relay.CodeNotFound, Detail: fmt.Sprintf("recipient %q has no chat %d", recipient, chatID)}
-		}
-		t.stale = append(t.stale, recipient)
-		if err := t.unlinked(ctx, chatID, threadID, recipient); err != nil {
-			return err
 		}
 		err = t.run(ctx, `DELETE FROM redemptions WHERE recipient = $1 AND chat_id = $2 AND message_thread_id = $3`, recipient, chatID, threadID)
 		if err != nil {
@@ -143,13 +154,7 @@ func (db *DB) UnbindChat(ctx context.Context, chatID, threadID int64) ([]string,
 	var freed []string
 	err := db.write(ctx, "unbind chat", func(t *tx) (err error) {
 		ctx := context.Background()
-		freed, err = list(ctx, t, value[string], `DELETE FROM bindings WHERE chat_id = $1 AND message_thread_id = $2 RETURNING recipient`, chatID, threadID)
-		if err != nil {
-			return err
-		}
-		t.stale = append(t.stale, freed...)
-		t.rows += int64(len(freed))
-		if err := t.unlinked(ctx, chatID, threadID, freed...); err != nil {
+		if freed, err = t.unbind(ctx, `chat_id = $1 AND message_thread_id = $2`, chatID, threadID); err != nil {
 			return err
 		}
 		if err := t.run(ctx, `DELETE FROM redemptions WHERE chat_id = $1 AND message_thread_id = $2`, chatID, threadID); err != nil {
@@ -191,10 +196,11 @@ func (t *tx) migrate(ctx context.Context, from, to int64) error {
 			return err
 		}
 	}
-	if known { // the supergroup's state holds for all that is bound to it
-		if err := t.setChatState(ctx, to, relay.ChatState(state)); err != nil {
-			return err
-		}
+	if !known { // the bot heard of it from the supergroup, or was sent there: whatever became of the group, it is there
+		state = string(relay.Active)
+	}
+	if err := t.setChatState(ctx, to, relay.ChatState(state)); err != nil { // the same for all that is bound to it
+		return err
 	}
 	// What is being sent stays: the supergroup's lane would send it again. Its outcome moves it if it did not arrive.
 	n, err := t.move(ctx, change{from: []relay.State{relay.Queued}, to: relay.Queued, where: `chat_id = $1`, set: `, chat_id = $2, not_before = 0`, args: []any{from, to}})

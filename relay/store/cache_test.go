@@ -126,6 +126,7 @@ func followPlan(t *testing.T, db *store.DB, id string, base int64, plan []string
 		case "migrate":
 			err = db.Migrate(ctx, -m.chat, -m.chat-1)
 			m.chat++
+			m.state = relay.Active
 		case "forget":
 			if err = db.Forget(ctx, id); relay.ErrorCode(err) == relay.CodeNotFound && !m.known {
 				err = nil

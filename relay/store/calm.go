@@ -142,14 +142,11 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 	var gone relay.Forgotten
 	err := db.write(ctx, "forget chat", func(t *tx) error {
 		ctx := context.Background()
-		freed, err := list(ctx, t, value[string], `DELETE FROM bindings WHERE chat_id = $1 RETURNING recipient`, chatID)
+		freed, err := t.unbind(ctx, `chat_id = $1`, chatID)
 		if err != nil {
 			return err
 		}
-		t.stale, gone.Bindings = append(t.stale, freed...), len(freed)
-		if err := t.unlinked(ctx, chatID, 0, freed...); err != nil {
-			return err
-		}
+		gone.Bindings = len(freed)
 		for _, recipient := range freed {
 			if err := t.run(ctx, `DELETE FROM senders WHERE recipient = $1`, recipient); err != nil {
 				return err
@@ -160,7 +157,7 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 				return err
 			}
 		}
-		return nil
+		return t.run(ctx, `DELETE FROM requests WHERE instr(deliveries, '"chat_id":' || $1 || ',') > 0`, chatID)
 	})
 	if err != nil {
 		return gone, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -60,15 +61,22 @@ func (t *tx) chatEvents(ctx context.Context, kind relay.EventType, chatID, from 
 	return nil
 }
 
-// unlinked notes that recipients have lost a chat.
-func (t *tx) unlinked(ctx context.Context, chatID, threadID int64, recipients ...string) error {
-	for _, recipient := range recipients {
-		lost := chatEvent{Recipient: recipient, Chat: relay.Chat{ChatID: chatID, MessageThreadID: threadID}}
-		if err := t.event(ctx, relay.RecipientUnlinked, recipient, lost); err != nil {
-			return err
+// unbind takes bindings away, lets the cache and the application know, and returns whose they were.
+func (t *tx) unbind(ctx context.Context, where string, args ...any) ([]string, error) {
+	lost, err := list(ctx, t, scanBinding, `DELETE FROM bindings WHERE `+where+` RETURNING `+strings.ReplaceAll(bindingColumns, "b.", ""), args...)
+	if err != nil {
+		return nil, err
+	}
+	t.rows += int64(len(lost))
+	var recipients []string
+	for _, b := range lost {
+		recipients = append(recipients, b.Recipient)
+		if err := t.event(ctx, relay.RecipientUnlinked, b.Recipient, chatEvent{Recipient: b.Recipient, Chat: b.Chat}); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	t.stale = append(t.stale, recipients...)
+	return recipients, nil
 }
 
 // ended notes deliveries that have arrived, or will not.
@@ -99,11 +107,32 @@ func scanEvent(row scanner) (relay.Event, error) {
 	return e, err
 }
 
-// DueEvents implements relay.Events.
+// leapRecipients is up to how many recipients with events DueEvents leaps over.
+const leapRecipients = 500
+
+// eventLeaps goes from recipient to recipient, however many events each has.
+const eventLeaps = `WITH RECURSIVE who (recipient, n) AS (
+		SELECT min(recipient), 1 FROM events
+		UNION ALL
+		SELECT (SELECT min(recipient) FROM events WHERE recipient > who.recipient), n + 1 FROM who WHERE recipient IS NOT NULL AND n <= $1
+	)`
+
+const eventColumns = `e.id, e.type, e.recipient, e.at, e.data, e.attempts`
+
+// DueEvents implements relay.Events. With few recipients the first of each is looked up; with many, the first are soon found among all.
 func (db *DB) DueEvents(ctx context.Context, now time.Time, limit int) ([]relay.Event, error) {
-	events, err := list(ctx, db.read, scanEvent, `SELECT id, type, recipient, at, data, attempts FROM events e
-		WHERE not_before <= $1 AND NOT EXISTS (SELECT 1 FROM events older WHERE older.recipient = e.recipient AND older.seq < e.seq)
-		ORDER BY seq LIMIT $2`, millis(now), limit)
+	recipients, _, err := first(ctx, db.read, value[int], eventLeaps+` SELECT count(recipient) FROM who`, leapRecipients)
+	if err != nil {
+		return nil, fault("list events", err)
+	}
+	text, args := eventLeaps+` SELECT `+eventColumns+` FROM who CROSS JOIN events e ON e.seq = (SELECT min(seq) FROM events WHERE recipient = who.recipient)
+		WHERE e.not_before <= $2 ORDER BY e.seq LIMIT $3`, []any{leapRecipients, millis(now), limit}
+	if recipients > leapRecipients {
+		args = args[1:]
+		text = `SELECT ` + eventColumns + ` FROM events e
+			WHERE not_before <= $1 AND NOT EXISTS (SELECT 1 FROM events older WHERE older.recipient = e.recipient AND older.seq < e.seq) ORDER BY seq LIMIT $2`
+	}
+	events, err := list(ctx, db.read, scanEvent, text, args...)
 	return events, fault("list events", err)
 }
 

@@ -99,12 +99,8 @@ func (db *DB) Links(ctx context.Context, q relay.LinkQuery, now time.Time) (rela
 		seqs = append(seqs, 0)
 		return scanLink(now, &seqs[len(seqs)-1])(row)
 	}
-	text, args := `SELECT `+linkColumns+`, seq FROM links WHERE seq < $1 ORDER BY seq DESC LIMIT $2`, []any{before, limit + 1}
-	if q.Recipient != "" {
-		text = `SELECT ` + linkColumns + `, seq FROM links WHERE seq < $1 AND recipient = $3 ORDER BY seq DESC LIMIT $2`
-		args = append(args, q.Recipient)
-	}
-	links, err := list(ctx, db.read, scan, text, args...)
+	condition, args := ofRecipient("recipient", q.Recipient, q.Prefix, []any{before, limit + 1})
+	links, err := list(ctx, db.read, scan, `SELECT `+linkColumns+`, seq FROM links WHERE seq < $1`+condition+` ORDER BY seq DESC LIMIT $2`, args...)
 	page.Items = links
 	if len(links) > limit {
 		page.Items, page.Next = links[:limit], strconv.FormatInt(seqs[limit-1], 10)
@@ -198,19 +194,33 @@ func (t *tx) connect(ctx context.Context, out *relay.Redeemed, r relay.Redemptio
 	if err := t.bind(ctx, recipient, r.Chat, r.At); err != nil {
 		return err
 	}
-	held, _, err := first(ctx, t, value[int64], `SELECT count(*) FROM deliveries WHERE recipient = $1 AND state = 0 AND chat_id = 0`, recipient)
+	held, _, err := first(ctx, t, scanHeld, `SELECT count(*), coalesce(max(priority), 0), coalesce(min(rank), 0) FROM deliveries WHERE recipient = $1 AND state = 0 AND chat_id = 0`, recipient)
 	if err != nil {
 		return err
 	}
-	out.Held = held
-	if err := t.answer(ctx, *out, r.Answer); err != nil {
+	out.Held = held.count
+	if err := t.answer(ctx, *out, r.Answer, held); err != nil {
 		return err
 	}
 	_, err = t.release(ctx, recipient, r.Chat)
 	return err
 }
 
-func (t *tx) answer(ctx context.Context, out relay.Redeemed, compose func(relay.Redeemed) *relay.Message) error {
+// held is what waits for a recipient's first chat: how much, the highest priority, the first place.
+type held struct {
+	count    int64
+	priority relay.Priority
+	rank     int64
+}
+
+func scanHeld(row scanner) (held, error) {
+	var h held
+	err := row.Scan(&h.count, &h.priority, &h.rank)
+	return h, err
+}
+
+// answer accepts the bot's answer, and puts it before what was held.
+func (t *tx) answer(ctx context.Context, out relay.Redeemed, compose func(relay.Redeemed) *relay.Message, before held) error {
 	if compose == nil {
 		return nil
 	}
@@ -222,5 +232,19 @@ func (t *tx) answer(ctx context.Context, out relay.Redeemed, compose func(relay.
 	if err != nil {
 		return err
 	}
-	return t.accept(ctx, m, content)
+	if before.count > 0 && m.Priority < before.priority {
+		m.Priority = before.priority
+		for i := range m.Deliveries {
+			m.Deliveries[i].Priority = before.priority
+		}
+	}
+	if err := t.accept(ctx, m, content); err != nil || before.count == 0 {
+		return err
+	}
+	for _, d := range m.Deliveries {
+		if err := t.run(ctx, `UPDATE deliveries SET rank = $2 WHERE id = $1`, d.ID[:], before.rank-1); err != nil {
+			return err
+		}
+	}
+	return nil
 }

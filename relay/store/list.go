@@ -114,11 +114,8 @@ func (db *DB) Deliveries(ctx context.Context, q relay.DeliveryQuery) (relay.Page
 		return page, err
 	}
 	limit := limited(q.Limit)
-	args := []any{before, limit + 1}
-	if q.Recipient != "" {
-		args = append(args, q.Recipient)
-	}
-	text := `SELECT ` + deliveryColumns + ` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq < $1` + condition + ` ORDER BY d.seq DESC LIMIT $2`
+	whose, args := ofRecipient("d.recipient", q.Recipient, q.Prefix, []any{before, limit + 1})
+	text := `SELECT ` + deliveryColumns + ` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq < $1` + whose + condition + ` ORDER BY d.seq DESC LIMIT $2`
 	page.Items, err = list(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) }, text, args...)
 	if len(page.Items) > limit {
 		page.Items = page.Items[:limit]
@@ -127,21 +124,29 @@ func (db *DB) Deliveries(ctx context.Context, q relay.DeliveryQuery) (relay.Page
 	return page, fault("list deliveries", err)
 }
 
+// ofRecipient is the condition for one recipient, for those whose IDs begin with a prefix, or for all, with its arguments after two others.
+// Those of a prefix are found among all, in the order of the list.
+func ofRecipient(column, recipient, prefix string, args []any) (string, []any) {
+	switch {
+	case recipient != "":
+		return ` AND ` + column + ` = $3 AND ` + column + ` <> ''`, append(args, recipient)
+	case prefix != "":
+		return ` AND +` + column + ` >= $3 AND +` + column + ` < $4`, append(args, prefix, prefix+"\x7f")
+	}
+	return "", args
+}
+
 // deliveryCondition chooses the index: the recipient's where one is named, else the state's. Most deliveries are sent and
 // stand in no index by state: they are found among all.
 func deliveryCondition(q relay.DeliveryQuery) (string, error) {
-	condition := ""
-	if q.Recipient != "" {
-		condition = ` AND d.recipient = $3 AND d.recipient <> ''`
-	}
 	if q.State == "" {
-		return condition, nil
+		return "", nil
 	}
 	if !slices.Contains(relay.States, q.State) {
 		return "", &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("there is no state %.40q; one of %v", q.State, relay.States)}
 	}
 	if q.Recipient != "" {
-		return condition + ` AND +d.state = ` + strconv.Itoa(code(q.State)), nil
+		return ` AND +d.state = ` + strconv.Itoa(code(q.State)), nil
 	}
 	if q.State == relay.Sent {
 		return ` AND d.state = 3`, nil

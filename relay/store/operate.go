@@ -87,8 +87,21 @@ func (db *DB) operate(ctx context.Context, operation string, id relay.ID, do fun
 	return &after, nil
 }
 
+// Delivery implements relay.Outbox.
+func (db *DB) Delivery(ctx context.Context, id relay.ID) (*relay.Delivery, error) {
+	d, err := readDelivery(ctx, db.read, id)
+	if err != nil {
+		return nil, fault("read delivery", err)
+	}
+	return &d, nil
+}
+
 func (t *tx) delivery(ctx context.Context, id relay.ID) (relay.Delivery, error) {
-	d, ok, err := first(ctx, t, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
+	return readDelivery(ctx, t, id)
+}
+
+func readDelivery(ctx context.Context, q querier, id relay.ID) (relay.Delivery, error) {
+	d, ok, err := first(ctx, q, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
 		`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.id = $1`, id[:])
 	if err == nil && !ok {
 		err = notFound("delivery", id)

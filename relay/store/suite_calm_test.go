@@ -141,6 +141,7 @@ func chatForgotten(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	must(t, p.Bind(t.Context(), "alice", person(2), t0))
 	both := message(to("alice", 1), to("alice", 2))
+	both.Request, both.CreatedAt = request("app", "k", 1), time.Now()
 	p.accept(t, both, text("to one", to("alice", 1)), kept("alice", 1, t0.Add(time.Hour)))
 	gone, err := p.ForgetChat(t.Context(), 1)
 	must(t, err)
@@ -151,6 +152,9 @@ func chatForgotten(t *testing.T, p *place) {
 	must(t, err)
 	if len(m.Deliveries) != 1 || m.Deliveries[0].ChatID != 2 {
 		t.Errorf("what went elsewhere too: %+v", m.Deliveries)
+	}
+	if answered, err := p.Answered(t.Context(), *request("app", "k", 1)); err != nil || answered != nil {
+		t.Errorf("what was answered to a request tells of the chat: %+v, %v", answered, err)
 	}
 	if gone, err := p.ForgetChat(t.Context(), 1); err != nil || gone != (relay.Forgotten{}) {
 		t.Errorf("again: %+v, %v", gone, err)

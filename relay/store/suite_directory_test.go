@@ -292,6 +292,13 @@ func migrationMerges(t *testing.T, p *place) {
 	if r, err := p.Recipient(t.Context(), "late"); err != nil || r.Chats[0].State != relay.Active {
 		t.Errorf("the supergroup's state does not hold for all: %+v, %v", r, err)
 	}
+	// The bot hears first that it is not in the group any more, and then what became of the group.
+	must(t, p.Bind(t.Context(), "alone", group(-6), t0))
+	must(t, p.SetChatState(t.Context(), -6, relay.Left))
+	must(t, p.Migrate(t.Context(), -6, -100600))
+	if r, err := p.Recipient(t.Context(), "alone"); err != nil || r.Chats[0].State != relay.Active {
+		t.Errorf("the supergroup of a group that the bot has left: %+v, %v", r, err)
+	}
 	must(t, p.Migrate(t.Context(), -100500, -100500))
 	if got := p.chats(t, "ops"); !slices.Equal(got, []int64{-100500}) {
 		t.Errorf("after a migration to itself: %v", got)

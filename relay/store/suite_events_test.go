@@ -13,6 +13,7 @@ import (
 var eventsSuite = map[string]func(*testing.T, *place){
 	"what happens is noted":                happenings,
 	"each recipient's oldest event is due": oldestIsDue,
+	"the same of very many recipients":     oldestOfMany,
 }
 
 // heard takes all events off the storage, as type and recipient.
@@ -103,4 +104,25 @@ func oldestIsDue(t *testing.T, p *place) {
 	}
 	must(t, p.EndEvent(t.Context(), ids[0]))
 	due(ids[1], ids[2])
+}
+
+func oldestOfMany(t *testing.T, p *place) {
+	const many = 700
+	var oldest []relay.ID
+	for i := range 2 * many {
+		e := relay.Event{ID: relay.NewID(), Type: relay.ButtonPressed, Recipient: fmt.Sprintf("r%d", many-i%many), At: t0, Data: []byte(`{}`)}
+		must(t, p.AddEvent(t.Context(), e))
+		if i < many {
+			oldest = append(oldest, e.ID)
+		}
+	}
+	events, err := p.DueEvents(t.Context(), t0, 2*many)
+	must(t, err)
+	var due []relay.ID
+	for _, e := range events {
+		due = append(due, e.ID)
+	}
+	if !slices.Equal(due, oldest) {
+		t.Errorf("%d events are due, want the oldest of each of %d recipients", len(due), many)
+	}
 }

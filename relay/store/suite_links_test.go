@@ -64,27 +64,29 @@ func linkSurvives(t *testing.T, p *place) {
 func redeemingBinds(t *testing.T, p *place) {
 	l := link("alice", relay.TargetPrivate)
 	must(t, p.CreateLink(t.Context(), l, token(1)))
-	p.accept(t, text("held 1", heldFor("alice")), text("held 2", heldFor("alice")))
+	urgent := text("held, urgent", heldFor("alice"))
+	urgent.Priority, urgent.Deliveries[0].Priority = relay.High, relay.High
+	p.accept(t, text("held 1", heldFor("alice")), text("held 2", heldFor("alice")), urgent)
 	p.told.take()
 	r := redemption(1, person(1))
 	var heard relay.Redeemed
 	r.Answer = func(out relay.Redeemed) *relay.Message {
 		heard = out
 		answer := text("welcome", to("", 1))
-		answer.Deliveries[0].Priority = relay.High
+		answer.Priority, answer.Deliveries[0].Priority = relay.Low, relay.Low
 		return answer
 	}
 	got, err := p.Redeem(t.Context(), r)
 	must(t, err)
 	used := *l
 	used.Uses, used.State = 1, relay.LinkUsed
-	if diff := cmp.Diff(&relay.Redeemed{Link: used, Held: 2}, got); diff != "" {
+	if diff := cmp.Diff(&relay.Redeemed{Link: used, Held: 3}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if diff := cmp.Diff(*got, heard); diff != "" {
 		t.Errorf("the answer was made of something else (-want +got):\n%s", diff)
 	}
-	p.wantTexts(t, 1, "welcome", "held 1", "held 2")
+	p.wantTexts(t, 1, "welcome", "held, urgent", "held 1", "held 2")
 	if got := p.told.take(); !slices.Equal(got, []int64{1}) {
 		t.Errorf("told of %v, want 1 once", got)
 	}

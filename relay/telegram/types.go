@@ -56,6 +56,7 @@ type Message struct {
 	Text              string          `json:"text,omitempty"`
 	Entities          []markup.Entity `json:"entities,omitempty"`
 	NewChatTitle      string          `json:"new_chat_title,omitempty"`
+	NewChatMembers    []User          `json:"new_chat_members,omitempty"`
 	MigrateToChatID   int64           `json:"migrate_to_chat_id,omitempty"`
 	MigrateFromChatID int64           `json:"migrate_from_chat_id,omitempty"`
 
@@ -63,12 +64,40 @@ type Message struct {
 	ForumTopicCreated  *ForumTopic `json:"forum_topic_created,omitempty"`
 	ForumTopicClosed   *struct{}   `json:"forum_topic_closed,omitempty"`
 	ForumTopicReopened *struct{}   `json:"forum_topic_reopened,omitempty"`
+
+	Media
 }
 
 // ForumTopic is a topic of a forum group.
 type ForumTopic struct {
 	MessageThreadID int64  `json:"message_thread_id,omitempty"` // not in a service message, which has it itself
 	Name            string `json:"name"`
+}
+
+// Media says what people send that is no text: whether it is there is all that the relay reads.
+type Media struct {
+	Animation Present `json:"animation,omitempty"`
+	Audio     Present `json:"audio,omitempty"`
+	Contact   Present `json:"contact,omitempty"`
+	Document  Present `json:"document,omitempty"`
+	Location  Present `json:"location,omitempty"`
+	Photo     Present `json:"photo,omitempty"`
+	Sticker   Present `json:"sticker,omitempty"`
+	Video     Present `json:"video,omitempty"`
+	VideoNote Present `json:"video_note,omitempty"`
+	Voice     Present `json:"voice,omitempty"`
+}
+
+// HasMedia reports whether there is anything.
+func (m Media) HasMedia() bool { return m != Media{} }
+
+// Present is a field that is there, whatever it holds.
+type Present bool
+
+// UnmarshalJSON takes anything.
+func (p *Present) UnmarshalJSON(b []byte) error {
+	*p = string(b) != "null"
+	return nil
 }
 
 // Chat is a private chat, group, supergroup or channel.
@@ -118,6 +147,17 @@ type ChatMember struct {
 	Status   string `json:"status"`
 	User     User   `json:"user"`
 	IsMember bool   `json:"is_member,omitempty"` // of restricted
+}
+
+// Here reports whether somebody is in the chat, in a private one: takes messages.
+func (m *ChatMember) Here() bool {
+	switch m.Status {
+	case "left", "kicked":
+		return false
+	case "restricted":
+		return m.IsMember
+	}
+	return true
 }
 
 // BotCommand is an entry of the bot's menu (setMyCommands).

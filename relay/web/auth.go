@@ -49,27 +49,30 @@ func (t *Token) heartbeats() bool {
 	return slices.Contains(t.Receivers, "heartbeat") || len(t.Receivers) == 0 && !t.apart()
 }
 
-// full is the ID under which an owner's recipient is stored, and own the one that the owner knows. An empty one stays empty.
-func (t *Token) full(id string) string {
-	if t.Namespace == "" || id == "" {
-		return id
+// prefix begins the IDs of all recipients of the token's namespace; empty without one.
+func (t *Token) prefix() string {
+	if t.Namespace == "" {
+		return ""
 	}
-	return t.Namespace + ":" + id
+	return t.Namespace + ":"
 }
 
-func (t *Token) own(id string) string {
-	if t.Namespace == "" {
+// full is the ID under which an owner's recipient is stored, and own the one that the owner knows. An empty one stays empty.
+func (t *Token) full(id string) string {
+	if id == "" {
 		return id
 	}
-	return strings.TrimPrefix(id, t.Namespace+":")
+	return t.prefix() + id
 }
+
+func (t *Token) own(id string) string { return strings.TrimPrefix(id, t.prefix()) }
 
 // recipient reports whether the token reaches a recipient, by the ID under which it is stored. The globs are path.Match's; IDs hold no slash.
 func (t *Token) recipient(id string) bool {
-	if t.Namespace != "" && !strings.HasPrefix(id, t.Namespace+":") {
+	id, within := strings.CutPrefix(id, t.prefix())
+	if !within {
 		return false
 	}
-	id = t.own(id)
 	return len(t.Recipients) == 0 || slices.ContainsFunc(t.Recipients, func(glob string) bool {
 		ok, err := path.Match(glob, id)
 		return ok && err == nil

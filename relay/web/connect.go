@@ -30,37 +30,37 @@ var connectWords = []struct {
 	{language.English, words{
 		Lang: "en", Title: "Connect Telegram", Private: "Press the button and then Start in the chat that opens, or scan the code with your phone.",
 		Group: "Press the button and choose the group, or scan the code with your phone.", Open: "Open Telegram", Command: "If nothing happens there, send the bot this:",
-		Copy: "Copy", Copied: "Copied", Connected: "Connected. You can close this page.", Gone: "This link does not work any more. Please ask for a new one where you got it.",
+		Copy: "Copy", Copied: "Copied", SoFar: "Connected so far:", Connected: "Connected. You can close this page.", Gone: "This link does not work any more. Please ask for a new one where you got it.",
 		Trouble: "The server cannot be reached. This page tries again.", NoScript: "This page needs JavaScript.",
 	}},
 	{language.German, words{
 		Lang: "de", Title: "Telegram verbinden", Private: "Drücke den Knopf und dann im Chat, der sich öffnet, auf Start – oder scanne den Code mit dem Telefon.",
 		Group: "Drücke den Knopf und wähle die Gruppe – oder scanne den Code mit dem Telefon.", Open: "Telegram öffnen", Command: "Falls dort nichts geschieht, schicke dem Bot dies:",
-		Copy: "Kopieren", Copied: "Kopiert", Connected: "Verbunden. Du kannst diese Seite schließen.", Gone: "Dieser Link funktioniert nicht mehr. Bitte hole dort, wo du ihn bekommen hast, einen neuen.",
+		Copy: "Kopieren", Copied: "Kopiert", SoFar: "Bisher verbunden:", Connected: "Verbunden. Du kannst diese Seite schließen.", Gone: "Dieser Link funktioniert nicht mehr. Bitte hole dort, wo du ihn bekommen hast, einen neuen.",
 		Trouble: "Der Server ist nicht erreichbar. Diese Seite versucht es weiter.", NoScript: "Diese Seite braucht JavaScript.",
 	}},
 	{language.Spanish, words{
 		Lang: "es", Title: "Conectar Telegram", Private: "Pulsa el botón y después Iniciar en el chat que se abre, o escanea el código con el teléfono.",
 		Group: "Pulsa el botón y elige el grupo, o escanea el código con el teléfono.", Open: "Abrir Telegram", Command: "Si allí no ocurre nada, envía esto al bot:",
-		Copy: "Copiar", Copied: "Copiado", Connected: "Conectado. Puedes cerrar esta página.", Gone: "Este enlace ya no funciona. Pide uno nuevo donde lo obtuviste.",
+		Copy: "Copiar", Copied: "Copiado", SoFar: "Conectados hasta ahora:", Connected: "Conectado. Puedes cerrar esta página.", Gone: "Este enlace ya no funciona. Pide uno nuevo donde lo obtuviste.",
 		Trouble: "No se puede contactar con el servidor. Esta página lo seguirá intentando.", NoScript: "Esta página necesita JavaScript.",
 	}},
 	{language.Russian, words{
 		Lang: "ru", Title: "Подключить Telegram", Private: "Нажмите кнопку, а затем «Старт» в открывшемся чате, или отсканируйте код телефоном.",
 		Group: "Нажмите кнопку и выберите группу или отсканируйте код телефоном.", Open: "Открыть Telegram", Command: "Если там ничего не произошло, отправьте боту:",
-		Copy: "Копировать", Copied: "Скопировано", Connected: "Подключено. Эту страницу можно закрыть.", Gone: "Эта ссылка больше не работает. Попросите новую там, где получили эту.",
+		Copy: "Копировать", Copied: "Скопировано", SoFar: "Уже подключено:", Connected: "Подключено. Эту страницу можно закрыть.", Gone: "Эта ссылка больше не работает. Попросите новую там, где получили эту.",
 		Trouble: "Сервер недоступен. Страница попробует ещё раз.", NoScript: "Для этой страницы нужен JavaScript.",
 	}},
 	{language.Chinese, words{
 		Lang: "zh", Title: "连接 Telegram", Private: "点击按钮，然后在打开的聊天中点“开始”，或用手机扫描二维码。",
 		Group: "点击按钮并选择群组，或用手机扫描二维码。", Open: "打开 Telegram", Command: "如果没有反应，请把这条命令发给机器人：",
-		Copy: "复制", Copied: "已复制", Connected: "已连接。可以关闭此页面。", Gone: "此链接已失效。请在获取链接的地方重新索取。",
+		Copy: "复制", Copied: "已复制", SoFar: "已连接：", Connected: "已连接。可以关闭此页面。", Gone: "此链接已失效。请在获取链接的地方重新索取。",
 		Trouble: "无法连接服务器，页面会继续重试。", NoScript: "此页面需要 JavaScript。",
 	}},
 }
 
 type words struct {
-	Lang, Title, Private, Group, Open, Command, Copy, Copied, Connected, Gone, Trouble, NoScript string
+	Lang, Title, Private, Group, Open, Command, Copy, Copied, SoFar, Connected, Gone, Trouble, NoScript string
 }
 
 var connectLanguages = func() language.Matcher {
@@ -121,6 +121,8 @@ type shownLink struct {
 	URL          string          `json:"url,omitzero"`
 	StartCommand string          `json:"start_command,omitzero"`
 	QRSVG        string          `json:"qr_svg,omitzero"`
+	Uses         int             `json:"uses"`
+	MaxUses      int             `json:"max_uses"`
 }
 
 // showLink takes the token of a link in its body, which is all the authentication there is.
@@ -132,7 +134,7 @@ func (s *Server) showLink(w http.ResponseWriter, r *http.Request, _ *Token) erro
 	if err != nil {
 		return err
 	}
-	out := shownLink{State: link.State, Target: link.Target}
+	out := shownLink{State: link.State, Target: link.Target, Uses: link.Uses, MaxUses: link.MaxUses}
 	if link.State == relay.LinkOpen {
 		out.URL, out.StartCommand = link.URL, link.StartCommand
 		if out.QRSVG, err = onboarding.QRSVG(link.URL); err != nil {

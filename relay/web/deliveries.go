@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -14,7 +15,7 @@ const timeFormat = time.RFC3339Nano
 
 func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	query := r.URL.Query()
-	q := relay.DeliveryQuery{State: relay.State(query.Get("state")), Recipient: caller.full(query.Get("recipient")), After: query.Get("after")}
+	q := relay.DeliveryQuery{State: relay.State(query.Get("state")), Recipient: caller.full(query.Get("recipient")), Prefix: caller.prefix(), After: query.Get("after")}
 	if q.State != "" && !slices.Contains(relay.States, q.State) {
 		return invalidQuery("state", fmt.Sprintf("unknown state %.40q; one of %v", q.State, relay.States))
 	}
@@ -33,27 +34,31 @@ func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, caller *
 	return answer(w, http.StatusOK, pageOf(page))
 }
 
-func (s *Server) retryDelivery(w http.ResponseWriter, r *http.Request, _ *Token) error {
-	id, err := pathID(r)
-	if err != nil {
-		return err
-	}
-	d, err := s.Outbox.Retry(r.Context(), id, time.Now())
-	if err != nil {
-		return err
-	}
-	return answer(w, http.StatusOK, d)
+func (s *Server) retryDelivery(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	return s.operate(w, r, caller, s.Outbox.Retry)
 }
 
-func (s *Server) discardDelivery(w http.ResponseWriter, r *http.Request, _ *Token) error {
+func (s *Server) discardDelivery(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	return s.operate(w, r, caller, s.Outbox.Discard)
+}
+
+// operate does something to the delivery of {id}, if the caller's token reaches its recipient.
+func (s *Server) operate(w http.ResponseWriter, r *http.Request, caller *Token, do func(context.Context, relay.ID, time.Time) (*relay.Delivery, error)) error {
 	id, err := pathID(r)
 	if err != nil {
 		return err
 	}
-	d, err := s.Outbox.Discard(r.Context(), id, time.Now())
+	d, err := s.Outbox.Delivery(r.Context(), id)
+	if err == nil && !caller.recipient(d.Recipient) {
+		err = notFound("delivery")
+	}
 	if err != nil {
 		return err
 	}
+	if d, err = do(r.Context(), id, time.Now()); err != nil {
+		return err
+	}
+	d.Recipient = caller.own(d.Recipient)
 	return answer(w, http.StatusOK, d)
 }
 

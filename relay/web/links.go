@@ -51,7 +51,8 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request, caller *Token)
 }
 
 func (s *Server) answerLink(w http.ResponseWriter, r *http.Request, link *onboarding.Link, wantQR bool) error {
-	w.Header().Set("Cache-Control", "no-store") // the token is shown this once
+	w.Header().Set("Cache-Control", "no-store")                   // the token is shown this once
+	w.Header().Set("Location", "/api/v1/links/"+link.ID.String()) // whoever gets a picture has the ID here
 	if strings.Contains(r.Header.Get("Accept"), "image/png") {
 		picture, err := onboarding.QRPNG(link.URL)
 		if err != nil {
@@ -107,7 +108,7 @@ func decodeLink(body []byte) (r onboarding.Request, wantQR bool, err error) {
 
 func (s *Server) listLinks(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	query := r.URL.Query()
-	q := relay.LinkQuery{Recipient: caller.full(query.Get("recipient")), After: query.Get("after")}
+	q := relay.LinkQuery{Recipient: caller.full(query.Get("recipient")), Prefix: caller.prefix(), After: query.Get("after")}
 	var err error
 	if q.Limit, err = limit(r); err != nil {
 		return err

@@ -19,7 +19,10 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ *Token) error {
 	return answer(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
-func (s *Server) reload(w http.ResponseWriter, _ *http.Request, _ *Token) error {
+func (s *Server) reload(w http.ResponseWriter, _ *http.Request, caller *Token) error {
+	if caller.Namespace != "" {
+		return &relay.Error{Code: relay.CodeForbidden, Detail: "this token administers the recipients of its namespace only"}
+	}
 	if err := s.Reload(); err != nil {
 		return &relay.Error{Code: relay.CodeConflict, Detail: "the running configuration stays in force: " + err.Error()}
 	}

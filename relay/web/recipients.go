@@ -11,10 +11,7 @@ import (
 
 func (s *Server) listRecipients(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	query := r.URL.Query()
-	q := relay.RecipientQuery{Prefix: caller.full(query.Get("prefix")), After: caller.full(query.Get("after"))}
-	if q.Prefix == "" && caller.Namespace != "" {
-		q.Prefix = caller.Namespace + ":"
-	}
+	q := relay.RecipientQuery{Prefix: caller.prefix() + query.Get("prefix"), After: caller.full(query.Get("after"))}
 	var err error
 	if q.Limit, err = limit(r); err != nil {
 		return err
@@ -40,9 +37,14 @@ func (s *Server) getRecipient(w http.ResponseWriter, r *http.Request, caller *To
 	if err != nil {
 		return err
 	}
-	shown := *recipient
-	shown.ID = caller.own(shown.ID)
-	return answer(w, http.StatusOK, shown)
+	return answer(w, http.StatusOK, caller.shown(recipient))
+}
+
+// shown is a recipient as the token's owner names it.
+func (t *Token) shown(r *relay.Recipient) relay.Recipient {
+	shown := *r
+	shown.ID = t.own(shown.ID)
+	return shown
 }
 
 func unknownRecipient() error {
@@ -50,10 +52,11 @@ func unknownRecipient() error {
 }
 
 func (s *Server) forgetRecipient(w http.ResponseWriter, r *http.Request, caller *Token) error {
-	if !caller.recipient(r.PathValue("id")) {
+	id := caller.full(r.PathValue("id"))
+	if !caller.recipient(id) {
 		return unknownRecipient()
 	}
-	if err := s.Directory.Forget(r.Context(), r.PathValue("id")); err != nil {
+	if err := s.Directory.Forget(r.Context(), id); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -91,14 +94,14 @@ func chat(r *http.Request) (chatID, threadID int64, err error) {
 }
 
 func (s *Server) bindChat(w http.ResponseWriter, r *http.Request, caller *Token) error {
-	if !caller.recipient(r.PathValue("id")) {
+	id := caller.full(r.PathValue("id"))
+	if !caller.recipient(id) {
 		return &relay.Error{Code: relay.CodeForbidden, Detail: "this token does not reach this recipient"}
 	}
 	chatID, threadID, err := chat(r)
 	if err != nil {
 		return err
 	}
-	id := r.PathValue("id")
 	if err := relay.CheckRecipientID(id); err != nil {
 		return err
 	}
@@ -110,18 +113,19 @@ func (s *Server) bindChat(w http.ResponseWriter, r *http.Request, caller *Token)
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, recipient)
+	return answer(w, http.StatusOK, caller.shown(recipient))
 }
 
 func (s *Server) unbindChat(w http.ResponseWriter, r *http.Request, caller *Token) error {
-	if !caller.recipient(r.PathValue("id")) {
+	id := caller.full(r.PathValue("id"))
+	if !caller.recipient(id) {
 		return unknownRecipient()
 	}
 	chatID, threadID, err := chat(r)
 	if err != nil {
 		return err
 	}
-	if err := s.Directory.Unbind(r.Context(), r.PathValue("id"), chatID, threadID); err != nil {
+	if err := s.Directory.Unbind(r.Context(), id, chatID, threadID); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -63,7 +63,7 @@ func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 		change(&o, h.rules)
 	}
 	o.Door = intake.New(intake.Options{Outbox: h.db, Directory: h.db, Threads: h.db, Log: log, Registerer: registry, Alive: h.seen}, h.rules)
-	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: time.Hour, Registerer: registry})
+	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: func() time.Duration { return time.Hour }, Registerer: registry})
 	h.desk = o.Desk
 	h.web = web.New(o)
 	h.Server = httptest.NewServer(h.web)
@@ -519,6 +519,7 @@ func TestNamespaces(t *testing.T) {
 		o.Tokens = []web.Token{
 			{Name: "shop", SHA256: sha256.Sum256([]byte("shop-token")), Scopes: scopes, Namespace: "shop", Recipients: []string{"a*"}},
 			{Name: "blog", SHA256: sha256.Sum256([]byte("blog-token")), Scopes: scopes, Namespace: "blog"},
+			{Name: "boss", SHA256: sha256.Sum256([]byte("boss-token")), Scopes: []web.Scope{web.ScopeAdmin}, Namespace: "shop"},
 			{Name: "root", SHA256: sha256.Sum256([]byte("root-token")), Scopes: []web.Scope{web.ScopeAdmin}},
 		}
 		rules.Fallback = "ops"
@@ -546,10 +547,40 @@ func TestNamespaces(t *testing.T) {
 		{"deliveries", "shop", "GET", "/api/v1/deliveries?recipient=alice", "", 200, `"recipient":"alice"`, "shop:"},
 		{"all deliveries", "blog", "GET", "/api/v1/deliveries", "", 200, `"chat_id":2`, `"chat_id":1`},
 		{"the admin sees all", "root", "GET", "/api/v1/recipients", "", 200, `"id":"shop:alice"`, ""},
+		{"a small page of links", "blog", "POST", "/api/v1/links", `{"recipient":"amy"}`, 201, `"recipient":"amy"`, "blog:"},
+		{"others' links take no room in it", "shop", "GET", "/api/v1/links?limit=1", "", 200, `"recipient":"amy"`, "shop:"},
+		{"nor others' deliveries", "shop", "GET", "/api/v1/deliveries?limit=1", "", 200, `"chat_id":1`, "shop:"},
+		{"an application's own admin", "boss", "PATCH", "/api/v1/recipients/alice", `{"note":"x"}`, 200, `"id":"alice"`, "shop:"},
+		{"binds", "boss", "PUT", "/api/v1/recipients/zoe/chats/9", "", 200, `"id":"zoe"`, "shop:"},
+		{"imports", "boss", "POST", "/api/v1/recipients/import", `{"recipient":"yan","chat_id":8}`, 200, `"imported":1`, ""},
+		{"exports", "boss", "GET", "/api/v1/recipients/export", "", 200, `{"recipient":"yan","chat_id":8`, "blog"},
+		{"exports its own names", "boss", "GET", "/api/v1/recipients/export", "", 200, `{"recipient":"alice","chat_id":1`, "shop:"},
+		{"unbinds", "boss", "DELETE", "/api/v1/recipients/zoe/chats/9", "", 204, "", ""},
+		{"forgets", "boss", "DELETE", "/api/v1/recipients/zoe", "", 204, "", ""},
+		{"not the other's", "boss", "DELETE", "/api/v1/recipients/blog:amy", "", 404, "", ""},
+		{"which is there still", "root", "GET", "/api/v1/recipients/blog:amy", "", 200, `"id":"blog:amy"`, ""},
+		{"and reloads nothing", "boss", "POST", "/-/reload", "", 403, "forbidden", ""},
 	} {
 		a := h.call(t, c.method, c.path, c.body, "Authorization", "Bearer "+c.token+"-token")
 		if a.status != c.status || !strings.Contains(string(a.body), c.want) || c.not != "" && strings.Contains(string(a.body), c.not) {
 			t.Errorf("%s: %d %s", c.name, a.status, a.body)
+		}
+	}
+	var all struct {
+		Items []struct{ ID, Recipient string }
+	}
+	if err := json.Unmarshal(h.call(t, "GET", "/api/v1/deliveries", "", "Authorization", "Bearer root-token").body, &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range all.Items {
+		want := 404
+		if strings.HasPrefix(d.Recipient, "shop:") {
+			want = 409 // it waits still
+		}
+		for _, what := range []string{"retry", "discard"} {
+			if a := h.call(t, "POST", "/api/v1/deliveries/"+d.ID+"/"+what, "", "Authorization", "Bearer boss-token"); a.status != want {
+				t.Errorf("%s of %s: %d %s", what, d.Recipient, a.status, a.body)
+			}
 		}
 	}
 }
@@ -583,9 +614,9 @@ func TestChangeRecipient(t *testing.T) {
 
 func TestExportAndImport(t *testing.T) {
 	h := newHouse(t, nil)
-	lines := `{"recipient":"alice","chat_id":1001}
+	lines := "\ufeff" + `{"recipient":"alice","chat_id":1001,"recipient_settings":{"paused":true,"note":"on leave","locale":"de"}}
 
-{"recipient":"ops","chat_id":-1001234567890,"message_thread_id":7,"title":"Ops <&>","quiet_hours":"22:00-07:00 hold"}
+{"recipient":"ops","chat_id":-1001234567890,"message_thread_id":7,"title":"Ops <&>","quiet_hours":"22:00-07:00 hold","state":"left"}
 {"recipient":"no spaces","chat_id":1}
 {"recipient":"bob"}
 not JSON
@@ -616,9 +647,29 @@ not JSON
 	if again := other.call(t, "GET", "/api/v1/recipients/export", ""); !bytes.Equal(again.body, export.body) {
 		t.Errorf("after the import:\n%s\nwant\n%s", again.body, export.body)
 	}
-	long := `{"recipient":"dave","chat_id":5}` + "\n" + strings.Repeat("x", 70_000)
-	if a := h.call(t, "POST", "/api/v1/recipients/import", long); a.status != 200 || !strings.Contains(string(a.body), `"imported":1,"failed":1`) {
+	for _, want := range []string{`"paused":true,"locale":"de","note":"on leave"`, `"state":"left"`} {
+		if !strings.Contains(string(export.body), want) {
+			t.Errorf("%s lacks %s", export.body, want)
+		}
+	}
+	long := `{"recipient":"dave","chat_id":5}` + "\n" + strings.Repeat("x", 200_000) + "\n" + `{"recipient":"erin","chat_id":6,"state":"gone"}` + "\n" +
+		`{"recipient":"erin","chat_id":6,"recipient_settings":{"time_zone":"Nowhere"}}` + "\n" + `{"recipient":"erin","chat_id":6}`
+	a = h.call(t, "POST", "/api/v1/recipients/import", long)
+	if a.status != 200 || !strings.Contains(string(a.body), `"imported":2,"failed":3`) {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+	for i, want := range []string{`"line":2,"detail":"longer`, `"line":3,"detail":"/state: `, `"line":4,"detail":"recipient_settings: /time_zone: `} {
+		if !strings.Contains(string(a.body), want) {
+			t.Errorf("fault %d: %s lacks %s", i, a.body, want)
+		}
+	}
+	// What became of a chat meanwhile stands, when connections are imported again.
+	if err := h.db.SetChatState(t.Context(), 1001, relay.Blocked); err != nil {
+		t.Fatal(err)
+	}
+	h.call(t, "POST", "/api/v1/recipients/import", string(export.body))
+	if a := h.call(t, "GET", "/api/v1/recipients/alice", ""); !strings.Contains(string(a.body), `"state":"blocked"`) {
+		t.Errorf("%s", a.body)
 	}
 }
 

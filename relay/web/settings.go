@@ -14,7 +14,7 @@ const maxNote = 1000
 
 // patchRecipient changes what is named in the body; null and "" take a choice back.
 func (s *Server) patchRecipient(w http.ResponseWriter, r *http.Request, caller *Token) error {
-	id := r.PathValue("id")
+	id := caller.full(r.PathValue("id"))
 	if !caller.recipient(id) {
 		return unknownRecipient()
 	}
@@ -25,11 +25,23 @@ func (s *Server) patchRecipient(w http.ResponseWriter, r *http.Request, caller *
 	if err != nil {
 		return err
 	}
-	o, err := intake.ParseObject(body)
+	change, err := readChange(body)
 	if err != nil {
 		return err
 	}
-	var change relay.RecipientChange
+	recipient, err := s.Directory.ChangeRecipient(r.Context(), id, change)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, caller.shown(recipient))
+}
+
+// readChange reads what is changed of a recipient.
+func readChange(body []byte) (change relay.RecipientChange, err error) {
+	o, err := intake.ParseObject(body)
+	if err != nil {
+		return change, err
+	}
 	read(o, "paused", &change.Paused)
 	read(o, "note", &change.Note)
 	if change.Note != nil && len(*change.Note) > maxNote {
@@ -45,14 +57,7 @@ func (s *Server) patchRecipient(w http.ResponseWriter, r *http.Request, caller *
 	if read(o, "quiet_hours", &hours) {
 		change.QuietHours = new(quietHours(o, *hours))
 	}
-	if err := o.Err(); err != nil {
-		return err
-	}
-	recipient, err := s.Directory.ChangeRecipient(r.Context(), id, change)
-	if err != nil {
-		return err
-	}
-	return answer(w, http.StatusOK, recipient)
+	return change, o.Err()
 }
 
 // read is a field that may be absent (nil) or null (its zero value). It reports whether it is there and of the wanted type.
@@ -69,7 +74,10 @@ func read[T any](o *intake.Object, name string, into **T) bool {
 func readSettings(o *intake.Object, s *relay.Settings) {
 	var hours, digest string
 	if o.Field("quiet_hours", &hours) {
-		s.QuietHours = quietHours(o, hours)
+		s.QuietHours = relay.NoQuietHours
+		if hours != string(relay.NoQuietHours) {
+			s.QuietHours = quietHours(o, hours)
+		}
 	}
 	if o.Field("digest", &digest) && digest != "" {
 		at, err := relay.ParseClock(digest)

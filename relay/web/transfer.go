@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -26,11 +27,29 @@ const (
 type line struct {
 	Recipient string `json:"recipient"`
 	relay.Binding
+	OfRecipient *recipientSettings `json:"recipient_settings,omitempty"` // nil: none
+}
+
+// recipientSettings are a recipient's own, the same in all its lines.
+type recipientSettings struct {
+	Paused     bool             `json:"paused,omitzero"`
+	Locale     string           `json:"locale,omitzero"`
+	TimeZone   string           `json:"time_zone,omitzero"`
+	QuietHours relay.QuietHours `json:"quiet_hours,omitzero"`
+	Note       string           `json:"note,omitzero"`
+}
+
+func settingsOf(r *relay.Recipient) *recipientSettings {
+	s := recipientSettings{r.Paused, r.Locale, r.TimeZone, r.QuietHours, r.Note}
+	if s == (recipientSettings{}) {
+		return nil
+	}
+	return &s
 }
 
 // exportRecipients writes a line of JSON for each binding, and for recipients without a chat none.
 func (s *Server) exportRecipients(w http.ResponseWriter, r *http.Request, caller *Token) error {
-	q := relay.RecipientQuery{Limit: 1000}
+	q := relay.RecipientQuery{Prefix: caller.prefix(), Limit: 1000}
 	for first := true; first || q.After != ""; first = false {
 		page, err := s.Directory.Recipients(r.Context(), q)
 		if err != nil && first {
@@ -59,7 +78,7 @@ func exportPage(w io.Writer, recipients []relay.Recipient, caller *Token) error 
 			continue
 		}
 		for _, binding := range recipient.Chats {
-			if err := enc.Encode(line{recipient.ID, binding}); err != nil {
+			if err := enc.Encode(line{caller.own(recipient.ID), binding, settingsOf(&recipient)}); err != nil {
 				return err
 			}
 		}
@@ -86,7 +105,7 @@ func (s *Server) importRecipients(w http.ResponseWriter, r *http.Request, caller
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(importTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	i := importer{directory: s.Directory, caller: caller, out: imported{Errors: []lineFault{}}}
+	i := importer{directory: s.Directory, caller: caller, changes: map[string]relay.RecipientChange{}, out: imported{Errors: []lineFault{}}}
 	if err := i.read(r.Context(), r.Body); err != nil {
 		return err
 	}
@@ -97,40 +116,62 @@ type importer struct {
 	directory relay.Directory
 	caller    *Token
 	batch     []relay.Binding
+	changes   map[string]relay.RecipientChange // of the batch's recipients
 	out       imported
 }
 
 func (i *importer) read(ctx context.Context, body io.Reader) error {
-	lines := bufio.NewScanner(body)
-	lines.Buffer(nil, importLine)
-	number := 1
-	for ; lines.Scan(); number++ {
-		text := bytes.TrimSpace(lines.Bytes())
-		if len(text) == 0 {
+	lines := bufio.NewReaderSize(body, importLine)
+	var end error
+	for number := 1; end == nil; number++ {
+		var text []byte
+		var long bool
+		if text, long, end = readLine(lines); long {
+			i.fault(number, fmt.Errorf("longer than %d bytes", importLine))
 			continue
 		}
-		b, err := i.parse(text)
-		if err != nil {
-			i.fault(number, err)
+		if number == 1 {
+			text = bytes.TrimPrefix(text, []byte("\ufeff")) // as some editors begin a file
+		}
+		if text = bytes.TrimSpace(text); len(text) == 0 || end != nil && end != io.EOF {
 			continue
 		}
-		if i.batch = append(i.batch, b); len(i.batch) == importBatch {
-			if err := i.flush(ctx); err != nil {
-				return err
-			}
+		if err := i.line(ctx, number, text); err != nil {
+			return err
 		}
 	}
 	if err := i.flush(ctx); err != nil {
 		return err
 	}
-	if errors.Is(lines.Err(), bufio.ErrTooLong) {
-		i.fault(number, fmt.Errorf("longer than %d bytes; what follows was not read", importLine))
-		return nil
-	}
-	if err := lines.Err(); err != nil {
+	if err := end; err != io.EOF {
 		return &relay.Error{Code: relay.CodeInvalidJSON, Detail: fmt.Sprintf("the body ended early, after %d lines were stored; importing them again does no harm", i.out.Imported), Err: err}
 	}
 	return nil
+}
+
+// readLine reads a line, or the beginning of one that is too long. It is valid until the next.
+func readLine(r *bufio.Reader) (text []byte, long bool, err error) {
+	text, err = r.ReadSlice('\n')
+	for errors.Is(err, bufio.ErrBufferFull) {
+		long = true
+		_, err = r.ReadSlice('\n')
+	}
+	return text, long, err
+}
+
+func (i *importer) line(ctx context.Context, number int, text []byte) error {
+	b, change, err := i.parse(text)
+	if err != nil {
+		i.fault(number, err)
+		return nil
+	}
+	if change != (relay.RecipientChange{}) {
+		i.changes[b.Recipient] = change
+	}
+	if i.batch = append(i.batch, b); len(i.batch) < importBatch {
+		return nil
+	}
+	return i.flush(ctx)
 }
 
 func (i *importer) fault(number int, err error) {
@@ -144,49 +185,66 @@ func (i *importer) flush(ctx context.Context) error {
 	if len(i.batch) == 0 {
 		return nil
 	}
-	err := i.directory.BindAll(ctx, i.batch, time.Now())
-	if err == nil {
-		i.out.Imported += len(i.batch)
-		i.batch = i.batch[:0]
+	if err := i.directory.BindAll(ctx, i.batch, time.Now()); err != nil {
+		return err
 	}
-	return err
+	for id, change := range i.changes {
+		if _, err := i.directory.ChangeRecipient(ctx, id, change); err != nil {
+			return err
+		}
+	}
+	i.out.Imported += len(i.batch)
+	i.batch = i.batch[:0]
+	clear(i.changes)
+	return nil
 }
 
 // parse reads a line. What an export has beside the place is taken where it says what a chat is or what was chosen for it.
-func (i *importer) parse(text []byte) (relay.Binding, error) {
+func (i *importer) parse(text []byte) (b relay.Binding, change relay.RecipientChange, err error) {
 	o, err := intake.ParseObject(text)
 	if err != nil {
-		return relay.Binding{}, plain(err)
+		return b, change, plain(err)
 	}
-	b := relay.Binding{Chat: relay.Chat{State: relay.Active}}
-	var state string
+	b.State = relay.Active
 	o.Field("recipient", &b.Recipient)
 	o.Field("chat_id", &b.ChatID)
 	o.Field("message_thread_id", &b.MessageThreadID)
 	o.Field("type", &b.Type)
 	o.Field("title", &b.Title)
 	o.Field("username", &b.Username)
-	o.Field("state", &state)
+	if o.Field("state", &b.State) && !slices.Contains([]relay.ChatState{relay.Active, relay.Blocked, relay.Left}, b.State) {
+		o.Fault("state", "%.40q is no state: active, blocked or left is wanted", b.State)
+	}
 	o.Field("linked_at", &b.LinkedAt)
 	o.Field("muted_until", &b.MutedUntil)
 	readSettings(o, &b.Settings)
-	if err := plain(o.Err()); err != nil {
-		return b, err
+	if raw := o.Raw("recipient_settings"); raw != nil {
+		if change, err = readChange(raw); err != nil {
+			return b, change, fmt.Errorf("recipient_settings: %w", plain(err))
+		}
 	}
-	switch {
-	case relay.CheckRecipientID(b.Recipient) != nil:
-		return b, plain(relay.CheckRecipientID(b.Recipient))
-	case !i.caller.recipient(b.Recipient):
-		return b, fmt.Errorf("this token does not reach %q", b.Recipient)
-	case !isChatID(b.ChatID):
-		return b, fmt.Errorf("chat_id: %s", wantedChatID)
-	case b.MessageThreadID < 0:
-		return b, fmt.Errorf("message_thread_id: the number of a forum topic is wanted")
+	if err := plain(o.Err()); err != nil {
+		return b, change, err
 	}
 	if b.Type == "" {
 		b.Type = guessType(b.ChatID)
 	}
-	return b, nil
+	b.Recipient = i.caller.full(b.Recipient)
+	return b, change, i.check(b)
+}
+
+func (i *importer) check(b relay.Binding) error {
+	switch {
+	case relay.CheckRecipientID(b.Recipient) != nil:
+		return plain(relay.CheckRecipientID(b.Recipient))
+	case !i.caller.recipient(b.Recipient):
+		return fmt.Errorf("this token does not reach %q", i.caller.own(b.Recipient))
+	case !isChatID(b.ChatID):
+		return fmt.Errorf("chat_id: %s", wantedChatID)
+	case b.MessageThreadID < 0:
+		return errors.New("message_thread_id: the number of a forum topic is wanted")
+	}
+	return nil
 }
 
 // plain is the sentence of an error, with those of its fields.
