@@ -194,14 +194,14 @@ func TestRenderAndLint(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"", []string{"check", "--config", config}, 0, "relay.toml:6: receivers.alertmanager.template: warning: my: with mixed-2-one-resolved.json, the mark * is never closed"},
+		{"", []string{"check", "--config", config}, 0, "relay.toml:6: receivers.alertmanager.template: warning: my: with mixed-1-three-firing.json, the mark * is never closed"},
 		{"", []string{"check", "--config", config}, 0, "receivers.json.template: warning: build: Telegram takes no link to http://ci/example.org"},
 		{"", []string{"render", "--config", config, "--receiver", "alertmanager", payload}, 0, "*open firing"},
 		{"", []string{"render", "--config", config, "--receiver", "alertmanager", "--json", payload}, 0, `"warnings":["the mark *`},
 		{`{"version": 12345678901234567890}`, []string{"render", "--config", config, "--template", "deploy"}, 0, "12345678901234567890 is out"},
 		{`{}`, []string{"render", "--config", config, "--template", "nosuch"}, 1, `no template "nosuch"`},
 		{`{}`, []string{"render", "--config", config, "--receiver", "alertmanager"}, 1, "type json"},
-		{`{} x`, []string{"render", "--config", config, "--template", "deploy"}, 1, "more behind the value that ends at byte"},
+		{`{} x`, []string{"render", "--config", config, "--template", "deploy"}, 1, "more behind the JSON value that ends at byte"},
 		{`{"text":"hi"}`, []string{"render", "--config", secret, "--receiver", "json"}, 0, "hi"},
 		{`{"text":"hi"}`, []string{"render", "--config", wrong, "--receiver", "json"}, 2, "receivers.json.type"},
 		{``, []string{"render", "--config", config}, 2, "--receiver"},

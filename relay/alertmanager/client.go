@@ -173,7 +173,9 @@ func filter(matchers Matchers) string {
 }
 
 // ErrNotFound is the error of a silence that Alertmanager does not know.
-var ErrNotFound = errors.New("Alertmanager does not know it") //nolint:staticcheck // a name
+//
+//lint:ignore ST1005 a name
+var ErrNotFound = errors.New("Alertmanager does not know it")
 
 // unreachable is the error of a call that was not answered.
 type unreachable struct{ error }
@@ -232,9 +234,11 @@ func (c *Client) unreachable(err error) error {
 		err = wrapped.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return unreachable{fmt.Errorf("Alertmanager %s does not answer: %w", c.o.Name, context.DeadlineExceeded)} //nolint:staticcheck // a name
+		//lint:ignore ST1005 a name
+		return unreachable{fmt.Errorf("Alertmanager %s does not answer: %w", c.o.Name, context.DeadlineExceeded)}
 	}
-	return unreachable{fmt.Errorf("Alertmanager %s cannot be reached: %w", c.o.Name, err)} //nolint:staticcheck // a name
+	//lint:ignore ST1005 a name
+	return unreachable{fmt.Errorf("Alertmanager %s cannot be reached: %w", c.o.Name, err)}
 }
 
 // maxReason is how much of a refusal is told, in characters.
@@ -254,5 +258,6 @@ func (c *Client) refused(status int, answer []byte) error {
 	if runes := []rune(text); len(runes) > maxReason {
 		text = string(runes[:maxReason]) + "…"
 	}
-	return fmt.Errorf("Alertmanager %s refused: %d %s", c.o.Name, status, strings.TrimSpace(text)) //nolint:staticcheck // a name
+	//lint:ignore ST1005 a name
+	return fmt.Errorf("Alertmanager %s refused: %d %s", c.o.Name, status, strings.TrimSpace(text))
 }

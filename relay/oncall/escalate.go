@@ -39,8 +39,8 @@ func (d *Desk) escalate(ctx context.Context) {
 	}
 }
 
-// reacted says that there is nothing to raise.
-var reacted = errors.New("somebody has reacted")
+// errReacted says that there is nothing to raise.
+var errReacted = errors.New("somebody has reacted")
 
 // raise tells the next, once.
 func (d *Desk) raise(ctx context.Context, t *relay.Thread, rc *intake.Receiver) {
@@ -64,7 +64,7 @@ func (d *Desk) raise(ctx context.Context, t *relay.Thread, rc *intake.Receiver) 
 	switch {
 	case err == nil:
 		d.o.Log.Warn("nobody reacted to alerts; others are told", "receiver", rc.Name, "thread", t.ID)
-	case !errors.Is(err, reacted):
+	case !errors.Is(err, errReacted):
 		d.o.Log.Error("alerts to which nobody reacts are not told to others yet", "receiver", rc.Name, "thread", t.ID, "error", err)
 	}
 }
@@ -72,7 +72,7 @@ func (d *Desk) raise(ctx context.Context, t *relay.Thread, rc *intake.Receiver) 
 // unheeded is nil for what is to be raised.
 func unheeded(t *relay.Thread, s *thread.State) error {
 	if !t.EndedAt.IsZero() || s.Escalation != nil || s.Hushed(time.Now()) || s.Firing() == len(s.Muted()) {
-		return reacted
+		return errReacted
 	}
 	return nil
 }
