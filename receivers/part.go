@@ -3,6 +3,7 @@ package receivers
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/alertmanager/template"
@@ -55,9 +56,9 @@ func (n *Notification) Split(by []string) []*Notification {
 	for _, a := range n.Alerts {
 		values := make([]string, len(by))
 		for i, label := range by {
-			values[i] = a.Labels[label]
+			values[i] = strconv.Quote(a.Labels[label])
 		}
-		key := strings.Join(values, "\x00")
+		key := strings.Join(values, " ")
 		if parts[key] == nil {
 			order = append(order, key)
 		}
@@ -67,8 +68,8 @@ func (n *Notification) Split(by []string) []*Notification {
 	for _, key := range order {
 		part := n.With(parts[key])
 		part.GroupLabels = maps.Clone(n.GroupLabels)
-		for i, value := range strings.Split(key, "\x00") {
-			part.GroupLabels[by[i]] = value
+		for _, label := range by {
+			part.GroupLabels[label] = part.Alerts[0].Labels[label]
 		}
 		part.part = key
 		if len(order) > 1 {

@@ -308,3 +308,17 @@ func TestEveryAnnotationIsShown(t *testing.T) {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}
 }
+
+// A label's value may hold anything, NUL too.
+func TestSplitByHostileValues(t *testing.T) {
+	kind, _ := receivers.Get("alertmanager")
+	body := `{"status":"firing","groupKey":"g","alerts":[{"status":"firing","labels":{"team":"a\u0000b","x":"c"}},{"status":"firing","labels":{"team":"a","x":"b\u0000c"}},{"status":"firing","labels":{}}]}`
+	drafts, err := kind.Decode(receivers.Request{Body: []byte(body)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := drafts[0].Notification.Split([]string{"team", "x"})
+	if len(parts) != 3 || parts[0].GroupLabels["team"] != "a\x00b" || parts[1].GroupLabels["x"] != "b\x00c" || parts[2].GroupLabels["team"] != "" {
+		t.Errorf("%d parts: %v", len(parts), parts[0].GroupLabels)
+	}
+}

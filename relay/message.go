@@ -10,13 +10,16 @@ import (
 
 // Message is what a caller handed in: content and options, and its deliveries to chats.
 type Message struct {
-	ID         ID
-	CreatedAt  time.Time
-	Receiver   string    // the inlet that it came by; empty for the API and for the bot's own answers
-	Owner      string    // name of the token that brought it; empty without tokens
-	Priority   Priority  // order under a rate limit
-	Key        string    // of a live message; empty: the message stands alone
-	OnUpdate   OnUpdate  // what becomes of the live message that is in the chat already
+	ID        ID
+	CreatedAt time.Time
+	Receiver  string   // the inlet that it came by; empty for the API and for the bot's own answers
+	Owner     string   // name of the token that brought it; empty without tokens
+	Priority  Priority // order under a rate limit
+	Key       string   // of a live message; empty: the message stands alone
+	OnUpdate  OnUpdate // what becomes of the live message that is in the chat already
+	// Patient lets an edit take over the hour of the version that it supersedes, where that is held back for quiet hours or a digest:
+	// it brings up to date and has nothing urgent to say.
+	Patient    bool
 	SendAt     time.Time // not before then; zero: at once
 	ExpiresAt  time.Time // a delivery that has not been sent by then expires; never zero once accepted
 	Content    Content

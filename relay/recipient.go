@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -134,4 +136,17 @@ type Directory interface {
 	// BindingCount returns how many bindings there are by the state of their chat, and RecipientCount how many recipients.
 	BindingCount(ctx context.Context) (map[ChatState]int64, error)
 	RecipientCount(ctx context.Context) (int64, error)
+}
+
+// ownPrefix begins the IDs of recipients that people made for themselves; the number of their private chat follows.
+const ownPrefix = "tg-"
+
+// OwnRecipient is the recipient that the person of a private chat is for oneself.
+func OwnRecipient(chatID int64) string { return ownPrefix + strconv.FormatInt(chatID, 10) }
+
+// IsOwnRecipient reports whether a person made a recipient for oneself.
+func IsOwnRecipient(id string) bool {
+	number, own := strings.CutPrefix(id, ownPrefix)
+	_, err := strconv.ParseInt(number, 10, 64)
+	return own && err == nil
 }

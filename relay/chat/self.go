@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -20,9 +19,6 @@ type selfService struct {
 	URL       string // of the relay
 }
 
-// ownRecipient is the recipient that a person is for oneself.
-func ownRecipient(m *telegram.Message) string { return "tg-" + strconv.FormatInt(m.Chat.ID, 10) }
-
 // serves reports whether the writer of m may have a recipient and token of one's own.
 func (b *Bot) serves(m *telegram.Message) bool {
 	return b.SelfService() && m.Chat.Type == "private" && m.From != nil && b.allowed(m.From)
@@ -30,7 +26,7 @@ func (b *Bot) serves(m *telegram.Message) bool {
 
 // welcomeSelf makes a recipient and a token for somebody who starts the bot without a link; who has both is told what is connected.
 func (b *Bot) welcomeSelf(ctx context.Context, m *telegram.Message, bindings []relay.Binding) error {
-	own := ownRecipient(m)
+	own := relay.OwnRecipient(m.Chat.ID)
 	if slices.ContainsFunc(bindings, func(c relay.Binding) bool { return c.Recipient == own }) {
 		return b.answer(ctx, m, "chat.status", bindings)
 	}
@@ -53,7 +49,7 @@ func (b *Bot) token(ctx context.Context, m *telegram.Message, _ string) error {
 	if err != nil {
 		return err
 	}
-	own := ownRecipient(m)
+	own := relay.OwnRecipient(m.Chat.ID)
 	if !slices.ContainsFunc(bindings, func(c relay.Binding) bool { return c.Recipient == own }) {
 		return b.welcomeSelf(ctx, m, bindings)
 	}
@@ -68,7 +64,7 @@ func (b *Bot) newToken(ctx context.Context, m *telegram.Message) error {
 	random := make([]byte, 24)
 	rand.Read(random) // never fails: crypto/rand
 	token := base64.RawURLEncoding.EncodeToString(random)
-	own := ownRecipient(m)
+	own := relay.OwnRecipient(m.Chat.ID)
 	answer, err := b.compose(m, "chat.self", selfService{own, token, b.BaseURL()})
 	if err != nil {
 		return err

@@ -37,6 +37,11 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 	if len(b.faults) > 0 {
 		return nil, b.faults
 	}
+	for _, t := range c.Auth.Tokens {
+		if t.Namespace != "" {
+			rules.Namespaces = append(rules.Namespaces, t.Namespace)
+		}
+	}
 	for name, h := range c.Heartbeats {
 		if h.Receiver != "" {
 			rules.Heartbeats = append(rules.Heartbeats, intake.Heartbeat{Name: name, Receiver: h.Receiver, Matchers: h.Matching})

@@ -36,8 +36,8 @@ func (h *heard) alerts(ctx context.Context, draft receivers.Draft) error {
 		return err
 	}
 	n := draft.Notification
-	if t != nil && t.EndedAt.IsZero() && !s.Resumes(n) {
-		if err := h.lapse(ctx, t, s); err != nil {
+	if t != nil && t.EndedAt.IsZero() && !s.Resumes(draft) {
+		if err := h.lapse(ctx, t, s, draft); err != nil {
 			return err
 		}
 	}
@@ -58,26 +58,31 @@ func (h *heard) linked(ctx context.Context, to []string) error {
 	if !h.rules.Reject {
 		return nil
 	}
-	if err := h.address(ctx, h.message(receivers.Draft{}), to, h.rules); err != nil {
-		return err
-	}
-	lenient := *h.rules
-	lenient.Reject = false
-	h.rules = &lenient
-	return nil
+	return h.address(ctx, &relay.Message{}, to, h.rules)
 }
 
-// group tells which conversation a notification belongs to; false where two of them may say the same and both be meant.
+// group tells which conversation a notification belongs to; false where two of them may say the same and both be meant. Callers who reach some
+// recipients only have conversations of their own: they must not have a part in what others are told.
 func (h *heard) group(draft receivers.Draft) (group [sha256.Size]byte, ok bool) {
 	key := h.key(draft)
 	if key == "" && draft.Group != "" {
 		key = h.rc.Name + "\x00" + draft.Group
 	}
-	return sha256.Sum256([]byte(key + "\x00" + h.caller.full(h.named))), key != ""
+	whole := key + "\x00" + h.caller.full(h.named)
+	if h.caller.Apart || h.caller.Bounded {
+		whole += "\x00" + h.caller.Owner
+	}
+	return sha256.Sum256([]byte(whole)), key != ""
 }
 
-// newest is the last conversation about a group, nil if there was none. One that cannot be read any more is as good as none.
+// newest is the last conversation about a group, nil if there was none. Another part of the same webhook may have begun or changed it.
 func (h *heard) newest(ctx context.Context, group [sha256.Size]byte) (*relay.Thread, *thread.State, error) {
+	for _, t := range slices.Backward(h.threads) {
+		if t.Group == group {
+			s, err := thread.Read(t)
+			return t, s, err
+		}
+	}
 	t, err := h.Door.threads.ThreadOf(ctx, group)
 	if relay.ErrorCode(err) == relay.CodeNotFound && err != nil {
 		return nil, nil, nil
@@ -98,25 +103,26 @@ func (h *heard) alone(ctx context.Context, draft receivers.Draft, to []string) e
 	if group, ok := h.group(draft); ok {
 		m.Notification = &relay.Notification{Group: group, Alerts: sha256.Sum256([]byte(draft.Alerts))}
 	}
-	return h.say(ctx, m, to)
+	return h.say(ctx, m, to, h.rules)
 }
 
 // begin opens a conversation.
 func (h *heard) begin(ctx context.Context, group [sha256.Size]byte, draft receivers.Draft, to []string) error {
 	t := &relay.Thread{ID: relay.NewID(), Group: group, Receiver: h.rc.Name, To: to, OpenedAt: h.now}
-	s := &thread.State{Topic: h.topic(draft)}
-	s.Hear(draft.Notification, draft.Alerts, h.now, h.rc.Managed)
+	s := &thread.State{Topic: h.topic(draft), Apart: h.caller.Apart}
+	s.Hear(draft, h.now, managed(h.rc, s))
 	return h.keep(ctx, t, s, draft, relay.Edit)
 }
 
 // resume takes the next notification of a conversation.
 func (h *heard) resume(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, to []string) error {
+	before := len(t.To)
 	for _, id := range to {
 		if !slices.Contains(t.To, id) {
 			t.To = append(t.To, id)
 		}
 	}
-	turn, fresh := s.Hear(draft.Notification, draft.Alerts, h.now, h.rc.Managed)
+	turn, fresh := s.Hear(draft, h.now, managed(h.rc, s))
 	switch {
 	case turn == thread.Nothing:
 		h.messages = append(h.messages, h.message(draft))
@@ -126,7 +132,7 @@ func (h *heard) resume(ctx context.Context, t *relay.Thread, s *thread.State, dr
 	case h.rc.OnUpdate == relay.Anew:
 		return h.keep(ctx, t, s, draft, relay.Anew)
 	case turn == thread.Repeated && h.rc.OnUpdate == relay.Reply:
-		return h.repeat(ctx, t, s, draft)
+		return h.repeat(ctx, t, s, draft, t.To[:before])
 	}
 	if err := h.keep(ctx, t, s, draft, relay.Edit); err != nil || turn != thread.News || h.rc.OnUpdate != relay.Reply {
 		return err
@@ -134,18 +140,19 @@ func (h *heard) resume(ctx context.Context, t *relay.Thread, s *thread.State, dr
 	return h.news(ctx, t, s, draft, fresh)
 }
 
-// keep makes the first message, or brings it up to date.
+// keep makes the first message, or brings it up to date. A template that renders to nothing leaves it as it was.
 func (h *heard) keep(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, on relay.OnUpdate) error {
 	draft.Notification.Buttons = h.rc.Buttons && t.EndedAt.IsZero()
-	whole := s.Whole(draft.Notification).Draft(draft.Template)
-	s.Text, s.Silent = h.show(h.rules, h.rc, whole), h.silent(draft)
+	whole := s.Whole(draft).Draft(draft.Template)
 	m := h.message(draft)
-	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), on, s.Topic
-	m.Content.Text, m.Content.ReplyMarkup, m.Content.DisableNotification = h.body(t, s, h.now), h.keyboard(t, s, h.now), s.Silent
-	if s.Text.Text == "" { // a template that renders to nothing sends nothing
-		m.Content.Text = markup.Text{}
+	text := h.show(h.rules, h.rc, whole)
+	if text.Text != "" {
+		s.Text, s.Silent = text, h.silent(draft)
+		h.body(&m.Content, t, s, h.now)
 	}
-	if err := h.say(ctx, m, t.To); err != nil {
+	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), on, s.Topic
+	m.Content.ReplyMarkup, m.Content.DisableNotification = h.keyboard(t, s, h.now), s.Silent
+	if err := h.say(ctx, m, t.To, h.rules.lenient()); err != nil {
 		return err
 	}
 	return h.note(t, s)
@@ -154,16 +161,18 @@ func (h *heard) keep(ctx context.Context, t *relay.Thread, s *thread.State, draf
 // note puts a conversation among those to be stored.
 func (h *heard) note(t *relay.Thread, s *thread.State) error {
 	t.UpdatedAt = h.now
-	h.threads = append(h.threads, t)
+	if !slices.Contains(h.threads, t) {
+		h.threads = append(h.threads, t)
+	}
 	return s.Write(t)
 }
 
-// answer says something in a conversation.
+// answer says something in a conversation, of which something must have been seen.
 func (h *heard) answer(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, text markup.Text, silent bool) error {
 	m := h.message(draft)
 	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), relay.Reply, s.Topic
 	m.Content.Text, m.Content.DisableNotification = text, silent
-	return h.say(ctx, m, t.To)
+	return h.say(ctx, m, t.To, h.rules.lenient())
 }
 
 // news answers with the alerts that are new.
@@ -174,9 +183,15 @@ func (h *heard) news(ctx context.Context, t *relay.Thread, s *thread.State, draf
 	return h.answer(ctx, t, s, some, h.show(h.rules, h.rc, some), h.silent(some))
 }
 
-// repeat says that all fires on.
-func (h *heard) repeat(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft) error {
-	if err := h.note(t, s); err != nil {
+// repeat says that all fires on; whom the conversation was not told to before learns all of it.
+func (h *heard) repeat(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, before []string) error {
+	if len(before) < len(t.To) {
+		if err := h.keep(ctx, t, s, draft, relay.Edit); err != nil {
+			return err
+		}
+	}
+	if err := h.note(t, s); err != nil || s.Untold() {
+		h.messages = append(h.messages, h.message(draft))
 		return err
 	}
 	return h.answer(ctx, t, s, draft, h.words(h.rules, h.rc.Name, thread.TemplateRepeat, s.Story(t, h.now)), true)
@@ -189,26 +204,30 @@ func (h *heard) end(ctx context.Context, t *relay.Thread, s *thread.State, draft
 		return h.keep(ctx, t, s, draft, relay.Anew)
 	}
 	silent := h.silent(draft)
-	m := h.over(t, s, h.message(draft))
-	m.Content.DisableNotification = silent
-	if err := h.say(ctx, m, t.To); err != nil {
-		return err
-	}
-	if err := h.note(t, s); err != nil || h.rc.OnUpdate != relay.Reply {
+	if err := h.close(ctx, t, s, draft, silent); err != nil || h.rc.OnUpdate != relay.Reply || s.Untold() {
 		return err
 	}
 	return h.answer(ctx, t, s, draft, h.words(h.rules, h.rc.Name, thread.TemplateResolved, s.Story(t, h.now)), silent)
 }
 
 // lapse closes a conversation whose end was never told: its sender began anew.
-func (h *heard) lapse(ctx context.Context, t *relay.Thread, s *thread.State) error {
+func (h *heard) lapse(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft) error {
 	t.EndedAt = h.now
-	if h.rc.OnUpdate != relay.Anew {
-		m := h.over(t, s, h.message(receivers.Draft{}))
-		m.Content.DisableNotification = true
-		if err := h.say(ctx, m, t.To); err != nil {
-			return err
-		}
+	if h.rc.OnUpdate == relay.Anew {
+		return h.note(t, s)
+	}
+	return h.close(ctx, t, s, draft, true)
+}
+
+// close makes the first message short. Where nothing was told, nothing is over.
+func (h *heard) close(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, silent bool) error {
+	m := h.over(t, s, h.message(draft))
+	m.Content.DisableNotification = silent
+	if s.Untold() {
+		m.Content.Text = markup.Text{}
+	}
+	if err := h.say(ctx, m, t.To, h.rules.lenient()); err != nil {
+		return err
 	}
 	return h.note(t, s)
 }

@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +69,14 @@ type Rules struct {
 	Events     bool        // somebody hears of the presses of buttons
 	Heartbeats []Heartbeat // of the receivers
 	Reject     bool        // refuse recipients without a chat instead of holding their messages
+	Namespaces []string    // of tokens
+}
+
+// Apart reports whether a recipient is an application's of its own namespace, or one that a person made for oneself: the operator's alerts are
+// nothing of theirs, unless a receiver's `to` names them.
+func (r *Rules) Apart(recipient string) bool {
+	namespace, _, named := strings.Cut(recipient, ":")
+	return named && slices.Contains(r.Namespaces, namespace) || relay.IsOwnRecipient(recipient)
 }
 
 // Options are what a Door needs.
@@ -113,7 +123,9 @@ type Caller struct {
 	Owner string                      // the token's name; empty without tokens
 	May   func(recipient string) bool // whether the token reaches a recipient; nil: any
 	Full  func(named string) string   // the ID of a recipient that the caller names; nil: as it is named
-	Apart bool                        // has recipients of its own and nothing to do with the operator's heartbeats
+	// Bounded says that May is not true of all recipients.
+	Bounded bool
+	Apart   bool // has recipients of its own and nothing to do with the operator's heartbeats and Alertmanagers
 	// Unproven says that the caller showed no token: the signature of the webhook has to speak for it.
 	Unproven bool
 }

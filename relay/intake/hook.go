@@ -100,7 +100,7 @@ func (h *heard) document(ctx context.Context, draft receivers.Draft) error {
 	}
 	m.Content.Text, m.Content.Topic = h.show(h.rules, h.rc, draft), h.topic(draft)
 	m.Content.DisableNotification = h.silent(draft)
-	return h.say(ctx, m, to)
+	return h.say(ctx, m, to, h.rules)
 }
 
 // message begins one.
@@ -112,13 +112,13 @@ func (h *heard) message(draft receivers.Draft) *relay.Message {
 }
 
 // say addresses a message; one with nothing to see is for nobody.
-func (h *heard) say(ctx context.Context, m *relay.Message, to []string) error {
-	fit(&m.Content, h.rules.LongText)
+func (h *heard) say(ctx context.Context, m *relay.Message, to []string, rules *Rules) error {
+	fit(&m.Content, rules.LongText)
 	h.messages = append(h.messages, m)
 	if m.Content.Text.Text == "" {
 		return nil
 	}
-	return h.address(ctx, m, to, h.rules)
+	return h.address(ctx, m, to, rules)
 }
 
 // noPreview: the preview of a runbook's page would be larger than the alert.

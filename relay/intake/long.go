@@ -6,18 +6,19 @@ import (
 )
 
 // fit does with a text that is too long for one message what [delivery] long_text says. Left alone, it is sent in parts.
-func fit(c *relay.Content, longText string) {
-	if c.Text.Len() <= markup.MaxText && len(c.Text.Entities) <= markup.MaxEntities {
+func fit(c *relay.Content, longText string) { fitAbove(c, longText, markup.Text{}) }
+
+// fitAbove does so with a text that stands above a shorter one which must be seen whole.
+func fitAbove(c *relay.Content, longText string, below markup.Text) {
+	whole := c.Text.Append(below)
+	if whole.Len() <= markup.MaxText && len(whole.Entities) <= markup.MaxEntities || longText != "document" && longText != "truncate" {
+		c.Text = whole
 		return
 	}
-	whole := c.Text
-	switch longText {
-	case "document":
+	if longText == "document" {
 		c.Attachment = attachment(whole)
-		c.Text = whole.Truncate(markup.MaxText)
-	case "truncate":
-		c.Text = whole.Truncate(markup.MaxText)
 	}
+	c.Text = c.Text.Truncate(max(markup.MaxText/2, markup.MaxText-below.Len())).Append(below)
 }
 
 // attachment is the whole text as a file: as a page where there is something to be marked, else as plain text.

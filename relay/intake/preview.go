@@ -115,7 +115,7 @@ func buttonsOf(rules *Rules, rc *Receiver, draft receivers.Draft) json.RawMessag
 		return nil
 	}
 	s := &thread.State{}
-	s.Hear(n, draft.Alerts, time.Now(), rc.Managed)
+	s.Hear(draft, time.Now(), rc.Managed)
 	return s.Keyboard(&relay.Thread{}, rc.Managed, func(name string) string {
 		text, err := rules.Templates.Execute("alerts.button."+name, markup.MarkdownV2, nil)
 		if err != nil {

@@ -11,14 +11,13 @@ import (
 	"github.com/tgrelay/tgrelay/relay/thread"
 )
 
-// body is what the first message of a conversation says: the alerts, and below them what people did about them.
-func (d *Door) body(t *relay.Thread, s *thread.State, now time.Time) markup.Text {
+// body writes into a message what the first of a conversation says: the alerts, and below them what people did about them.
+func (d *Door) body(c *relay.Content, t *relay.Thread, s *thread.State, now time.Time) {
 	rules := d.Rules()
 	standing := d.words(rules, t.Receiver, thread.TemplateStanding, s.Story(t, now))
-	if standing.Text == "" {
-		return s.Text
+	if c.Text = s.Text; standing.Text != "" {
+		fitAbove(c, rules.LongText, markup.Text{Text: "\n"}.Append(standing))
 	}
-	return s.Text.Append(markup.Text{Text: "\n"}, standing)
 }
 
 // keyboard is what stands below it; nil for nothing.
@@ -28,8 +27,11 @@ func (d *Door) keyboard(t *relay.Thread, s *thread.State, now time.Time) json.Ra
 	if rc == nil || !rc.Buttons {
 		return nil
 	}
-	return s.Keyboard(t, rc.Managed, d.labels(rules, rc), now)
+	return s.Keyboard(t, managed(rc, s), d.labels(rules, rc), now)
 }
+
+// managed reports whether an Alertmanager knows the alerts of a conversation: the operator's know nothing of what others bring.
+func managed(rc *Receiver, s *thread.State) bool { return rc.Managed && !s.Apart }
 
 func (d *Door) labels(rules *Rules, rc *Receiver) thread.Labels {
 	return func(name string) string { return d.words(rules, rc.Name, "alerts.button."+name, nil).Text }
@@ -73,6 +75,7 @@ type amendment struct {
 	t         *relay.Thread
 	s         *thread.State
 	before    []string // whom it was told to
+	ended     bool     // that it is over is new
 	escalated bool     // that it was escalated is new
 }
 
@@ -89,11 +92,11 @@ func (d *Door) change(ctx context.Context, id relay.ID, change func(*relay.Threa
 			return nil, nil, err
 		}
 		a := &amendment{t: t, s: s, before: slices.Clone(t.To)}
-		was := s.Escalation
+		was, open := s.Escalation, t.EndedAt.IsZero()
 		if err := change(t, s); err != nil {
 			return nil, nil, err
 		}
-		a.escalated = was == nil && s.Escalation != nil
+		a.ended, a.escalated = open && !t.EndedAt.IsZero(), was == nil && s.Escalation != nil
 		messages, err := say(ctx, a)
 		if err == nil {
 			err = s.Write(t)
@@ -110,15 +113,20 @@ func (d *Door) change(ctx context.Context, id relay.ID, change func(*relay.Threa
 // amended are the messages that a change makes.
 func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, error) {
 	t, s, now := a.t, a.s, time.Now().UTC().Truncate(time.Millisecond)
-	rules := d.lenient()
+	if s.Untold() {
+		return nil, nil
+	}
+	rules := d.Rules().lenient()
 	first := d.first(t, s, now)
+	first.Patient = !a.escalated
 	to := map[*relay.Message][]string{first: a.before}
 	out := []*relay.Message{first}
 	say := func(on relay.OnUpdate, silent bool, text markup.Text, whom []string) *relay.Message {
 		m := d.first(t, s, now)
 		m.OnUpdate, m.Content.Text, m.Content.DisableNotification = on, text, silent
+		m.Patient = !a.escalated
 		if on == relay.Reply {
-			m.Content.ReplyMarkup = nil
+			m.Content.ReplyMarkup, m.Content.Attachment = nil, nil
 		}
 		to[m] = whom
 		out = append(out, m)
@@ -129,14 +137,13 @@ func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, err
 	case !t.EndedAt.IsZero():
 		first.Content.DisableNotification = true
 		d.over(t, s, first)
-		if rc != nil && rc.OnUpdate == relay.Reply {
+		if a.ended && rc != nil && rc.OnUpdate == relay.Reply {
 			say(relay.Reply, true, d.words(rules, t.Receiver, thread.TemplateResolved, story), a.before)
 		}
 	case a.escalated:
-		head := d.words(rules, t.Receiver, thread.TemplateEscalate, story)
-		say(relay.Edit, false, head.Append(markup.Text{Text: "\n"}, d.body(t, s, now)), t.To[len(a.before):])
-		known := slices.DeleteFunc(slices.Clone(s.Escalation.To), func(id string) bool { return !slices.Contains(a.before, id) })
-		say(relay.Reply, false, head.Append(markup.Text{Text: "\n"}, d.words(rules, t.Receiver, thread.TemplateRepeat, story)), known)
+		head := d.words(rules, t.Receiver, thread.TemplateEscalate, story).Append(markup.Text{Text: "\n"})
+		say(relay.Edit, false, head.Append(first.Content.Text), t.To[len(a.before):])
+		say(relay.Reply, false, head.Append(d.words(rules, t.Receiver, thread.TemplateRepeat, story)), s.Escalation.To)
 	}
 	for _, m := range out {
 		fit(&m.Content, rules.LongText)
@@ -144,27 +151,56 @@ func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, err
 			return nil, err
 		}
 	}
+	if a.escalated {
+		divide(first, out[1], out[2])
+	}
 	return delivered(out), nil
+}
+
+// divide leaves of two messages the one that tells all of it to chats that did not have it, and the one that answers to those that did, in
+// the name of whom they had it for.
+func divide(first, all, answer *relay.Message) {
+	type place struct {
+		recipient    string // where there is no chat yet
+		chat, thread int64
+	}
+	placeOf := func(d relay.Delivery) place {
+		if d.ChatID == 0 {
+			return place{recipient: d.Recipient}
+		}
+		return place{chat: d.ChatID, thread: d.MessageThreadID}
+	}
+	has := map[place]string{}
+	for _, d := range first.Deliveries {
+		has[placeOf(d)] = d.Recipient
+	}
+	all.Deliveries = slices.DeleteFunc(all.Deliveries, func(d relay.Delivery) bool { return has[placeOf(d)] != "" })
+	answer.Deliveries = slices.DeleteFunc(answer.Deliveries, func(d relay.Delivery) bool { return has[placeOf(d)] == "" })
+	for i := range answer.Deliveries {
+		answer.Deliveries[i].Recipient = has[placeOf(answer.Deliveries[i])]
+	}
 }
 
 // first is the first message of a conversation as it is now, made by no webhook.
 func (d *Door) first(t *relay.Thread, s *thread.State, now time.Time) *relay.Message {
-	return &relay.Message{
-		ID: relay.NewID(), CreatedAt: now, Receiver: t.Receiver, ExpiresAt: now.Add(d.Rules().MaxAge), Priority: relay.High, Key: t.ID.String(), OnUpdate: relay.Edit,
-		Content: relay.Content{Text: d.body(t, s, now), Topic: s.Topic, ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
+	m := &relay.Message{
+		ID: relay.NewID(), CreatedAt: now, Receiver: t.Receiver, ExpiresAt: now.Add(d.Rules().MaxAge), Priority: relay.High, Key: t.ID.String(), OnUpdate: relay.Edit, Patient: true,
+		Content: relay.Content{Topic: s.Topic, ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
 	}
+	d.body(&m.Content, t, s, now)
+	return m
 }
 
-// lenient are the rules, but that no recipient is refused.
-func (d *Door) lenient() *Rules {
-	rules := *d.Rules()
+// lenient are the rules, but that no recipient is refused: a conversation goes on with whom it began with.
+func (r *Rules) lenient() *Rules {
+	rules := *r
 	rules.Reject = false
 	return &rules
 }
 
 // Offer shows other buttons below the first message of a conversation in one chat, until it is brought up to date again.
 func (d *Door) Offer(ctx context.Context, t *relay.Thread, s *thread.State, chatID int64) error {
-	rules := d.lenient()
+	rules := d.Rules().lenient()
 	rc := rules.Receivers[t.Receiver]
 	if rc == nil {
 		return nil

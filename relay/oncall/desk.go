@@ -16,10 +16,11 @@ import (
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/alertmanager"
 	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/thread"
 )
 
 const (
-	askTime  = 10 * time.Second       // for one call of an Alertmanager
+	askTime  = 8 * time.Second        // for what is asked of Alertmanagers at once, all tries together: shutting down waits for it
 	patience = 700 * time.Millisecond // for its answer, before whoever pressed is told that it takes longer
 )
 
@@ -70,15 +71,15 @@ func (d *Desk) SetManagers(managers []Manager) { d.managers.Store(&managers) }
 // Run looks after conversations until ctx ends, and lets what people asked for finish.
 func (d *Desk) Run(ctx context.Context) error {
 	defer d.working.Wait()
-	watch, escalate := time.NewTicker(d.o.Every), time.NewTicker(escalateEvery)
+	watch, escalate := time.NewTimer(0), time.NewTicker(escalateEvery)
 	defer watch.Stop()
 	defer escalate.Stop()
 	for {
 		select {
 		case <-watch.C:
-			d.watch(ctx)
+			watch.Reset(d.watch(ctx))
 		case <-d.soon:
-			d.watch(ctx)
+			watch.Reset(d.watch(ctx))
 		case <-escalate.C:
 			d.escalate(ctx)
 		case <-ctx.Done():
@@ -106,8 +107,16 @@ func (d *Desk) of(receiver string) []Manager {
 	return out
 }
 
-// openThreads calls f for each open conversation of some receivers.
-func (d *Desk) openThreads(ctx context.Context, wanted func(receiver string) bool, f func(*relay.Thread)) error {
+// knowing are the Alertmanagers that know the alerts of a conversation.
+func (d *Desk) knowing(t *relay.Thread, s *thread.State) []Manager {
+	if s.Apart {
+		return nil
+	}
+	return d.of(t.Receiver)
+}
+
+// openThreads calls f for each open conversation.
+func (d *Desk) openThreads(ctx context.Context, f func(*relay.Thread)) error {
 	const page = 200
 	var after relay.ID
 	for {
@@ -116,9 +125,8 @@ func (d *Desk) openThreads(ctx context.Context, wanted func(receiver string) boo
 			return err
 		}
 		for i := range threads {
-			if after = threads[i].ID; wanted(threads[i].Receiver) {
-				f(&threads[i])
-			}
+			after = threads[i].ID
+			f(&threads[i])
 		}
 		if len(threads) < page {
 			return nil

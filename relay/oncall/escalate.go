@@ -29,8 +29,8 @@ func (d *Desk) escalate(ctx context.Context) {
 	if !wanted {
 		return
 	}
-	err := d.openThreads(ctx, escalates, func(t *relay.Thread) {
-		if time.Since(t.OpenedAt) >= rules.Receivers[t.Receiver].Escalate.After {
+	err := d.openThreads(ctx, func(t *relay.Thread) {
+		if escalates(t.Receiver) && time.Since(t.OpenedAt) >= rules.Receivers[t.Receiver].Escalate.After {
 			d.raise(ctx, t, rules.Receivers[t.Receiver])
 		}
 	})
@@ -71,13 +71,13 @@ func (d *Desk) raise(ctx context.Context, t *relay.Thread, rc *intake.Receiver) 
 
 // unheeded is nil for what is to be raised.
 func unheeded(t *relay.Thread, s *thread.State) error {
-	if !t.EndedAt.IsZero() || s.Escalation != nil || s.Hushed(time.Now()) || s.Firing() == len(s.Muted()) {
+	if !t.EndedAt.IsZero() || s.Escalation != nil || s.Apart || s.Untold() || s.Hushed(time.Now()) || s.Firing() == len(s.Muted()) {
 		return errReacted
 	}
 	return nil
 }
 
-// next is who is told.
+// next is who is told: the fallback where the templates name nobody.
 func (d *Desk) next(rc *intake.Receiver, story *thread.Story) []string {
 	var to []string
 	for _, template := range rc.Escalate.To {
@@ -91,6 +91,9 @@ func (d *Desk) next(rc *intake.Receiver, story *thread.Story) []string {
 				to = append(to, id)
 			}
 		}
+	}
+	if fallback := d.o.Door.Rules().Fallback; len(to) == 0 && fallback != "" {
+		to = []string{fallback}
 	}
 	return to
 }

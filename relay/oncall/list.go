@@ -47,7 +47,7 @@ func (d *Desk) views(recipients []string) []*view {
 			continue
 		}
 		for _, recipient := range recipients {
-			if len(rc.Fixed) > 0 && !slices.Contains(rc.Fixed, recipient) {
+			if len(rc.Fixed) > 0 && !slices.Contains(rc.Fixed, recipient) || len(rc.Fixed) == 0 && rules.Apart(recipient) {
 				continue
 			}
 			visible, ok := d.visible(rc, recipient)
@@ -60,7 +60,9 @@ func (d *Desk) views(recipients []string) []*view {
 				byName[managers[0].Name()] = v
 				all = append(all, v)
 			}
-			v.visible = append(v.visible, visible)
+			if !slices.ContainsFunc(v.visible, func(m alertmanager.Matchers) bool { return m.String() == visible.String() }) {
+				v.visible = append(v.visible, visible)
+			}
 		}
 	}
 	return all
@@ -111,7 +113,7 @@ func (d *Desk) Alerts(ctx context.Context, recipients []string, matchers alertma
 	var all []Alert
 	var failed error
 	for _, v := range views {
-		alerts, err := first(v.managers, func(m Manager) ([]alertmanager.Alert, error) { return m.Alerts(ctx, matchers) })
+		alerts, err := first(ctx, v.managers, func(ctx context.Context, m Manager) ([]alertmanager.Alert, error) { return m.Alerts(ctx, matchers) })
 		failed = errors.Join(failed, err)
 		for _, a := range alerts {
 			if v.sees(a.Labels) {
@@ -125,10 +127,15 @@ func (d *Desk) Alerts(ctx context.Context, recipients []string, matchers alertma
 	return all, failed
 }
 
-// first asks Alertmanagers of a cluster until one answers.
-func first[T any](managers []Manager, ask func(Manager) (T, error)) (answer T, err error) {
-	for _, m := range managers {
-		if answer, err = ask(m); err == nil || !alertmanager.Unreachable(err) {
+// first asks Alertmanagers of a cluster until one answers, each for its share of the time that is left: one that hangs must not cost the
+// others theirs.
+func first[T any](ctx context.Context, managers []Manager, ask func(context.Context, Manager) (T, error)) (answer T, err error) {
+	deadline, _ := ctx.Deadline() // callers set one
+	for i, m := range managers {
+		timed, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(len(managers)-i))
+		answer, err = ask(timed, m)
+		cancel()
+		if err == nil || !alertmanager.Unreachable(err) {
 			return answer, err
 		}
 	}
@@ -156,10 +163,10 @@ func (d *Desk) Silences(ctx context.Context, recipients []string) ([]Silence, er
 	var all []Silence
 	var failed error
 	for _, v := range views {
-		silences, err := first(v.managers, func(m Manager) ([]alertmanager.Silence, error) { return m.Silences(ctx) })
+		silences, err := first(ctx, v.managers, func(ctx context.Context, m Manager) ([]alertmanager.Silence, error) { return m.Silences(ctx) })
 		failed = errors.Join(failed, err)
 		for _, s := range silences {
-			if !s.Over() && v.concerns(&s) {
+			if !s.Over() && v.concerns(&s) && !slices.ContainsFunc(all, func(known Silence) bool { return known.ID == s.ID }) {
 				all = append(all, Silence{s, v.name(), v})
 			}
 		}
@@ -190,12 +197,14 @@ func (v *view) concerns(s *alertmanager.Silence) bool {
 }
 
 // SetSilence makes a silence for what a chat may see: where that is not all, it is bound to that. Errors: ErrNoManager, and what the
-// Alertmanager says.
+// Alertmanager says. Matchers must not be empty.
 func (d *Desk) SetSilence(ctx context.Context, recipients []string, matchers alertmanager.Matchers, s alertmanager.Silence) ([]string, error) {
 	views := d.views(recipients)
 	if len(views) == 0 {
 		return nil, ErrNoManager
 	}
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
 	var ids []string
 	var failed error
 	for _, v := range views {
@@ -212,6 +221,22 @@ func (d *Desk) SetSilence(ctx context.Context, recipients []string, matchers ale
 	}
 	d.look()
 	return ids, failed
+}
+
+// visibleTo is nil for a silence that a chat may see and end.
+func (d *Desk) visibleTo(ctx context.Context, recipients []string, managers []Manager, id string) error {
+	s, err := first(ctx, managers, func(ctx context.Context, m Manager) (*alertmanager.Silence, error) { return m.Silence(ctx, id) })
+	sees := func(v *view) bool {
+		return slices.ContainsFunc(v.managers, func(m Manager) bool { return contains(managers, m) }) && v.concerns(s)
+	}
+	if err != nil || slices.ContainsFunc(d.views(recipients), sees) {
+		return err
+	}
+	return errors.New("this silence reaches beyond what this chat may see; end it where it was made")
+}
+
+func contains(managers []Manager, m Manager) bool {
+	return slices.ContainsFunc(managers, func(other Manager) bool { return other.Name() == m.Name() })
 }
 
 // Expire ends the silence whose ID begins so, if the chat may see it. Errors: relay.CodeNotFound, CodeConflict where several begin so.
@@ -236,7 +261,7 @@ func (d *Desk) Expire(ctx context.Context, recipients []string, prefix string) (
 	s := &found[0]
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
-	_, err = first(s.view.managers, func(m Manager) (struct{}, error) { return struct{}{}, m.Expire(ctx, s.ID) })
+	_, err = first(ctx, s.view.managers, func(ctx context.Context, m Manager) (struct{}, error) { return struct{}{}, m.Expire(ctx, s.ID) })
 	d.look()
 	return s, err
 }

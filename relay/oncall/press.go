@@ -101,11 +101,11 @@ func (d *Desk) act(ctx context.Context, t *relay.Thread, p Press, action thread.
 	case thread.Toggle:
 		return d.toggle(ctx, t.ID, p.ChatID, argument)
 	case thread.Back:
-		return Answer{}, d.o.Door.Amend(ctx, t.ID, func(*relay.Thread, *thread.State) error { return nil })
-	case thread.SilenceFor:
-		return d.silence(ctx, t, p.By, argument)
+		return Answer{}, d.o.Door.Amend(ctx, t.ID, ongoing(func(*thread.State) error { return nil }))
+	case thread.SilenceFor, thread.SilenceChosen:
+		return d.silence(ctx, t, p.By, action, argument)
 	case thread.Unsilence:
-		return d.unsilence(ctx, t, p.By)
+		return d.unsilence(ctx, t, p.Recipients)
 	}
 	return Answer{}, nil
 }
@@ -162,13 +162,16 @@ func (d *Desk) toggle(ctx context.Context, id relay.ID, chatID int64, label stri
 }
 
 // silence has an Alertmanager make one.
-func (d *Desk) silence(ctx context.Context, t *relay.Thread, by Person, argument string) (Answer, error) {
+func (d *Desk) silence(ctx context.Context, t *relay.Thread, by Person, action thread.Action, argument string) (Answer, error) {
 	s, err := thread.Read(t)
 	if err != nil {
 		return Answer{}, err
 	}
 	span, known := thread.ParseSpan(argument)
-	managers := d.of(t.Receiver)
+	managers, matched := d.knowing(t, s), s.Common
+	if action == thread.SilenceChosen {
+		matched = s.Matched()
+	}
 	switch {
 	case !known:
 		return Answer{}, nil
@@ -176,20 +179,19 @@ func (d *Desk) silence(ctx context.Context, t *relay.Thread, by Person, argument
 		return Answer{Template: AnswerAlready, Data: s.Silence}, nil
 	case len(managers) == 0:
 		return Answer{Template: AnswerNoManager}, nil
-	case len(s.Matched()) == 0:
+	case len(matched) == 0:
 		return Answer{Template: AnswerNoCommon}, nil
 	}
 	wanted := alertmanager.Silence{StartsAt: now(), EndsAt: span.End(now(), relay.Zone(by.Zone)), CreatedBy: by.Signed(), Comment: "Silenced in Telegram: " + s.Name}
 	return d.ask(ctx, t.ID, func(ctx context.Context) (Answer, error) {
-		id, manager, err := create(ctx, managers, alertmanager.Exactly(s.Matched()), wanted)
+		timed, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		id, manager, err := create(timed, managers, alertmanager.Exactly(matched), wanted)
 		if err != nil {
 			return Answer{}, err
 		}
 		made := &thread.Silence{ID: id, Manager: manager, By: by.Name, Until: wanted.EndsAt.UTC(), Zone: by.Zone}
-		err = d.o.Door.Amend(ctx, t.ID, func(_ *relay.Thread, s *thread.State) error {
-			s.Silence, s.Trouble, s.Without = made, "", nil
-			return nil
-		})
+		err = d.show(ctx, t.ID, func(s *thread.State) { s.Silence, s.Trouble, s.Without = made, "", nil })
 		d.look()
 		return Answer{Template: AnswerSilenced, Data: made}, err
 	})
@@ -197,37 +199,51 @@ func (d *Desk) silence(ctx context.Context, t *relay.Thread, by Person, argument
 
 // create makes a silence at the first Alertmanager that can be asked. One that refuses has spoken for all.
 func create(ctx context.Context, managers []Manager, matchers alertmanager.Matchers, s alertmanager.Silence) (id, manager string, err error) {
-	for _, m := range managers {
-		timed, cancel := context.WithTimeout(ctx, askTime)
-		id, err = m.SetSilence(timed, matchers, s)
-		cancel()
-		if err == nil || !alertmanager.Unreachable(err) {
-			return id, m.Name(), err
-		}
-	}
-	return "", "", err
+	id, err = first(ctx, managers, func(ctx context.Context, m Manager) (string, error) {
+		manager = m.Name()
+		return m.SetSilence(ctx, matchers, s)
+	})
+	return id, manager, err
 }
 
-// unsilence ends the silence of a conversation.
-func (d *Desk) unsilence(ctx context.Context, t *relay.Thread, _ Person) (Answer, error) {
-	s, err := thread.Read(t)
-	if err != nil {
-		return Answer{}, err
+// show changes what a conversation says. One that has ended meanwhile has nothing to say any more.
+func (d *Desk) show(ctx context.Context, id relay.ID, change func(*thread.State)) error {
+	err := d.o.Door.Amend(ctx, id, ongoing(func(s *thread.State) error {
+		change(s)
+		return nil
+	}))
+	if _, over := errors.AsType[refusal](err); over {
+		return nil
 	}
-	if s.Silence == nil {
+	return err
+}
+
+// unsilence ends the silence of a conversation. One that was made elsewhere may reach further than what the chat may see.
+func (d *Desk) unsilence(ctx context.Context, t *relay.Thread, recipients []string) (Answer, error) {
+	s, err := thread.Read(t)
+	switch {
+	case err != nil:
+		return Answer{}, err
+	case s.Silence == nil:
 		return Answer{Template: AnswerNoSilence}, nil
 	}
-	held := *s.Silence
+	held, managers := *s.Silence, d.knowing(t, s)
 	return d.ask(ctx, t.ID, func(ctx context.Context) (Answer, error) {
-		if err := d.expire(ctx, d.of(t.Receiver), held); err != nil {
+		timed, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		if held.Foreign {
+			if err := d.visibleTo(timed, recipients, managers, held.ID); err != nil {
+				return Answer{}, err
+			}
+		}
+		if err := d.expire(timed, managers, held); err != nil {
 			return Answer{}, err
 		}
-		err := d.o.Door.Amend(ctx, t.ID, func(_ *relay.Thread, s *thread.State) error {
+		err := d.show(ctx, t.ID, func(s *thread.State) {
 			if s.Silence != nil && s.Silence.ID == held.ID {
 				s.Silence = nil
 			}
 			s.Trouble = ""
-			return nil
 		})
 		return Answer{Template: AnswerUnsilenced}, err
 	})
@@ -235,21 +251,19 @@ func (d *Desk) unsilence(ctx context.Context, t *relay.Thread, _ Person) (Answer
 
 // expire ends a silence where it was made; any Alertmanager of a cluster does as well.
 func (d *Desk) expire(ctx context.Context, managers []Manager, held thread.Silence) error {
+	if len(managers) == 0 {
+		return errors.New("no Alertmanager is known for it any more")
+	}
 	slices.SortStableFunc(managers, func(a, b Manager) int {
 		return strings.Compare(fmt.Sprint(a.Name() != held.Manager), fmt.Sprint(b.Name() != held.Manager))
 	})
-	err := fmt.Errorf("no Alertmanager is known for it any more")
-	for _, m := range managers {
-		timed, cancel := context.WithTimeout(ctx, askTime)
-		err = m.Expire(timed, held.ID)
-		cancel()
+	_, err := first(ctx, managers, func(ctx context.Context, m Manager) (struct{}, error) {
+		err := m.Expire(ctx, held.ID)
 		if errors.Is(err, alertmanager.ErrNotFound) {
-			return nil // it is over
+			err = nil // it is over
 		}
-		if err == nil || !alertmanager.Unreachable(err) {
-			return err
-		}
-	}
+		return struct{}{}, err
+	})
 	return err
 }
 

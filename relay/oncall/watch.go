@@ -14,22 +14,21 @@ import (
 )
 
 // watch holds what chats show against what the Alertmanagers know: the end of a silenced alert is told by no webhook, and silences are
-// made and ended elsewhere too. One round asks each Alertmanager once.
-func (d *Desk) watch(ctx context.Context) {
-	known := map[string]map[string]alertmanager.Alert{} // by Alertmanager: what fires, by fingerprint; nil for one that cannot be asked
-	open := map[relay.ID]bool{}
-	err := d.openThreads(ctx, func(receiver string) bool { return len(d.of(receiver)) > 0 }, func(t *relay.Thread) {
+// made and ended elsewhere too. One round asks each Alertmanager once. It returns how long the next may wait: a silence that runs out is
+// seen at once.
+func (d *Desk) watch(ctx context.Context) time.Duration {
+	known := map[string]fires{} // by Alertmanager; nil for one that cannot be asked
+	open, next := map[relay.ID]bool{}, d.o.Every
+	err := d.openThreads(ctx, func(t *relay.Thread) {
 		open[t.ID] = true
-		for _, m := range d.of(t.Receiver) {
-			fires, asked := known[m.Name()]
-			if !asked {
-				fires = d.fires(ctx, m)
-				known[m.Name()] = fires
-			}
-			if fires != nil {
-				d.compare(ctx, m, t, fires)
-				return
-			}
+		s, err := thread.Read(t)
+		if err != nil {
+			d.o.Log.Error("cannot read a conversation", "error", err)
+			return
+		}
+		m, fires := d.known(ctx, known, d.knowing(t, s))
+		if silence := d.compare(ctx, m, t, s, fires); silence != nil {
+			next = min(next, max(0, time.Until(silence.Until)))
 		}
 	})
 	if err != nil && ctx.Err() == nil {
@@ -38,10 +37,27 @@ func (d *Desk) watch(ctx context.Context) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	maps.DeleteFunc(d.missing, func(id relay.ID, _ map[string]time.Time) bool { return err == nil && !open[id] })
+	return next
+}
+
+// fires is what an Alertmanager knows of, by fingerprint and by labels.
+type fires map[string]*alertmanager.Alert
+
+// known is the first of several Alertmanagers that can be asked, and what fires there; nil if there is none.
+func (d *Desk) known(ctx context.Context, known map[string]fires, managers []Manager) (Manager, fires) {
+	for _, m := range managers {
+		if _, asked := known[m.Name()]; !asked {
+			known[m.Name()] = d.fires(ctx, m)
+		}
+		if known[m.Name()] != nil {
+			return m, known[m.Name()]
+		}
+	}
+	return Manager{}, nil
 }
 
 // fires asks an Alertmanager for all that fires.
-func (d *Desk) fires(ctx context.Context, m Manager) map[string]alertmanager.Alert {
+func (d *Desk) fires(ctx context.Context, m Manager) fires {
 	timed, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	alerts, err := m.Alerts(timed, nil)
@@ -49,32 +65,31 @@ func (d *Desk) fires(ctx context.Context, m Manager) map[string]alertmanager.Ale
 		d.o.Log.Warn("cannot ask what fires", "alertmanager", m.Name(), "error", err)
 		return nil
 	}
-	fires := map[string]alertmanager.Alert{}
-	for _, a := range alerts {
-		fires[a.Fingerprint] = a
+	all := fires{}
+	for i := range alerts {
+		a := &alerts[i]
+		all[a.Fingerprint], all[thread.Identity(a.Labels)] = a, a
 	}
-	return fires
+	return all
 }
 
-// compare brings a conversation to what its Alertmanager knows.
-func (d *Desk) compare(ctx context.Context, m Manager, t *relay.Thread, fires map[string]alertmanager.Alert) {
-	s, err := thread.Read(t)
-	if err != nil {
-		d.o.Log.Error("cannot read a conversation", "error", err)
-		return
-	}
+// compare brings a conversation to what its Alertmanager knows, and returns the silence that holds then.
+func (d *Desk) compare(ctx context.Context, m Manager, t *relay.Thread, s *thread.State, fires fires) *thread.Silence {
 	gone := d.gone(t.ID, s, fires)
 	silence := d.holding(ctx, m, s, fires)
 	if len(gone) == 0 && same(silence, s.Silence) {
-		return
+		return silence
 	}
-	err = d.o.Door.Amend(ctx, t.ID, ongoingThread(func(t *relay.Thread, s *thread.State) {
+	was := s.Silence
+	err := d.o.Door.Amend(ctx, t.ID, ongoingThread(func(t *relay.Thread, s *thread.State) {
 		for i := range s.Alerts {
 			if at, over := gone[s.Alerts[i].ID]; over {
 				s.Alerts[i].Firing, s.Alerts[i].Muted, s.Alerts[i].EndsAt = false, false, at
 			}
 		}
-		s.Silence = silence
+		if same(s.Silence, was) { // else somebody has just made or ended one
+			s.Silence = silence
+		}
 		if s.Firing() == 0 {
 			t.EndedAt = now()
 		}
@@ -82,6 +97,7 @@ func (d *Desk) compare(ctx context.Context, m Manager, t *relay.Thread, fires ma
 	if _, refused := errors.AsType[refusal](err); err != nil && !refused {
 		d.o.Log.Warn("cannot bring the alerts in a chat up to date", "thread", t.ID, "error", err)
 	}
+	return silence
 }
 
 // ongoingThread is ongoing for a change that cannot fail and may end the conversation.
@@ -100,10 +116,14 @@ func same(a, b *thread.Silence) bool {
 }
 
 // gone are the alerts that the Alertmanager has known no longer for long enough, with the moment from which it did not. For a while it may
-// just have been started: it forgets alerts, and is told them again.
-func (d *Desk) gone(id relay.ID, s *thread.State, fires map[string]alertmanager.Alert) map[string]time.Time {
+// just have been started: it forgets alerts, and is told them again. One that cannot be asked may just be starting, too.
+func (d *Desk) gone(id relay.ID, s *thread.State, fires fires) map[string]time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if fires == nil {
+		delete(d.missing, id)
+		return nil
+	}
 	missing, gone := map[string]time.Time{}, map[string]time.Time{}
 	for _, a := range s.Alerts {
 		if _, known := fires[a.ID]; known || !a.Firing {
@@ -124,10 +144,13 @@ func (d *Desk) gone(id relay.ID, s *thread.State, fires map[string]alertmanager.
 
 // holding is the silence that keeps all of a conversation's alerts from being told; nil if none does. One that was made here is believed
 // until the Alertmanager says otherwise.
-func (d *Desk) holding(ctx context.Context, m Manager, s *thread.State, fires map[string]alertmanager.Alert) *thread.Silence {
+func (d *Desk) holding(ctx context.Context, m Manager, s *thread.State, fires fires) *thread.Silence {
 	held := s.Silence
 	if held != nil && !time.Now().Before(held.Until) {
 		held = nil
+	}
+	if fires == nil {
+		return held
 	}
 	by := silencedBy(s, fires)
 	if held != nil && slices.Contains(by, held.ID) || held == nil && len(by) == 0 {
@@ -145,7 +168,7 @@ func (d *Desk) holding(ctx context.Context, m Manager, s *thread.State, fires ma
 }
 
 // silencedBy are the silences under which all that fires is.
-func silencedBy(s *thread.State, fires map[string]alertmanager.Alert) []string {
+func silencedBy(s *thread.State, fires fires) []string {
 	var by []string
 	seen := false
 	for _, a := range s.Alerts {
@@ -176,7 +199,7 @@ func (d *Desk) foreign(ctx context.Context, m Manager, id string) *thread.Silenc
 	timed, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	found, err := m.Silence(timed, id)
-	if err != nil || found.Over() {
+	if err != nil || found.Over() || !time.Now().Before(found.EndsAt) {
 		return nil
 	}
 	return &thread.Silence{ID: id, Manager: m.Name(), By: strings.TrimSpace(found.CreatedBy), Until: found.EndsAt.UTC(), Foreign: true}

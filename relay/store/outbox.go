@@ -117,7 +117,7 @@ func (t *tx) insert(ctx context.Context, m *relay.Message, content []byte) error
 func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Delivery) error {
 	t.seqs.delivery++
 	d.Seq, d.MessageID, d.Key, d.OnUpdate = t.seqs.delivery, m.ID, m.Key, m.OnUpdate
-	rank, err := t.supersede(ctx, d)
+	rank, err := t.supersede(ctx, d, m.Patient)
 	if err != nil {
 		return err
 	}

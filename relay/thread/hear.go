@@ -31,14 +31,15 @@ const (
 
 // Resumes reports whether a notification goes on with the conversation. It does not where the sender begins anew and none of the alerts
 // was firing here: their end was never told.
-func (s *State) Resumes(n *receivers.Notification) bool {
+func (s *State) Resumes(d receivers.Draft) bool {
+	n := d.Notification
 	firing := n.Alerts.Firing()
-	if len(firing) == 0 {
+	if len(firing) == 0 || s.elsewhere(sender(d)) {
 		return true
 	}
-	again := 0
+	again, index := 0, s.index()
 	for i := range firing {
-		known := s.find(firing[i].Identity())
+		known := index[identity(&firing[i])]
 		switch {
 		case known == nil || !known.Firing:
 		case !firing[i].StartsAt.After(known.StartsAt):
@@ -52,9 +53,10 @@ func (s *State) Resumes(n *receivers.Notification) bool {
 
 // Knows reports whether all that a notification says is over was known before: it comes late.
 func (s *State) Knows(n *receivers.Notification) bool {
+	index := s.index()
 	for i := range n.Alerts {
 		a := &n.Alerts[i]
-		known := s.find(a.Identity())
+		known := index[identity(a)]
 		if a.Status == "firing" || known == nil || a.StartsAt.After(known.StartsAt) {
 			return false
 		}
@@ -64,17 +66,19 @@ func (s *State) Knows(n *receivers.Notification) bool {
 
 // Hear takes a notification in. watched says that an Alertmanager can be asked what becomes of alerts of which the sender speaks no longer.
 // It returns which alerts are new.
-func (s *State) Hear(n *receivers.Notification, said string, now time.Time, watched bool) (Turn, receivers.Alerts) {
-	hash := sha256.Sum256([]byte(said))
-	if hash == s.Said && now.Sub(s.SaidAt) < relay.NotificationAge {
+func (s *State) Hear(d receivers.Draft, now time.Time, watched bool) (Turn, receivers.Alerts) {
+	n, from := d.Notification, sender(d)
+	hash := sha256.Sum256([]byte(d.Group + "\x00" + d.Alerts))
+	same := hash == s.Said
+	if same && now.Sub(s.SaidAt) < relay.NotificationAge {
 		return Nothing, nil
 	}
 	s.Said, s.SaidAt = hash, now
 	before := s.shape()
-	fresh := s.merge(n)
-	s.describe(n)
+	fresh := s.merge(n, from, same || n.NotificationReason == reasonRepeat)
+	s.describe(n, from)
 	switch {
-	case s.over(n, watched):
+	case s.over(n, from, watched):
 		s.end(now)
 		return Over, nil
 	case len(fresh) > 0:
@@ -93,69 +97,80 @@ func (s *State) shape() (shape struct{ firing, muted, known int }) {
 	return shape
 }
 
-// merge notes what fires and what is over. What fired and is not named any more is silenced or inhibited, unless the sender left out some.
-func (s *State) merge(n *receivers.Notification) (fresh receivers.Alerts) {
-	named := map[string]bool{}
+// merge notes what fires and what is over. What fired and is not named any more by the same sender is silenced or inhibited, unless that left
+// out some. What is not remembered is new, but in a repetition.
+func (s *State) merge(n *receivers.Notification, from string, repeated bool) (fresh receivers.Alerts) {
+	index, named := s.index(), map[string]bool{}
 	for i := range n.Alerts {
 		a := &n.Alerts[i]
-		id := a.Identity()
-		named[id] = true
-		known := s.find(id)
-		isNew := known == nil || !known.Firing || a.StartsAt.After(known.StartsAt)
+		id := identity(a)
+		known := index[id]
+		isNew := known == nil && !named[id] && !(repeated && len(s.Alerts) >= MaxAlerts) || known != nil && (!known.Firing || a.StartsAt.After(known.StartsAt))
 		if a.Status == "firing" && isNew {
 			fresh = append(fresh, *a)
 		}
-		s.note(known, id, a)
-	}
-	if n.TruncatedAlerts > 0 {
-		return fresh
-	}
-	for i := range s.Alerts {
-		if a := &s.Alerts[i]; a.Firing && !named[a.ID] {
-			a.Muted = true
+		named[id] = true
+		if known != nil {
+			*known = remembered(id, from, a)
 		}
 	}
+	if n.TruncatedAlerts == 0 {
+		for i := range s.Alerts {
+			if a := &s.Alerts[i]; a.Firing && a.From == from && !named[a.ID] {
+				a.Muted = true
+			}
+		}
+	}
+	s.add(n, from, index)
 	return fresh
 }
 
-func (s *State) note(known *Alert, id string, a *receivers.Alert) {
-	now := Alert{ID: id, Firing: a.Status == "firing", StartsAt: a.StartsAt, Labels: a.Labels}
-	if !now.Firing {
-		now.EndsAt = a.EndsAt
+// add remembers alerts that are not known yet. Where there is no room, what has been over for longest is forgotten for what fires.
+func (s *State) add(n *receivers.Notification, from string, known map[string]*Alert) {
+	added := map[string]int{}
+	for i := range n.Alerts {
+		a := &n.Alerts[i]
+		id := identity(a)
+		if known[id] != nil {
+			continue
+		}
+		at, again := added[id]
+		switch {
+		case again:
+			s.Alerts[at] = remembered(id, from, a)
+		case len(s.Alerts) < MaxAlerts || a.Status == "firing" && s.forget():
+			added[id] = len(s.Alerts)
+			s.Alerts = append(s.Alerts, remembered(id, from, a))
+		}
 	}
-	switch {
-	case known != nil:
-		*known = now
-	case len(s.Alerts) < MaxAlerts:
-		s.Alerts = append(s.Alerts, now)
-	}
-}
-
-func (s *State) find(id string) *Alert {
-	if i := slices.IndexFunc(s.Alerts, func(a Alert) bool { return a.ID == id }); i >= 0 {
-		return &s.Alerts[i]
-	}
-	return nil
 }
 
 // describe keeps what short forms and silences need.
-func (s *State) describe(n *receivers.Notification) {
-	firing := n.With(n.Alerts.Firing())
-	if len(firing.Alerts) == 0 {
+func (s *State) describe(n *receivers.Notification, from string) {
+	if len(n.Alerts.Firing()) == 0 {
 		return // what is over needs no other words than before
 	}
-	s.Name, s.Level, s.Common = n.Name(), n.CommonLabels["severity"], maps.Clone(firing.CommonLabels)
+	firing := n.With(append(n.Alerts.Firing(), s.others(n, from)...).Firing())
+	s.Name, s.Level, s.Common = shortened(n.Name()), shortened(n.CommonLabels["severity"]), maps.Clone(firing.CommonLabels)
 	s.Links = n.Links()
 	s.Without = slices.DeleteFunc(s.Without, func(label string) bool { return s.Common[label] == "" })
+	if len(s.Matched()) == 0 {
+		s.Without = nil
+	}
 }
 
 // over reports whether a notification ends the conversation. Where the sender left out alerts, what it says of the others is not all;
 // and what is silenced may fire on: an Alertmanager that can be asked knows.
-func (s *State) over(n *receivers.Notification, watched bool) bool {
-	if len(n.Alerts.Firing()) > 0 || n.TruncatedAlerts > 0 && n.NotificationReason != reasonResolved {
+func (s *State) over(n *receivers.Notification, from string, watched bool) bool {
+	if len(n.Alerts.Firing()) > 0 || n.TruncatedAlerts > 0 && n.NotificationReason != reasonResolved || s.elsewhere(from) {
 		return false
 	}
 	return !watched || len(s.Muted()) == 0
+}
+
+// elsewhere reports whether alerts fire of which another sender speaks: a receiver's key may join several groups in one conversation.
+func (s *State) elsewhere(from string) bool {
+	return slices.ContainsFunc(s.Alerts, func(a Alert) bool { return a.Firing && !a.Muted && a.From != from })
 }
 
 // end closes what is open. Muted alerts are left as they are: nobody knows.
@@ -170,31 +185,38 @@ func (s *State) end(now time.Time) {
 	}
 }
 
-// Whole is a notification with what the conversation knows besides: alerts that were over before.
-func (s *State) Whole(n *receivers.Notification) *receivers.Notification {
-	if n.TruncatedAlerts > 0 {
+// Whole is a notification with what the conversation knows besides: alerts that were over before, and those of other groups.
+func (s *State) Whole(d receivers.Draft) *receivers.Notification {
+	n := d.Notification
+	others := s.others(n, sender(d))
+	if n.TruncatedAlerts > 0 || len(others) == 0 {
 		return n
 	}
-	named := map[string]bool{}
-	for i := range n.Alerts {
-		named[n.Alerts[i].Identity()] = true
-	}
-	all := slices.Clone(n.Alerts)
-	for _, a := range s.Alerts {
-		if !a.Firing && !named[a.ID] {
-			all = append(all, a.full())
-		}
-	}
-	if len(all) == len(n.Alerts) {
-		return n
-	}
-	whole := n.With(all)
+	whole := n.With(append(slices.Clone(n.Alerts), others...))
 	whole.CommonAnnotations = n.CommonAnnotations // the others' are not known any more
 	return whole
 }
 
-func (a Alert) full() receivers.Alert {
+// others are the alerts that a notification does not name and that are over, or that another sender speaks of.
+func (s *State) others(n *receivers.Notification, from string) (others receivers.Alerts) {
+	named := map[string]bool{}
+	for i := range n.Alerts {
+		named[identity(&n.Alerts[i])] = true
+	}
+	for i := range s.Alerts {
+		a := &s.Alerts[i]
+		if !named[a.ID] && (!a.Firing || a.From != from && !a.Muted) {
+			others = append(others, a.full())
+		}
+	}
+	return others
+}
+
+func (a *Alert) full() receivers.Alert {
 	full := receivers.Alert{}
 	full.Status, full.Labels, full.StartsAt, full.EndsAt = "resolved", a.Labels, a.StartsAt, a.EndsAt
+	if a.Firing {
+		full.Status = "firing"
+	}
 	return full
 }

@@ -20,15 +20,17 @@ const OwnButton = "tgrelay:t "
 // Action is what a button of a conversation does.
 type Action string
 
-// The actions; Silence and Toggle have an argument.
+// The actions; SilenceFor, SilenceChosen and Toggle have an argument.
 const (
 	SilenceFor Action = "s" // for a duration, or until a moment: one of Spans
-	More       Action = "m" // shows further buttons
-	Back       Action = "b"
-	Toggle     Action = "l" // binds the next silence to a label, or not: that of an abbreviation
-	Unsilence  Action = "u"
-	AckIt      Action = "a"
-	Unack      Action = "r"
+	// SilenceChosen is SilenceFor, bound to just the labels that were chosen.
+	SilenceChosen Action = "c"
+	More          Action = "m" // shows further buttons
+	Back          Action = "b"
+	Toggle        Action = "l" // binds the next silence to a label, or not: that of an abbreviation
+	Unsilence     Action = "u"
+	AckIt         Action = "a"
+	Unack         Action = "r"
 )
 
 // Span is how long a silence lasts.
@@ -142,7 +144,7 @@ const toggled = 8
 func (s *State) Menu(t *relay.Thread, labels Labels) json.RawMessage {
 	var spans []button
 	for _, span := range MoreSpans {
-		spans = append(spans, press(t.ID, SilenceFor, span.Data, labels(span.Data)))
+		spans = append(spans, press(t.ID, SilenceChosen, span.Data, labels(span.Data)))
 	}
 	rows := [][]button{spans}
 	for i, name := range slices.Sorted(maps.Keys(s.Common)) {
@@ -151,12 +153,12 @@ func (s *State) Menu(t *relay.Thread, labels Labels) json.RawMessage {
 			mark = "◻️ "
 		}
 		if i < toggled {
-			rows = append(rows, []button{press(t.ID, Toggle, abbreviate(name), mark+cut(name+"="+s.Common[name]))})
+			rows = append(rows, []button{press(t.ID, Toggle, abbreviate(name), mark+cut(shortened(name)+"="+shortened(s.Common[name])))})
 		}
 	}
 	var short []button
 	for _, span := range Spans {
-		short = append(short, press(t.ID, SilenceFor, span.Data, labels(span.Data)))
+		short = append(short, press(t.ID, SilenceChosen, span.Data, labels(span.Data)))
 	}
 	return keyboard(append(rows, short, []button{press(t.ID, Back, "", labels("back"))}))
 }
@@ -201,6 +203,7 @@ func press(id relay.ID, action Action, argument, text string) button {
 func keyboard(rows [][]button) json.RawMessage {
 	var full [][]button
 	for _, row := range rows {
+		row = slices.DeleteFunc(row, func(b button) bool { return strings.TrimSpace(b.Text) == "" }) // an operator's template may leave one out
 		if len(row) > 0 {
 			full = append(full, row)
 		}

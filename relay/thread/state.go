@@ -27,6 +27,7 @@ type State struct {
 	// Text is what the first message says of the alerts. What people did stands below it.
 	Text   markup.Text       `json:"text"`
 	Topic  string            `json:"topic,omitzero"`  // of the chat, by name
+	Apart  bool              `json:"apart,omitzero"`  // who brings the alerts has nothing to do with the operator's Alertmanagers
 	Silent bool              `json:"silent,omitzero"` // the message makes no sound
 	Name   string            `json:"name"`            // of the alerts: what they have in common
 	Level  string            `json:"level,omitzero"`  // their severity
@@ -45,12 +46,13 @@ type State struct {
 
 // Alert is one of a group.
 type Alert struct {
-	ID       string            `json:"id"` // its fingerprint, else its labels
+	ID       string            `json:"id"`            // its fingerprint, else what Identity makes of its labels
+	From     string            `json:"from,omitzero"` // the sender's group that it belongs to
 	Firing   bool              `json:"firing,omitzero"`
 	Muted    bool              `json:"muted,omitzero"` // it fires, and the sender speaks of it no longer: silenced or inhibited
 	StartsAt time.Time         `json:"starts_at"`
 	EndsAt   time.Time         `json:"ends_at,omitzero"`
-	Labels   map[string]string `json:"labels"`
+	Labels   map[string]string `json:"labels"` // cut where they are long
 }
 
 // Silence is one that was made for the alerts.
@@ -93,6 +95,9 @@ func (s *State) Write(t *relay.Thread) error {
 	t.State = b
 	return err
 }
+
+// Untold reports whether nothing was said of the alerts yet: the receiver's template rendered to nothing.
+func (s *State) Untold() bool { return s.Text.Text == "" }
 
 // Firing is how many alerts fire, muted ones included.
 func (s *State) Firing() int {

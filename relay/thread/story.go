@@ -24,7 +24,7 @@ const (
 type Story struct {
 	Name       string      // of the alerts
 	Severity   string      // that all have, empty if there is none
-	Labels     template.KV // that all have that fire
+	Labels     template.KV // that all have that fire, cut where they are long
 	OpenedAt   time.Time   // when the first of them began to fire
 	EndedAt    time.Time   // zero while one fires
 	Firing     int         // muted ones included
@@ -42,7 +42,7 @@ const mutedNamed = 3
 
 // Story tells the state at a moment.
 func (s *State) Story(t *relay.Thread, now time.Time) *Story {
-	story := &Story{Name: s.Name, Severity: s.Level, Labels: s.Common, OpenedAt: s.since(t), EndedAt: s.until(t), Ack: s.Ack, Escalation: s.Escalation, Trouble: s.Trouble}
+	story := &Story{Name: s.Name, Severity: s.Level, Labels: brief(s.Common), OpenedAt: s.since(t), EndedAt: s.until(t), Ack: s.Ack, Escalation: s.Escalation, Trouble: s.Trouble}
 	if s.Silence != nil && now.Before(s.Silence.Until) {
 		story.Silence = s.Silence
 	}
@@ -105,12 +105,12 @@ func (s *Story) For() time.Duration {
 func (s *State) apart(a Alert) string {
 	var words []string
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
-		if s.Common[name] != a.Labels[name] {
+		if shortened(s.Common[name]) != a.Labels[name] {
 			words = append(words, name+"="+a.Labels[name])
 		}
 	}
 	if len(words) == 0 {
 		return a.Labels["alertname"]
 	}
-	return strings.Join(words, " ")
+	return shortened(strings.Join(words, " "))
 }

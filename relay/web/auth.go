@@ -80,7 +80,7 @@ func (t *Token) recipient(id string) bool {
 }
 
 func (t *Token) caller() intake.Caller {
-	return intake.Caller{Owner: t.Name, May: t.recipient, Full: t.full, Apart: t.apart(), Unproven: t == signer}
+	return intake.Caller{Owner: t.Name, May: t.recipient, Full: t.full, Bounded: len(t.Recipients) > 0, Apart: t.apart(), Unproven: t == signer}
 }
 
 type keyring struct{ tokens []Token }
