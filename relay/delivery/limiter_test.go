@@ -25,8 +25,8 @@ func most(moments []time.Time, span time.Duration) int {
 func greedy(p *pace, now time.Time, pauses []int) []time.Time {
 	var moments []time.Time
 	for _, ms := range pauses {
-		now = later(now.Add(time.Duration(ms)*time.Millisecond), p.next())
-		p.take(now)
+		now = later(now.Add(time.Duration(ms)*time.Millisecond), p.next(1))
+		p.take(now, 1)
 		moments = append(moments, now)
 	}
 	return moments
@@ -78,13 +78,13 @@ func TestFullUseOfTheRate(t *testing.T) {
 func TestShut(t *testing.T) {
 	for name, p := range map[string]pace{"chat": newPace(1), "group": newGroupPace(20), "bot": newPace(30)} {
 		until := epoch.Add(7 * time.Second)
-		p.take(epoch)
+		p.take(epoch, 1)
 		p.shut(epoch, until)
-		if p.next() != until {
-			t.Errorf("%s: next is %s", name, p.next().Sub(epoch))
+		if p.next(1) != until {
+			t.Errorf("%s: next is %s", name, p.next(1).Sub(epoch))
 		}
-		p.take(until)
-		if gap := p.next().Sub(until); gap != 2*p.interval {
+		p.take(until, 1)
+		if gap := p.next(1).Sub(until); gap != 2*p.interval {
 			t.Errorf("%s: %s to the second message, want half the rate", name, gap)
 		}
 		for range 300 {
@@ -129,7 +129,7 @@ func TestIdle(t *testing.T) {
 	if !p.idle(epoch) {
 		t.Error("new and not idle")
 	}
-	p.take(epoch)
+	p.take(epoch, 1)
 	if p.idle(epoch.Add(59*time.Second)) || !p.idle(epoch.Add(time.Minute)) {
 		t.Error("a group's messages count for a minute")
 	}
