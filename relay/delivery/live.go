@@ -18,7 +18,9 @@ func (w *work) edits() int64 {
 }
 
 // goesOn reports whether the next part is what a changed message has outgrown: an edit makes no sound.
-func (w *work) goesOn() bool { return w.part() > 0 && w.part() >= len(w.job.Live) && len(w.job.Live) > 0 && w.job.OnUpdate == relay.Edit }
+func (w *work) goesOn() bool {
+	return w.part() > 0 && w.part() >= len(w.job.Live) && len(w.job.Live) > 0 && w.job.OnUpdate == relay.Edit
+}
 
 // recast fits the next part to the message that it changes, which is of the other kind than was thought: a text instead of a file with a caption where
 // the file could not be brought, or a file that the update does not speak of, and that stays. It reports false where the message has to be sent anew.

@@ -151,8 +151,8 @@ func TestItem(t *testing.T) {
 	for text, want := range map[string]int{
 		`Bad Request: failed to send message #10 with the error message "WEBPAGE_MEDIA_EMPTY"`: 10,
 		`Bad Request: Failed to send message #1 with the error message "#2"`:                   1,
-		"Bad Request: group send failed": 0,
-		"":                               0,
+		"Bad Request: group send failed":                                                       0,
+		"":                                                                                     0,
 	} {
 		if got := (&Error{Description: text}).Item(); got != want {
 			t.Errorf("%s: %d", text, got)
