@@ -37,7 +37,7 @@ func (d *Door) labels(rules *Rules, rc *Receiver) thread.Labels {
 
 // over turns a message into what becomes of the first one at the end.
 func (d *Door) over(t *relay.Thread, s *thread.State, m *relay.Message) *relay.Message {
-	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), relay.Edit, s.Topic
+	m.Key, m.OnUpdate, m.Content.Topic, m.Content.Media = t.ID.String(), relay.Edit, s.Topic, s.Picture()
 	m.Content.Text, m.Content.ReplyMarkup = d.words(d.Rules(), t.Receiver, thread.TemplateOver, s.Story(t, t.EndedAt)), d.keyboard(t, s, t.EndedAt)
 	return m
 }
@@ -118,7 +118,7 @@ func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, err
 		m := d.first(t, s, now)
 		m.OnUpdate, m.Content.Text, m.Content.DisableNotification = on, text, silent
 		if on == relay.Reply {
-			m.Content.ReplyMarkup = nil
+			m.Content.ReplyMarkup, m.Content.Media = nil, nil
 		}
 		to[m] = whom
 		out = append(out, m)
@@ -151,7 +151,7 @@ func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, err
 func (d *Door) first(t *relay.Thread, s *thread.State, now time.Time) *relay.Message {
 	return &relay.Message{
 		ID: relay.NewID(), CreatedAt: now, Receiver: t.Receiver, ExpiresAt: now.Add(d.Rules().MaxAge), Priority: relay.High, Key: t.ID.String(), OnUpdate: relay.Edit,
-		Content: relay.Content{Text: d.body(t, s, now), Topic: s.Topic, ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
+		Content: relay.Content{Text: d.body(t, s, now), Media: s.Picture(), Topic: s.Topic, ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
 	}
 }
 
