@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -58,6 +59,30 @@ func TestGroupPaceIsNeverExceeded(t *testing.T) {
 			t.Fatalf("%d at once", n)
 		}
 	})
+}
+
+// Albums count as so many messages, for what follows and, where they fit into a burst, for themselves.
+func TestAlbumsCount(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		group := newGroupPace(rapid.Float64Range(10, 100).Draw(t, "rate"))
+		limit, now, moments := group.window, epoch, []time.Time(nil)
+		for _, n := range rapid.SliceOfN(rapid.IntRange(1, 10), 1, 100).Draw(t, "sizes") {
+			now = later(now, group.next(n))
+			group.take(now, n)
+			moments = append(moments, slices.Repeat([]time.Time{now}, n)...)
+		}
+		if n := most(moments, time.Minute); n > limit {
+			t.Fatalf("%d messages in a minute, the limit is %d", n, limit)
+		}
+		if idle := later(now, group.next(1)).Sub(now); idle > 2*time.Minute {
+			t.Fatalf("after all the group waits for %s", idle)
+		}
+	})
+	chat := newPace(1)
+	chat.take(epoch, 10)
+	if gap := chat.next(1).Sub(epoch); gap != 10*time.Second {
+		t.Errorf("a chat rests for %s after an album", gap)
+	}
 }
 
 func TestFullUseOfTheRate(t *testing.T) {
