@@ -52,6 +52,7 @@ func (h *heard) pictures(ctx context.Context, to *relay.Message, draft receivers
 	}
 	shown := pictures[:min(len(pictures), relay.MaxAlbum)]
 	m := h.message(draft)
+	m.Priority = relay.Low // an album takes the room of as many messages: other alerts need not wait for it
 	m.Key, m.OnUpdate, m.Content.Topic, m.Content.DisableNotification = to.Key, relay.Reply, to.Content.Topic, true
 	m.Content.Alerts = &relay.Alerts{Group: draft.Summary.Group} // they are counted where they are told
 	m.Content.Text = h.words(h.rules, h.rc.Name, templatePictures, &Pictures{draft.Notification, shown, len(pictures) - len(shown)})
