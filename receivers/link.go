@@ -73,17 +73,3 @@ func (n *Notification) silencePage() string {
 	filter := url.PathEscape("{" + strings.Join(matchers, ", ") + "}")
 	return strings.TrimSuffix(n.ExternalURL, "/") + "/#/silences/new?filter=" + filter
 }
-
-// Images are the addresses of the firing alerts' pictures, each once.
-func (n *Notification) Images() []string {
-	var images []string
-	seen := map[string]bool{}
-	for _, a := range n.Alerts.Firing() {
-		u, err := url.Parse(a.ImageURL)
-		if err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && !seen[a.ImageURL] {
-			seen[a.ImageURL] = true
-			images = append(images, a.ImageURL)
-		}
-	}
-	return images
-}

@@ -64,6 +64,8 @@ type Content struct {
 	Secret bool `json:"secret,omitzero"`
 	// Media goes with the text, which is its caption as far as it fits.
 	Media *Media `json:"media,omitempty"`
+	// Album is at most MaxAlbum photos that go together instead, without buttons; the text is the caption of the first, as far as it fits.
+	Album []Media `json:"album,omitempty"`
 	// Alerts is what the text tells of, where it is of alerts: under a surge such messages are merged.
 	Alerts *Alerts `json:"alerts,omitempty"`
 	// Topic names the topic of a group that the message is for, as TopicName makes it, unless its recipient is bound to one. It is made where
@@ -85,7 +87,12 @@ type Media struct {
 	Kind MediaKind `json:"kind"`
 	URL  string    `json:"url,omitempty"`  // empty: it was uploaded, and is Message.File
 	Name string    `json:"name,omitempty"` // of an uploaded file
+	// Illustration says that the text is what counts: it waits seconds for the file and no longer, and an update of a live message leaves the file in place.
+	Illustration bool `json:"illustration,omitzero"`
 }
+
+// MaxAlbum is how many files an album holds (sendMediaGroup).
+const MaxAlbum = 10
 
 // MediaKind says how a file is shown.
 type MediaKind string

@@ -251,7 +251,7 @@ func (d *demo) bubble(m simulator.Message) {
 	fmt.Fprintf(d.out, "  ╭─ %s\n", head)
 	switch {
 	case m.Photo != "":
-		fmt.Fprintln(d.out, "  │ 🖼 photo")
+		fmt.Fprintf(d.out, "  │ 🖼 %s\n", m.FileName)
 	case m.Document != "":
 		fmt.Fprintf(d.out, "  │ 📎 %s\n", m.FileName)
 	}

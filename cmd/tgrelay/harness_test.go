@@ -288,6 +288,7 @@ type message struct {
 	FileName    string          `json:"file_name"`
 	Document    string          `json:"document"`
 	Photo       string          `json:"photo"`
+	AlbumID     string          `json:"media_group_id"`
 }
 
 // texts waits until the bot has written count messages in a chat, and returns them all.

@@ -68,6 +68,43 @@ func TestLiveMessages(t *testing.T) {
 	w.allSent()
 }
 
+// A file is changed in place too: its caption, or itself. What an update does not speak of stays.
+func TestLivePhotos(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "alice")
+	chart := func(text, more string) message {
+		w.post(text, `,"key":"chart"`+more)
+		w.allSent()
+		return w.messages(ada, 2)[1]
+	}
+	at := func(n int) string { return fmt.Sprintf(`,"photo":"https://example.org/%d.png"`, n) }
+	first := chart("ten o'clock", at(10))
+	for _, c := range []struct{ text, more, file string }{
+		{"eleven o'clock", at(11), "11.png"},
+		{"a word about it", "", "11.png"},
+		{"a paper", `,"document":"https://example.org/paper.pdf"`, "paper.pdf"},
+	} {
+		if m := chart(c.text, c.more); m.ID != first.ID || m.Text != c.text || m.FileName != c.file {
+			t.Errorf("%s: %+v, the first was %d", c.text, m, first.ID)
+		}
+	}
+	if m := chart("twelve o'clock", `,"photo":"http://grafana/12.png"`); m.ID == first.ID || m.Text != "twelve o'clock\nhttp://grafana/12.png" || m.Photo != "" {
+		t.Errorf("what cannot be had is told in a text: %+v", m)
+	}
+	before := w.messages(ada, 2)[1].ID
+	if m := chart("one o'clock", at(13)); m.ID != before || m.FileName != "13.png" {
+		t.Errorf("a text becomes a photo: %+v", m)
+	}
+	long := strings.TrimSpace(strings.Repeat("word ", 300))
+	if m := chart(long, ""); m.Text != long || m.Photo != "" {
+		t.Errorf("no caption holds the text: %+v", m)
+	}
+	if got := w.messages(ada, 2); len(got) != 2 {
+		t.Errorf("%d messages", len(got))
+	}
+}
+
 // However many updates queue up behind a rate limit, the newest is what arrives.
 func TestUpdatesThatWaitAreConflated(t *testing.T) {
 	t.Parallel()

@@ -93,14 +93,16 @@ func TestFilesByAddress(t *testing.T) {
 	t.Parallel()
 	chart := picture(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/cpu.png" {
+		switch r.URL.Path {
+		case "/cpu.png":
+			_, _ = w.Write(chart)
+		case "/login":
+			_, _ = w.Write([]byte("<!DOCTYPE html><title>Log in</title>"))
+		default:
 			http.NotFound(w, r)
-			return
 		}
-		_, _ = w.Write(chart)
 	}))
 	t.Cleanup(server.Close)
-	const refuse = `{"kind":"status","method":"sendPhoto","times":1,"code":400,"description":"Bad Request: failed to get HTTP URL content"}`
 	body := func(path string) string {
 		return fmt.Sprintf(`{"to":"alice","text":"CPU","photo":"%s/%s"}`, server.URL, path)
 	}
@@ -124,6 +126,12 @@ func TestFilesByAddress(t *testing.T) {
 				t.Errorf("arrived as %+v", m)
 			}
 		}},
+		"no picture": {"allow_private_addresses = true\n", "login", func(t *testing.T, w *world, m message) {
+			if m.Text != "CPU\n"+server.URL+"/login" || m.Document != "" {
+				t.Errorf("arrived as %+v", m)
+			}
+			w.eventually(func() bool { return strings.Contains(w.process.text(), "no picture but text/html") })
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,7 +141,6 @@ func TestFilesByAddress(t *testing.T) {
 			if m := w.messages(ada, 2)[1]; m.Photo == "" || m.Text != "" {
 				t.Errorf("by Telegram: %+v", m)
 			}
-			w.do("POST", w.sim+"/sim/faults", refuse, nil)
 			w.do("POST", w.relay+"/api/v1/messages", body(c.path), nil)
 			c.check(t, w, w.messages(ada, 3)[2])
 			w.allSent()

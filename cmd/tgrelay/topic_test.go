@@ -19,7 +19,11 @@ type forum struct {
 
 func newForum(t *testing.T, kind, rights string) *forum {
 	t.Helper()
-	w := newWorld(t, topical)
+	return newWorld(t, topical).forum(kind, rights)
+}
+
+func (w *world) forum(kind, rights string) *forum {
+	w.t.Helper()
 	f := &forum{world: w, ada: w.user("Ada")}
 	var group struct{ ID int64 }
 	w.do("POST", w.sim+"/sim/groups", fmt.Sprintf(`{"title":"Ops","kind":%q,"members":[%d]}`, kind, f.ada), &group)

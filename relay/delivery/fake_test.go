@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -176,12 +177,47 @@ func (o *outbox) states() map[relay.State]int64 {
 	return b.Count
 }
 
-// request is a call that Telegram got: a sendMessage, or one about a topic.
+// request is a call that Telegram got: a sendMessage, one with files, one that changes a message, or one about a topic.
 type request struct {
 	telegram.SendMessage
-	at     time.Time
-	method string
-	Name   string `json:"name"` // of a topic
+	at        time.Time
+	method    string
+	Name      string `json:"name"` // of a topic
+	MessageID int64  `json:"message_id"`
+	Caption   string `json:"caption"` // of an album, that of the first
+	media     []string
+}
+
+// readRequest reads JSON, or a form as far as the tests look at it.
+func readRequest(r *http.Request) (request, error) {
+	p := request{at: time.Now(), method: path.Base(r.URL.Path)}
+	body, err := io.ReadAll(r.Body)
+	if err != nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
+		return p, cmp.Or(err, json.Unmarshal(body, &p))
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err := r.ParseMultipartForm(1 << 20); err != nil {
+		return p, err
+	}
+	p.ChatID, _ = strconv.ParseInt(r.FormValue("chat_id"), 10, 64)
+	p.MessageID, _ = strconv.ParseInt(r.FormValue("message_id"), 10, 64)
+	p.Caption, p.ReplyMarkup, p.DisableNotification = r.FormValue("caption"), json.RawMessage(r.FormValue("reply_markup")), r.FormValue("disable_notification") != ""
+	_ = json.Unmarshal([]byte(r.FormValue("reply_parameters")), &p.ReplyTo) // none
+	for _, field := range []string{"photo", "document"} {
+		if r.MultipartForm.File[field] != nil || r.FormValue(field) != "" {
+			p.media = append(p.media, r.FormValue(field))
+		}
+	}
+	var album []struct{ Media, Caption string }
+	if json.Unmarshal([]byte(r.FormValue("media")), &album) == nil {
+		for i, m := range album {
+			p.media, p.Caption = append(p.media, m.Media), album[0].Caption
+			if i > 0 && m.Caption != "" {
+				return p, errors.New("only the first of an album has a caption")
+			}
+		}
+	}
+	return p, nil
 }
 
 // bot is Telegram.
@@ -192,6 +228,7 @@ type bot struct {
 	answer   func(n int, p telegram.SendMessage) (status, string) // of the nth request; an empty answer is a message
 	latency  time.Duration
 	topic    func(r request) (status, string) // answers calls about topics; nil: they are done
+	other    func(r request) (status, string) // answers what is neither that nor a sendMessage; nil: it is done
 	me       string                           // answer to getMe
 	lastID   int64
 }
@@ -199,10 +236,6 @@ type bot struct {
 type status int
 
 func (b *bot) RoundTrip(r *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
 	w := httptest.NewRecorder()
 	if path.Base(r.URL.Path) == "getMe" {
 		b.mu.Lock()
@@ -210,8 +243,8 @@ func (b *bot) RoundTrip(r *http.Request) (*http.Response, error) {
 		_, _ = w.WriteString(cmp.Or(b.me, `{"ok":true,"result":{"id":1}}`))
 		return w.Result(), nil
 	}
-	p := request{at: time.Now(), method: path.Base(r.URL.Path)}
-	if err := json.Unmarshal(body, &p); err != nil {
+	p, err := readRequest(r)
+	if err != nil {
 		return nil, err
 	}
 	code, text := b.take(p)
@@ -253,6 +286,12 @@ func (b *bot) take(p request) (status, string) {
 		}
 		return b.topic(p)
 	}
+	if p.method != "sendMessage" {
+		if b.other == nil {
+			return 0, ""
+		}
+		return b.other(p)
+	}
 	if b.answer == nil {
 		return 0, ""
 	}
@@ -263,8 +302,11 @@ func (b *bot) take(p request) (status, string) {
 func (b *bot) done(p request) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if p.method == "reopenForumTopic" {
+	if p.method == "reopenForumTopic" || p.method == "deleteMessage" {
 		return `{"ok":true,"result":true}`
+	}
+	if strings.HasPrefix(p.method, "edit") {
+		return `{"ok":true,"result":{"message_id":` + strconv.FormatInt(p.MessageID, 10) + `}}`
 	}
 	b.lastID++
 	id := strconv.FormatInt(b.lastID, 10)
@@ -273,6 +315,14 @@ func (b *bot) done(p request) string {
 	}
 	p.at = time.Now()
 	b.sent = append(b.sent, p)
+	if p.method == "sendMediaGroup" {
+		ids := make([]string, len(p.media))
+		for i := range ids {
+			ids[i] = `{"message_id":` + strconv.FormatInt(b.lastID+int64(i), 10) + `}`
+		}
+		b.lastID += int64(len(ids) - 1)
+		return `{"ok":true,"result":[` + strings.Join(ids, ",") + `]}`
+	}
 	return `{"ok":true,"result":{"message_id":` + id + `}}`
 }
 

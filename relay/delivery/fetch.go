@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -38,8 +40,8 @@ func newFetcher(allowPrivate bool) *fetcher {
 	}}
 }
 
-// get returns at most limit bytes. The error wraps one without the address.
-func (f *fetcher) get(ctx context.Context, address string, limit int64) ([]byte, error) {
+// get returns at most limit bytes, of a picture where one is wanted: behind many an address stands a page to log in. The error wraps one without the address.
+func (f *fetcher) get(ctx context.Context, address string, limit int64, picture bool) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("fetch: %w", errors.New("this is no address"))
@@ -61,8 +63,29 @@ func (f *fetcher) get(ctx context.Context, address string, limit int64) ([]byte,
 	case len(content) == 0:
 		return nil, fmt.Errorf("fetch: %w", errors.New("the file is empty"))
 	}
+	kind := http.DetectContentType(content)
+	if picture && !strings.HasPrefix(kind, "image/") && !strings.HasPrefix(response.Header.Get("Content-Type"), "image/") {
+		return nil, fmt.Errorf("fetch: %w", fmt.Errorf("what is there is no picture but %s", kind))
+	}
 	return content, nil
 }
+
+// telegramReaches reports whether an address can be one that Telegram fetches from: its host is public by its looks.
+func telegramReaches(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return public(ip.Unmap())
+	}
+	inner := slices.ContainsFunc(innerNames, func(suffix string) bool { return strings.HasSuffix(host, suffix) })
+	return strings.Contains(host, ".") && !inner
+}
+
+// innerNames are ends of names that no public name has (RFC 6761, 6762, 8375; .internal and .lan by custom).
+var innerNames = []string{".local", ".localhost", ".internal", ".home.arpa", ".lan"}
 
 // notPublic are ranges that netip does not tell from public ones (RFC 6890).
 var notPublic = []netip.Prefix{

@@ -78,7 +78,7 @@ func (l *lane) next() time.Time {
 }
 
 // open is the first moment at which the chat may get a message.
-func (l *lane) open() time.Time { return later(l.resume, l.pace.next()) }
+func (l *lane) open() time.Time { return later(l.resume, l.pace.next(l.current.size())) }
 
 // fill takes what the outbox has now. What is being sent in parts stays in front; everything else follows the outbox.
 func (l *lane) fill(jobs []relay.Job, limit int, now time.Time) {

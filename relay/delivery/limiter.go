@@ -7,6 +7,7 @@ import "time"
 //   - a chat may burst one second's worth of its rate, at least 1
 //   - a group or channel (negative chat_id) may burst 5 but never sends more than its rate in any 60 s
 //   - the bot may burst one second's worth
+//   - an album counts as so many messages; one larger than a burst goes as a burst does, and the next wait the longer
 //   - retry_after closes what it was said to; afterwards the rate is halved and comes back within about ten seconds' worth
 //     of successes
 //
@@ -69,29 +70,31 @@ func every(rate float64) time.Duration {
 // step is the interval that is in force.
 func (p *pace) step() time.Duration { return time.Duration(float64(p.interval) / p.factor) }
 
-// next is the first moment at which a message may go. It may lie in the past.
-func (p *pace) next() time.Time {
+// next is the first moment at which n messages may go together, an album that is: more than a burst as soon as a burst may. It may lie in the past.
+func (p *pace) next(n int) time.Time {
 	at := p.closed
 	if !p.empty.IsZero() {
-		at = later(at, p.empty.Add(-time.Duration((p.burst-1)*float64(p.step()))))
+		at = later(at, p.empty.Add(-time.Duration((p.burst-min(float64(n), p.burst))*float64(p.step()))))
 	}
-	if p.window > 0 && len(p.sent) == p.window {
-		at = later(at, p.sent[0].Add(time.Duration(float64(p.span)/p.factor)))
+	if over := len(p.sent) + n - p.window; p.window > 0 && over > 0 && len(p.sent) > 0 {
+		at = later(at, p.sent[min(over, len(p.sent))-1].Add(time.Duration(float64(p.span)/p.factor)))
 	}
 	return at
 }
 
-// take counts a message that goes now.
-func (p *pace) take(now time.Time) {
-	p.empty = later(p.empty, now).Add(p.step())
+// take counts n messages that go now.
+func (p *pace) take(now time.Time, n int) {
+	p.empty = later(p.empty, now).Add(time.Duration(n) * p.step())
 	if p.window == 0 {
 		return
 	}
-	if len(p.sent) == p.window {
-		copy(p.sent, p.sent[1:])
-		p.sent = p.sent[:p.window-1]
+	n = min(n, p.window)
+	if over := len(p.sent) + n - p.window; over > 0 {
+		p.sent = p.sent[:copy(p.sent, p.sent[over:])]
 	}
-	p.sent = append(p.sent, now)
+	for range n {
+		p.sent = append(p.sent, now)
+	}
 }
 
 // shut closes until then, after a 429, and halves the rate, but not again for what was under way when it closed. No burst

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -25,8 +26,8 @@ func most(moments []time.Time, span time.Duration) int {
 func greedy(p *pace, now time.Time, pauses []int) []time.Time {
 	var moments []time.Time
 	for _, ms := range pauses {
-		now = later(now.Add(time.Duration(ms)*time.Millisecond), p.next())
-		p.take(now)
+		now = later(now.Add(time.Duration(ms)*time.Millisecond), p.next(1))
+		p.take(now, 1)
 		moments = append(moments, now)
 	}
 	return moments
@@ -60,6 +61,30 @@ func TestGroupPaceIsNeverExceeded(t *testing.T) {
 	})
 }
 
+// Albums count as so many messages, for what follows and, where they fit into a burst, for themselves.
+func TestAlbumsCount(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		group := newGroupPace(rapid.Float64Range(10, 100).Draw(t, "rate"))
+		limit, now, moments := group.window, epoch, []time.Time(nil)
+		for _, n := range rapid.SliceOfN(rapid.IntRange(1, 10), 1, 100).Draw(t, "sizes") {
+			now = later(now, group.next(n))
+			group.take(now, n)
+			moments = append(moments, slices.Repeat([]time.Time{now}, n)...)
+		}
+		if n := most(moments, time.Minute); n > limit {
+			t.Fatalf("%d messages in a minute, the limit is %d", n, limit)
+		}
+		if idle := later(now, group.next(1)).Sub(now); idle > 2*time.Minute {
+			t.Fatalf("after all the group waits for %s", idle)
+		}
+	})
+	chat := newPace(1)
+	chat.take(epoch, 10)
+	if gap := chat.next(1).Sub(epoch); gap != 10*time.Second {
+		t.Errorf("a chat rests for %s after an album", gap)
+	}
+}
+
 func TestFullUseOfTheRate(t *testing.T) {
 	chat, group := newPace(1), newGroupPace(20)
 	now := make([]int, 60)
@@ -78,13 +103,13 @@ func TestFullUseOfTheRate(t *testing.T) {
 func TestShut(t *testing.T) {
 	for name, p := range map[string]pace{"chat": newPace(1), "group": newGroupPace(20), "bot": newPace(30)} {
 		until := epoch.Add(7 * time.Second)
-		p.take(epoch)
+		p.take(epoch, 1)
 		p.shut(epoch, until)
-		if p.next() != until {
-			t.Errorf("%s: next is %s", name, p.next().Sub(epoch))
+		if p.next(1) != until {
+			t.Errorf("%s: next is %s", name, p.next(1).Sub(epoch))
 		}
-		p.take(until)
-		if gap := p.next().Sub(until); gap != 2*p.interval {
+		p.take(until, 1)
+		if gap := p.next(1).Sub(until); gap != 2*p.interval {
 			t.Errorf("%s: %s to the second message, want half the rate", name, gap)
 		}
 		for range 300 {
@@ -129,7 +154,7 @@ func TestIdle(t *testing.T) {
 	if !p.idle(epoch) {
 		t.Error("new and not idle")
 	}
-	p.take(epoch)
+	p.take(epoch, 1)
 	if p.idle(epoch.Add(59*time.Second)) || !p.idle(epoch.Add(time.Minute)) {
 		t.Error("a group's messages count for a minute")
 	}

@@ -10,16 +10,40 @@ import (
 
 // edits is the message that the next part changes, 0 if it is a new one.
 func (w *work) edits() int64 {
-	n := len(w.job.TelegramMessageIDs)
-	if w.job.OnUpdate != relay.Edit || w.form.anew || w.job.Content.Media != nil && w.media.form != asText || n >= len(w.job.Live) || w.attached() {
+	n := w.part()
+	if w.job.OnUpdate != relay.Edit || w.form.anew || len(w.job.Content.Album) > 0 || n >= len(w.job.Live) || w.attached() {
 		return 0
 	}
 	return w.job.Live[n]
 }
 
-// live is what the live message consists of once the delivery is complete. Answers go on answering the first.
+// goesOn reports whether the next part is what a changed message has outgrown: an edit makes no sound.
+func (w *work) goesOn() bool {
+	return w.part() > 0 && w.part() >= len(w.job.Live) && len(w.job.Live) > 0 && w.job.OnUpdate == relay.Edit
+}
+
+// recast fits the next part to the message that it changes, which is of the other kind than was thought: a text instead of a file with a caption where
+// the file could not be brought, or a file that the update does not speak of, and that stays. It reports false where the message has to be sent anew.
+func (w *work) recast(why telegram.Reason) bool {
+	switch {
+	case w.part() > 0:
+		return false
+	case why == telegram.NoCaption && len(w.shown()) > 0:
+		for _, f := range w.shown() {
+			f.form = asText
+		}
+	case why == telegram.NoText && len(w.all()) == 0 && !w.caption && fitsCaption(w.job.Content.Text):
+		w.caption = true
+	default:
+		return false
+	}
+	w.parts = nil
+	return true
+}
+
+// live is what the live message consists of once the delivery is complete. Answers go on answering the first, and an album is never one itself.
 func (w *work) live() []int64 {
-	if w.job.OnUpdate == relay.Reply && len(w.job.Live) > 0 && !w.form.noReply {
+	if len(w.job.Content.Album) > 0 || w.job.OnUpdate == relay.Reply && len(w.job.Live) > 0 && !w.form.noReply {
 		return w.job.Live
 	}
 	return w.job.TelegramMessageIDs

@@ -26,6 +26,7 @@ const (
 	done      action = "done"      // it is as it should be
 	enter     action = "enter"     // once more, when its topic was reopened or made anew, or without it
 	degraded  action = "degraded"  // once more with its file in another form, or without it
+	recast    action = "recast"    // once more as a caption, or as a text: as what the message to be changed has
 )
 
 // reactions has an entry for each of telegram.Reasons.
@@ -54,6 +55,8 @@ var reactions = map[telegram.Reason]action{
 	telegram.BadEncoding:    drop,
 	telegram.ReplyNotFound:  noReply,
 	telegram.NotEditable:    anew,
+	telegram.NoText:         anew, // unless it can be changed as what it is
+	telegram.NoCaption:      anew,
 	telegram.NotModified:    done,
 	telegram.NotDeletable:   drop,
 	telegram.AlreadyDeleted: drop,

@@ -109,8 +109,8 @@ func (s *scheduler) next() time.Time {
 	if l := s.waiting.first(); l != nil {
 		at = earlier(at, l.at)
 	}
-	if s.ready.first() != nil && s.free() {
-		at = earlier(at, s.bot.next())
+	if l := s.ready.first(); l != nil && s.free() {
+		at = earlier(at, s.bot.next(l.current.size()))
 	}
 	for _, round := range []time.Time{s.lanesAt, s.expireAt, s.probeAt} {
 		if !round.IsZero() {
@@ -228,9 +228,9 @@ func (s *scheduler) free() bool {
 
 // startSends gives lanes to workers while the bot's rate allows.
 func (s *scheduler) startSends(now time.Time) {
-	for s.free() && !s.bot.next().After(now) {
+	for s.free() {
 		l := s.ready.first()
-		if l == nil {
+		if l == nil || s.bot.next(l.current.size()).After(now) {
 			return
 		}
 		l.leave()
@@ -238,8 +238,8 @@ func (s *scheduler) startSends(now time.Time) {
 			s.due(l, now)
 			continue
 		}
-		s.bot.take(now)
-		l.pace.take(now)
+		s.bot.take(now, l.current.size())
+		l.pace.take(now, l.current.size())
 		s.start(l)
 	}
 }

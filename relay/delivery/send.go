@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -16,11 +17,16 @@ type work struct {
 	parts   []markup.Text  // made at the first attempt
 	form    form           // what Telegram would not take
 	silent  bool           // without a sound
-	media   media          // how far the attempts at the message's file have come
+	files   []*file        // the message's, made when they are first asked for
+	surplus int            // messages of an album beyond the one that counts as a part
+	caption bool           // what is changed is a file, of which the update does not speak
 	where   whereabouts    // how far it is on the way to the topic that its message names
 	flowing bool           // the last request was answered well, so that the next is no new attempt
 	outcome *relay.Outcome // to be stored before anything else happens
 }
+
+// part is which part is next: how many have arrived.
+func (w *work) part() int { return len(w.job.TelegramMessageIDs) - w.surplus }
 
 // underWay reports whether a part has arrived: the others must follow before any other message.
 func (w *work) underWay() bool { return len(w.job.TelegramMessageIDs) > 0 }
@@ -57,7 +63,7 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 	if w.parts == nil {
 		w.parts = w.split()
 	}
-	if len(w.job.TelegramMessageIDs) >= w.count() {
+	if w.part() >= w.count() {
 		return "", w.nothingToSend()
 	}
 	if !w.flowing {
@@ -67,18 +73,21 @@ func (s *sender) send(ctx context.Context, w *work) (action, *telegram.Error) {
 		w.flowing = failed == nil
 		return a, failed
 	}
-	w.silent = w.job.Content.DisableNotification || s.silent(ctx, &w.job.Delivery)
-	m, err := s.request(ctx, w)
+	w.silent = w.job.Content.DisableNotification || w.goesOn() || s.silent(ctx, &w.job.Delivery)
+	ids, err := s.request(ctx, w)
 	w.flowing = err == nil
 	if err == nil {
-		s.arrived(ctx, w, m.MessageID)
+		s.arrived(ctx, w, ids...)
 		return "", nil
 	}
 	failed := asFailed("sendMessage", err)
 	a, f := react(failed, w.form)
-	if w.withMedia() && mediaMayBeWhy[failed.Reason] {
-		s.degrade(ctx, w, failed)
+	switch {
+	case w.brings() && mediaMayBeWhy[failed.Reason]:
+		s.degrade(w, failed)
 		return degraded, failed
+	case w.recast(failed.Reason):
+		return recast, failed
 	}
 	if !w.has(a) {
 		a = drop
@@ -110,26 +119,39 @@ func (w *work) count() int {
 }
 
 // attached reports whether the attachment is next.
-func (w *work) attached() bool { return len(w.job.TelegramMessageIDs) == len(w.parts) }
+func (w *work) attached() bool { return w.part() == len(w.parts) }
 
-func (s *sender) request(ctx context.Context, w *work) (*telegram.Message, error) {
+// request sends or changes the next part and returns the Telegram messages that it is.
+func (s *sender) request(ctx context.Context, w *work) ([]int64, error) {
 	if w.attached() {
-		return s.client.SendFile(ctx, w.document())
+		return one(s.client.SendFile(ctx, w.document()))
 	}
-	if w.withMedia() {
-		p, err := s.file(ctx, w)
-		if err != nil {
+	if w.brings() {
+		if err := s.gather(ctx, w); err != nil {
 			return nil, err
 		}
-		return s.client.SendFile(ctx, p)
 	}
-	p := w.request()
-	if id := w.edits(); id != 0 {
-		return s.client.EditMessageText(ctx, telegram.EditMessageText{
-			ChatID: p.ChatID, MessageID: id, Text: p.Text, Entities: p.Entities, LinkPreviewOptions: p.LinkPreviewOptions, ReplyMarkup: p.ReplyMarkup,
-		})
+	p, id := w.request(), w.edits()
+	switch {
+	case w.brings():
+		return s.bring(ctx, w, p, id)
+	case id == 0:
+		return one(s.client.SendMessage(ctx, p))
+	case w.part() == 0 && w.captioned():
+		return one(s.client.EditMessageCaption(ctx, telegram.EditMessageCaption{
+			ChatID: p.ChatID, MessageID: id, Caption: p.Text, CaptionEntities: p.Entities, ReplyMarkup: p.ReplyMarkup,
+		}))
 	}
-	return s.client.SendMessage(ctx, p)
+	return one(s.client.EditMessageText(ctx, telegram.EditMessageText{
+		ChatID: p.ChatID, MessageID: id, Text: p.Text, Entities: p.Entities, LinkPreviewOptions: p.LinkPreviewOptions, ReplyMarkup: p.ReplyMarkup,
+	}))
+}
+
+func one(m *telegram.Message, err error) ([]int64, error) {
+	if err != nil {
+		return nil, err
+	}
+	return []int64{m.MessageID}, nil
 }
 
 // nothingToSend ends a text without anything to see, or one whose parts have all arrived before a crash.
@@ -146,7 +168,7 @@ func (w *work) nothingToSend() *telegram.Error {
 
 // request is the next part as sendMessage takes it. The buttons stand under the last.
 func (w *work) request() telegram.SendMessage {
-	n, c := len(w.job.TelegramMessageIDs), &w.job.Content
+	n, c := w.part(), &w.job.Content
 	p := telegram.SendMessage{
 		ChatID: w.job.ChatID, MessageThreadID: w.thread(), Text: w.parts[n].Text, Entities: w.parts[n].Entities,
 		LinkPreviewOptions: c.LinkPreviewOptions, DisableNotification: w.silent, ProtectContent: c.ProtectContent,
@@ -194,11 +216,12 @@ func (w *work) has(a action) bool {
 }
 
 // arrived notes a part. With several parts each is stored, so that a restart goes on with the next.
-func (s *sender) arrived(ctx context.Context, w *work, messageID int64) {
-	w.job.TelegramMessageIDs = append(w.job.TelegramMessageIDs[:len(w.job.TelegramMessageIDs):len(w.job.TelegramMessageIDs)], messageID)
+func (s *sender) arrived(ctx context.Context, w *work, ids ...int64) {
+	w.job.TelegramMessageIDs = slices.Concat(w.job.TelegramMessageIDs, ids)
+	w.surplus += len(ids) - 1
 	w.job.NotBefore = time.Time{}
 	state := relay.Sent
-	if len(w.job.TelegramMessageIDs) < w.count() {
+	if w.part() < w.count() {
 		state = relay.Queued
 	}
 	w.outcome = w.outcomeOf(state, time.Now())

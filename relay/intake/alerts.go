@@ -103,7 +103,14 @@ func (h *heard) alone(ctx context.Context, draft receivers.Draft, to []string) e
 	if group, ok := h.group(draft); ok {
 		m.Notification = &relay.Notification{Group: group, Alerts: sha256.Sum256([]byte(draft.Alerts))}
 	}
-	return h.say(ctx, m, to, h.rules)
+	rest := illustrate(&m.Content, draft.Notification.Pictures())
+	if len(rest) > 0 {
+		m.Key, m.OnUpdate = m.ID.String(), relay.Anew // for the pictures to answer
+	}
+	if err := h.say(ctx, m, to, h.rules); err != nil {
+		return err
+	}
+	return h.pictures(ctx, m, draft, rest, to)
 }
 
 // begin opens a conversation.
@@ -111,7 +118,7 @@ func (h *heard) begin(ctx context.Context, group [sha256.Size]byte, draft receiv
 	t := &relay.Thread{ID: relay.NewID(), Group: group, Receiver: h.rc.Name, To: to, OpenedAt: h.now}
 	s := &thread.State{Topic: h.topic(draft), Apart: h.caller.Apart}
 	s.Hear(draft, h.now, managed(h.rc, s))
-	return h.keep(ctx, t, s, draft, relay.Edit)
+	return h.keep(ctx, t, s, draft, relay.Edit, draft.Notification.Pictures())
 }
 
 // resume takes the next notification of a conversation.
@@ -130,18 +137,18 @@ func (h *heard) resume(ctx context.Context, t *relay.Thread, s *thread.State, dr
 	case turn == thread.Over:
 		return h.end(ctx, t, s, draft)
 	case h.rc.OnUpdate == relay.Anew:
-		return h.keep(ctx, t, s, draft, relay.Anew)
+		return h.keep(ctx, t, s, draft, relay.Anew, draft.Notification.Pictures())
 	case turn == thread.Repeated && h.rc.OnUpdate == relay.Reply:
 		return h.repeat(ctx, t, s, draft, t.To[:before])
 	}
-	if err := h.keep(ctx, t, s, draft, relay.Edit); err != nil || turn != thread.News || h.rc.OnUpdate != relay.Reply {
+	if err := h.keep(ctx, t, s, draft, relay.Edit, nil); err != nil || turn != thread.News || h.rc.OnUpdate != relay.Reply {
 		return err
 	}
 	return h.news(ctx, t, s, draft, fresh)
 }
 
-// keep makes the first message, or brings it up to date. A template that renders to nothing leaves it as it was.
-func (h *heard) keep(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, on relay.OnUpdate) error {
+// keep makes the first message, with its pictures, or brings it up to date. A template that renders to nothing leaves it as it was.
+func (h *heard) keep(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, on relay.OnUpdate, pictures []receivers.Picture) error {
 	draft.Notification.Buttons = h.rc.Buttons && t.EndedAt.IsZero()
 	whole := s.Whole(draft).Draft(draft.Template)
 	m := h.message(draft)
@@ -152,7 +159,17 @@ func (h *heard) keep(ctx context.Context, t *relay.Thread, s *thread.State, draf
 	}
 	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), on, s.Topic
 	m.Content.ReplyMarkup, m.Content.DisableNotification = h.keyboard(t, s, h.now), s.Silent
+	rest := illustrate(&m.Content, pictures)
+	if m.Content.Media == nil && on == relay.Edit {
+		m.Content.Media = s.Picture()
+	}
+	if s.Image = ""; m.Content.Media != nil {
+		s.Image = m.Content.Media.URL
+	}
 	if err := h.say(ctx, m, t.To, h.rules.lenient()); err != nil {
+		return err
+	}
+	if err := h.pictures(ctx, m, draft, rest, t.To); err != nil {
 		return err
 	}
 	return h.note(t, s)
@@ -167,12 +184,16 @@ func (h *heard) note(t *relay.Thread, s *thread.State) error {
 	return s.Write(t)
 }
 
-// answer says something in a conversation, of which something must have been seen.
-func (h *heard) answer(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, text markup.Text, silent bool) error {
+// answer says something in a conversation, of which something must have been seen, with pictures.
+func (h *heard) answer(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, text markup.Text, silent bool, pictures ...receivers.Picture) error {
 	m := h.message(draft)
 	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), relay.Reply, s.Topic
 	m.Content.Text, m.Content.DisableNotification = text, silent
-	return h.say(ctx, m, t.To, h.rules.lenient())
+	rest := illustrate(&m.Content, pictures)
+	if err := h.say(ctx, m, t.To, h.rules.lenient()); err != nil {
+		return err
+	}
+	return h.pictures(ctx, m, draft, rest, t.To)
 }
 
 // news answers with the alerts that are new.
@@ -180,13 +201,13 @@ func (h *heard) news(ctx context.Context, t *relay.Thread, s *thread.State, draf
 	part := draft.Notification.With(fresh)
 	part.Buttons, part.TruncatedAlerts = false, 0
 	some := part.Draft(draft.Template)
-	return h.answer(ctx, t, s, some, h.show(h.rules, h.rc, some), h.silent(some))
+	return h.answer(ctx, t, s, some, h.show(h.rules, h.rc, some), h.silent(some), part.Pictures()...)
 }
 
 // repeat says that all fires on; whom the conversation was not told to before learns all of it.
 func (h *heard) repeat(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, before []string) error {
 	if len(before) < len(t.To) {
-		if err := h.keep(ctx, t, s, draft, relay.Edit); err != nil {
+		if err := h.keep(ctx, t, s, draft, relay.Edit, nil); err != nil {
 			return err
 		}
 	}
@@ -201,7 +222,7 @@ func (h *heard) repeat(ctx context.Context, t *relay.Thread, s *thread.State, dr
 func (h *heard) end(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft) error {
 	t.EndedAt = h.now
 	if h.rc.OnUpdate == relay.Anew {
-		return h.keep(ctx, t, s, draft, relay.Anew)
+		return h.keep(ctx, t, s, draft, relay.Anew, nil)
 	}
 	silent := h.silent(draft)
 	if err := h.close(ctx, t, s, draft, silent); err != nil || h.rc.OnUpdate != relay.Reply || s.Untold() {

@@ -125,7 +125,7 @@ func (d *Door) releaseChat(ctx context.Context, jobs []relay.Job) error {
 func mergeable(job *relay.Job) bool {
 	c := &job.Content
 	switch {
-	case c.Media != nil || c.Attachment != nil:
+	case c.Media != nil || len(c.Album) > 0 || c.Attachment != nil:
 		return false
 	case c.Alerts != nil:
 		return len(job.Live) == 0

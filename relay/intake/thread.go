@@ -39,7 +39,7 @@ func (d *Door) labels(rules *Rules, rc *Receiver) thread.Labels {
 
 // over turns a message into what becomes of the first one at the end.
 func (d *Door) over(t *relay.Thread, s *thread.State, m *relay.Message) *relay.Message {
-	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), relay.Edit, s.Topic
+	m.Key, m.OnUpdate, m.Content.Topic, m.Content.Media = t.ID.String(), relay.Edit, s.Topic, s.Picture()
 	m.Content.Text, m.Content.ReplyMarkup = d.words(d.Rules(), t.Receiver, thread.TemplateOver, s.Story(t, t.EndedAt)), d.keyboard(t, s, t.EndedAt)
 	return m
 }
@@ -126,7 +126,7 @@ func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, err
 		m.OnUpdate, m.Content.Text, m.Content.DisableNotification = on, text, silent
 		m.Patient = !a.escalated
 		if on == relay.Reply {
-			m.Content.ReplyMarkup, m.Content.Attachment = nil, nil
+			m.Content.ReplyMarkup, m.Content.Attachment, m.Content.Media = nil, nil, nil
 		}
 		to[m] = whom
 		out = append(out, m)
@@ -185,7 +185,7 @@ func divide(first, all, answer *relay.Message) {
 func (d *Door) first(t *relay.Thread, s *thread.State, now time.Time) *relay.Message {
 	m := &relay.Message{
 		ID: relay.NewID(), CreatedAt: now, Receiver: t.Receiver, ExpiresAt: now.Add(d.Rules().MaxAge), Priority: relay.High, Key: t.ID.String(), OnUpdate: relay.Edit, Patient: true,
-		Content: relay.Content{Topic: s.Topic, ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
+		Content: relay.Content{Media: s.Picture(), Topic: s.Topic, ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
 	}
 	d.body(&m.Content, t, s, now)
 	return m

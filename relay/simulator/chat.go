@@ -40,6 +40,7 @@ type Message struct {
 	Photo       string          `json:"photo,omitempty"`    // file_id
 	Document    string          `json:"document,omitempty"` // file_id
 	FileName    string          `json:"file_name,omitempty"`
+	AlbumID     string          `json:"media_group_id,omitempty"` // what messages of one album have in common
 	Preview     json.RawMessage `json:"link_preview_options,omitempty"`
 	Silent      bool            `json:"silent,omitempty"`
 	Protected   bool            `json:"protected,omitempty"`
@@ -94,6 +95,9 @@ func (s *Server) object(c *chat, m *Message) map[string]any {
 		o[entities] = m.Entities
 	}
 	s.addMedia(o, m)
+	if m.AlbumID != "" {
+		o["media_group_id"] = m.AlbumID
+	}
 	if m.ThreadID != 0 {
 		o["message_thread_id"], o["is_topic_message"] = m.ThreadID, true
 	}

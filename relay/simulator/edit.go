@@ -38,12 +38,56 @@ func (s *Server) editMessageText(a *arguments) *answer {
 	return s.change(c, a, m, Message{Text: text.Text, Entities: text.Entities})
 }
 
+func (s *Server) editMessageCaption(a *arguments) *answer {
+	c, m, refusal := s.edited(a)
+	if refusal != nil {
+		return refusal
+	}
+	if m.Photo == "" && m.Document == "" {
+		return failed(400, "Bad Request: there is no caption in the message to edit")
+	}
+	caption, refusal := readText(a, "caption", "caption_entities", maxCaption)
+	if refusal != nil {
+		return refusal
+	}
+	to := m.file()
+	to.Text, to.Entities = caption.Text, caption.Entities
+	return s.change(c, a, m, to)
+}
+
+// editMessageMedia puts another file and caption in the place of a file, or of a text.
+func (s *Server) editMessageMedia(a *arguments) *answer {
+	c, m, refusal := s.edited(a)
+	if refusal != nil {
+		return refusal
+	}
+	var media inputMedia
+	if text := a.text("media"); text == "" || json.Unmarshal([]byte(text), &media) != nil {
+		return failed(400, "Bad Request: can't parse input media JSON object")
+	}
+	to, refusal := s.input(a, &media)
+	if refusal != nil {
+		return refusal
+	}
+	if m.AlbumID != "" && (to.Photo == "") != (m.Photo == "") {
+		return failed(400, "Bad Request: message can't be edited")
+	}
+	return s.change(c, a, m, *to)
+}
+
 func (s *Server) editMessageReplyMarkup(a *arguments) *answer {
 	c, m, refusal := s.edited(a)
 	if refusal != nil {
 		return refusal
 	}
-	return s.change(c, a, m, Message{Text: m.Text, Entities: m.Entities})
+	to := m.file()
+	to.Text, to.Entities = m.Text, m.Entities
+	return s.change(c, a, m, to)
+}
+
+// file is a message with the same file and nothing else.
+func (m *Message) file() Message {
+	return Message{Photo: m.Photo, Document: m.Document, FileName: m.FileName}
 }
 
 // change writes new content and keyboard. Without reply_markup the keyboard goes; without any difference nothing does.
@@ -52,13 +96,14 @@ func (s *Server) change(c *chat, a *arguments, m *Message, to Message) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	if m.Text == to.Text && reflect.DeepEqual(m.Entities, to.Entities) && sameJSON(m.ReplyMarkup, keyboard) {
+	if m.Text == to.Text && reflect.DeepEqual(m.Entities, to.Entities) && m.Photo == to.Photo && m.Document == to.Document && sameJSON(m.ReplyMarkup, keyboard) {
 		return failed(400, "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message")
 	}
-	if seconds := s.rates.take(s.options.Limits, c, clock()); seconds > 0 {
+	if seconds := s.rates.take(s.options.Limits, c, clock(), 1); seconds > 0 {
 		return tooMany(seconds)
 	}
 	m.Text, m.Entities, m.ReplyMarkup, m.Edited = to.Text, to.Entities, keyboard, true
+	m.Photo, m.Document, m.FileName = to.Photo, to.Document, to.FileName
 	s.wake()
 	return done(s.object(c, m))
 }

@@ -24,8 +24,8 @@ type window struct {
 	closed time.Time // until then everything is refused
 }
 
-// take counts a message, or tells for how many seconds none may be sent.
-func (r *rates) take(l Limits, c *chat, now time.Time) (seconds int) {
+// take counts n messages that are sent together, or tells for how many seconds none may be sent.
+func (r *rates) take(l Limits, c *chat, now time.Time, n int) (seconds int) {
 	if l == (Limits{}) {
 		return 0
 	}
@@ -46,7 +46,9 @@ func (r *rates) take(l Limits, c *chat, now time.Time) (seconds int) {
 		r.violations++
 		return int(math.Ceil(wait.Seconds()))
 	}
-	w.sent, r.bot.sent = append(w.sent, now), append(r.bot.sent, now)
+	for range n {
+		w.sent, r.bot.sent = append(w.sent, now), append(r.bot.sent, now)
+	}
 	return 0
 }
 

@@ -3,6 +3,8 @@ package simulator
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"strings"
 )
 
@@ -25,7 +27,7 @@ func (s *Server) sendFile(a *arguments, field string, limit int, set func(m *Mes
 	if refusal != nil {
 		return refusal
 	}
-	id, file, refusal := s.file(a, field, limit)
+	id, file, refusal := s.file(a, field, a.text(field), limit)
 	if refusal != nil {
 		return refusal
 	}
@@ -34,9 +36,8 @@ func (s *Server) sendFile(a *arguments, field string, limit int, set func(m *Mes
 	return s.send(c, a, m)
 }
 
-// file is the file of a field: an upload of that name or by attach://, an address, or a file_id.
-func (s *Server) file(a *arguments, field string, limit int) (string, upload, *answer) {
-	text := a.text(field)
+// file is the file that a field's text names: an upload of the field's name or by attach://, an address, or a file_id.
+func (s *Server) file(a *arguments, field, text string, limit int) (string, upload, *answer) {
 	part := field
 	if name, ok := strings.CutPrefix(text, "attach://"); ok {
 		part = name
@@ -47,6 +48,8 @@ func (s *Server) file(a *arguments, field string, limit int) (string, upload, *a
 			return "", f, failed(400, "Bad Request: file must be non-empty")
 		case len(f.content) > limit:
 			return "", f, failed(413, "Request Entity Too Large")
+		case field == "photo" && !strings.HasPrefix(http.DetectContentType(f.content), "image/"):
+			return "", f, failed(400, "Bad Request: IMAGE_PROCESS_FAILED")
 		}
 		return s.keep(f), f, nil
 	}
@@ -54,6 +57,9 @@ func (s *Server) file(a *arguments, field string, limit int) (string, upload, *a
 	case text == "":
 		return "", upload{}, failed(400, "Bad Request: there is no %s in the request", field)
 	case strings.HasPrefix(text, "http://"), strings.HasPrefix(text, "https://"):
+		if !reachable(text) {
+			return "", upload{}, failed(400, "Bad Request: failed to get HTTP URL content")
+		}
 		f := upload{name: text[strings.LastIndexByte(text, '/')+1:]}
 		return s.keep(f), f, nil
 	}
@@ -62,6 +68,19 @@ func (s *Server) file(a *arguments, field string, limit int) (string, upload, *a
 		return "", f, failed(400, "Bad Request: wrong file identifier/HTTP URL specified")
 	}
 	return text, f, nil
+}
+
+// reachable reports whether Telegram's servers can have an address: none of a host without a dot, or that is no public one. What can be had is taken unseen.
+func reachable(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	if err != nil {
+		return strings.Contains(u.Hostname(), ".")
+	}
+	return ip.IsGlobalUnicast() && !ip.IsPrivate()
 }
 
 func (s *Server) keep(f upload) string {

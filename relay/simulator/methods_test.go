@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"mime/multipart"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ func TestMethods(t *testing.T) {
 	restricted.AddBot(ada)
 	restricted.SetBot(ada, "restricted")
 	topic := forum.Topic("x")
+	photo := object{"type": "photo", "media": "https://example.org/x.png"}
 	entity := func(fields object) object { return object{"text": "a😀", "entities": []object{fields}} }
 	for _, c := range []struct {
 		method      string
@@ -49,6 +51,16 @@ func TestMethods(t *testing.T) {
 		{"sendPhoto", object{}, "Bad Request: there is no photo in the request"},
 		{"sendPhoto", object{"photo": "attach://nothing"}, "Bad Request: wrong file identifier/HTTP URL specified"},
 		{"sendPhoto", object{"chat_id": restricted.ID(), "photo": "https://example.org/x.png"}, "Bad Request: not enough rights to send photos to the chat"},
+		{"sendPhoto", object{"photo": "http://grafana/x.png"}, "Bad Request: failed to get HTTP URL content"},
+		{"sendPhoto", object{"photo": "http://192.168.1.1/x.png"}, "Bad Request: failed to get HTTP URL content"},
+		{"sendMediaGroup", object{}, `Bad Request: parameter "media" is required`},
+		{"sendMediaGroup", object{"media": "no JSON"}, "Bad Request: can't parse media JSON object"},
+		{"sendMediaGroup", object{"media": []object{}}, "Bad Request: there are no messages to send"},
+		{"sendMediaGroup", object{"media": slices.Repeat([]object{photo}, 11)}, "Bad Request: too many messages to send as an album"},
+		{"sendMediaGroup", object{"media": []object{photo, {"type": "document", "media": photo["media"]}}}, "Bad Request: document can't be mixed with other media types"},
+		{"sendMediaGroup", object{"media": []object{photo, {"type": "photo", "media": "http://grafana/x.png"}}}, `Bad Request: failed to send message #2 with the error message "WEBPAGE_CURL_FAILED"`},
+		{"sendMediaGroup", object{"media": []object{photo, {"type": "photo", "media": "attach://nothing"}}}, "Bad Request: can't parse InputMedia: media not found"},
+		{"sendMediaGroup", object{"media": []object{photo, {"type": "photo", "media": "AgAD"}}}, "Bad Request: wrong file identifier/HTTP URL specified"},
 		{"sendDocument", object{"chat_id": restricted.ID(), "document": "https://example.org/x"}, "Bad Request: not enough rights to send documents to the chat"},
 		{"sendDocument", object{"document": "https://example.org/x", "caption": "<b>", "parse_mode": "HTML"}, `Bad Request: can't parse entities: Can't find end tag corresponding to start tag "b"`},
 		{"getFile", object{"file_id": "nothing"}, "Bad Request: invalid file_id"},
@@ -117,6 +129,9 @@ func TestNotModified(t *testing.T) {
 	}
 }
 
+// png is as much of a picture as the simulator looks at.
+const png = "\x89PNG\r\n\x1a\n"
+
 func TestAttachedUploads(t *testing.T) {
 	b := newBot(t, simulator.Options{})
 	ada := b.ada()
@@ -136,8 +151,9 @@ func TestAttachedUploads(t *testing.T) {
 		return b.request("POST", b.path(method), form.FormDataContentType(), &body)
 	}
 	for _, c := range []struct{ method, field, part, content, want string }{
-		{"sendPhoto", "photo", "photo", "png", ""},
-		{"sendPhoto", "photo", "elsewhere", "png", ""},
+		{"sendPhoto", "photo", "photo", png, ""},
+		{"sendPhoto", "photo", "elsewhere", png, ""},
+		{"sendPhoto", "photo", "photo", "<html>", "Bad Request: IMAGE_PROCESS_FAILED"},
 		{"sendDocument", "document", "document", "", "Bad Request: file must be non-empty"},
 		{"sendPhoto", "photo", "photo", strings.Repeat("x", 10<<20+1), "Request Entity Too Large"},
 	} {
@@ -151,7 +167,70 @@ func TestAttachedUploads(t *testing.T) {
 		t.Errorf("%+v", sent)
 	}
 	var photo struct{ Photo []json.RawMessage }
-	if a := upload("sendPhoto", "photo", "photo", "x.png", "png"); json.Unmarshal(a.Result, &photo) != nil || len(photo.Photo) == 0 {
+	if a := upload("sendPhoto", "photo", "photo", "x.png", png); json.Unmarshal(a.Result, &photo) != nil || len(photo.Photo) == 0 {
 		t.Errorf("a photo's sizes: %s", a.Result)
+	}
+}
+
+// An album is messages of their own that go together, and count each.
+func TestAlbums(t *testing.T) {
+	b := newBot(t, simulator.Options{Limits: simulator.Limits{Chat: 3}})
+	ada := b.ada()
+	media := []object{
+		{"type": "photo", "media": "https://example.org/1.png", "caption": "*two*", "parse_mode": "MarkdownV2"},
+		{"type": "photo", "media": "https://example.org/2.png"},
+	}
+	var sent []struct {
+		Caption string
+		AlbumID string `json:"media_group_id"`
+	}
+	b.ok("sendMediaGroup", object{"chat_id": ada.ID, "media": media, "reply_to_message_id": 1, "disable_notification": true}, &sent)
+	if len(sent) != 2 || sent[0].Caption != "two" || sent[0].AlbumID == "" || sent[0].AlbumID != sent[1].AlbumID {
+		t.Errorf("%+v", sent)
+	}
+	got := simulator.FromBot(b.sim.Messages(ada.ID))
+	if len(got) != 2 || got[1].AlbumID != sent[0].AlbumID || got[1].FileName != "2.png" || !got[1].Silent || got[1].ReplyTo != 1 || len(got[0].Entities) != 1 {
+		t.Errorf("%+v", got)
+	}
+	b.ok("sendMessage", object{"chat_id": ada.ID, "text": "the third in this second"}, nil)
+	if a := b.call("sendMessage", object{"chat_id": ada.ID, "text": "the fourth"}); a.Parameters.RetryAfter == 0 {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestCaptionsAndFilesAreChanged(t *testing.T) {
+	b := newBot(t, simulator.Options{})
+	ada := b.ada()
+	b.ok("sendPhoto", object{"chat_id": ada.ID, "photo": "https://example.org/1.png", "caption": "one"}, nil)
+	b.ok("sendMessage", object{"chat_id": ada.ID, "text": "a text"}, nil)
+	edit := func(method string, id int, more object) string {
+		more["chat_id"], more["message_id"] = ada.ID, id
+		return b.call(method, more).Description
+	}
+	const same = "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message"
+	for _, c := range []struct {
+		method string
+		id     int
+		more   object
+		want   string
+	}{
+		{"editMessageText", 2, object{"text": "x"}, "Bad Request: there is no text in the message to edit"},
+		{"editMessageCaption", 3, object{"caption": "x"}, "Bad Request: there is no caption in the message to edit"},
+		{"editMessageCaption", 2, object{"caption": strings.Repeat("x", 1025)}, "Bad Request: message caption is too long"},
+		{"editMessageCaption", 2, object{"caption": "*two*", "parse_mode": "MarkdownV2"}, ""},
+		{"editMessageCaption", 2, object{"caption": "*two*", "parse_mode": "MarkdownV2"}, same},
+		{"editMessageReplyMarkup", 2, object{"reply_markup": `{"inline_keyboard":[[{"text":"a","callback_data":"b"}]]}`}, ""},
+		{"editMessageMedia", 2, object{"media": object{"type": "photo", "media": "http://10.1.1.1/x.png"}}, "Bad Request: failed to get HTTP URL content"},
+		{"editMessageMedia", 2, object{"media": object{"type": "document", "media": "https://example.org/2.pdf", "caption": "two"}}, ""},
+		{"editMessageMedia", 3, object{"media": object{"type": "photo", "media": "https://example.org/3.png", "caption": "three"}}, ""},
+		{"editMessageMedia", 3, object{}, "Bad Request: can't parse input media JSON object"},
+	} {
+		if got := edit(c.method, c.id, c.more); got != c.want {
+			t.Errorf("%s of %d: got %q, want %q", c.method, c.id, got, c.want)
+		}
+	}
+	got := simulator.FromBot(b.sim.Messages(ada.ID))
+	if len(got) != 2 || got[0].FileName != "2.pdf" || got[0].Photo != "" || got[0].Text != "two" || got[0].ReplyMarkup != nil || got[1].Photo == "" || got[1].Text != "three" {
+		t.Errorf("%+v", got)
 	}
 }

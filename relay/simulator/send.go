@@ -41,6 +41,14 @@ func raw(a *arguments, name string) json.RawMessage {
 
 // send finishes what all sending methods have in common.
 func (s *Server) send(c *chat, a *arguments, m *Message) *answer {
+	if refusal := s.sendAll(c, a, m); refusal != nil {
+		return refusal
+	}
+	return done(s.object(c, m))
+}
+
+// sendAll puts messages into a chat that are sent together, or none of them.
+func (s *Server) sendAll(c *chat, a *arguments, messages ...*Message) *answer {
 	thread, refusal := c.thread(a)
 	if refusal != nil {
 		return refusal
@@ -53,13 +61,15 @@ func (s *Server) send(c *chat, a *arguments, m *Message) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	if seconds := s.rates.take(s.options.Limits, c, time.Now()); seconds > 0 {
+	if seconds := s.rates.take(s.options.Limits, c, time.Now(), len(messages)); seconds > 0 {
 		return tooMany(seconds)
 	}
-	m.FromBot, m.From, m.ThreadID, m.ReplyMarkup, m.ReplyTo = true, s.options.Username, thread, keyboard, reply
-	m.Silent, m.Protected = a.boolean("disable_notification"), a.boolean("protect_content")
-	s.put(c, m)
-	return done(s.object(c, m))
+	for _, m := range messages {
+		m.FromBot, m.From, m.ThreadID, m.ReplyMarkup, m.ReplyTo = true, s.options.Username, thread, keyboard, reply
+		m.Silent, m.Protected = a.boolean("disable_notification"), a.boolean("protect_content")
+		s.put(c, m)
+	}
+	return nil
 }
 
 // readText reads text and parse_mode or entities, and cleans it, with the server's errors.

@@ -186,7 +186,7 @@ func (s *Server) createForumTopic(a *arguments) *answer {
 	case !slices.Contains(iconColors, color):
 		return failed(400, "Bad Request: invalid icon color specified")
 	}
-	if seconds := s.rates.take(s.options.Limits, c, clock()); seconds > 0 {
+	if seconds := s.rates.take(s.options.Limits, c, clock(), 1); seconds > 0 {
 		return tooMany(seconds)
 	}
 	id := s.addTopic(nil, c, &topic{name: name, iconColor: color, own: true})

@@ -35,6 +35,8 @@ const (
 	BadButtons     Reason = "bad_buttons"     // reply_markup that Telegram refuses
 	ReplyNotFound  Reason = "reply_not_found" // the message to be replied to, or its quote
 	NotEditable    Reason = "not_editable"    // the message is gone or not the bot's own
+	NoText         Reason = "no_text"         // what was to be changed is a file with a caption
+	NoCaption      Reason = "no_caption"      // what was to be changed is a text
 	NotModified    Reason = "not_modified"    // it is so already: as good as done
 	NotDeletable   Reason = "not_deletable"   // too old or no right
 	AlreadyDeleted Reason = "already_deleted" // as good as done
@@ -55,7 +57,7 @@ const (
 // Reasons are all reasons.
 var Reasons = []Reason{
 	RateLimited, Blocked, Deactivated, NotStarted, IsBot, ChatNotFound, Kicked, NotMember, ChatDeleted, Migrated, NoRights,
-	TopicNotFound, TopicClosed, NotForum, EmptyText, TooLong, BadEntities, BadEncoding, BadButtons, ReplyNotFound, NotEditable, NotModified,
+	TopicNotFound, TopicClosed, NotForum, EmptyText, TooLong, BadEntities, BadEncoding, BadButtons, ReplyNotFound, NotEditable, NoText, NoCaption, NotModified,
 	NotDeletable, AlreadyDeleted, QueryTooOld, BadMedia, TooLarge, Refused, BadToken, MethodMissing, Misdirected, Conflict,
 	ServerError, BadAnswer, NotSent, OutcomeUnknown,
 }

@@ -75,6 +75,9 @@ func TestClassify(t *testing.T) {
 		{400, "Bad Request: QUOTE_TEXT_INVALID", ReplyNotFound},
 		{400, "Bad Request: message to edit not found", NotEditable},
 		{400, "Bad Request: message can't be edited", NotEditable},
+		{400, "Bad Request: there is no text in the message to edit", NoText},
+		{400, "Bad Request: there is no caption in the message to edit", NoCaption},
+		{400, "Bad Request: there is no media in the message to edit", NotEditable},
 		{400, "Bad Request: message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message", NotModified},
 		{400, "Bad Request: message to delete not found", AlreadyDeleted},
 		{400, "Bad Request: message can't be deleted", NotDeletable},
@@ -106,6 +109,8 @@ func TestClassify(t *testing.T) {
 		{400, "Bad Request: file must be non-empty", BadMedia},
 		{400, "Bad Request: file is too big", BadMedia},
 		{400, "Bad Request: there is no photo in the request", BadMedia},
+		{400, `Bad Request: failed to send message #2 with the error message "WEBPAGE_CURL_FAILED"`, BadMedia},
+		{400, `Bad Request: failed to send message #1 with the error message "Wrong file identifier/HTTP URL specified"`, BadMedia},
 		{413, "Request Entity Too Large", TooLarge},
 		{400, "Bad Request: too many messages to send as an album", Refused},
 		{400, "Bad Request: EFFECT_ID_INVALID", Refused},
@@ -139,6 +144,19 @@ func TestParametersComeFirst(t *testing.T) {
 	}
 	if got := classify(answer{code: 400, description: "chat not found", retryAfter: time.Second}); got != RateLimited {
 		t.Errorf("retry_after: %s", got)
+	}
+}
+
+func TestItem(t *testing.T) {
+	for text, want := range map[string]int{
+		`Bad Request: failed to send message #10 with the error message "WEBPAGE_MEDIA_EMPTY"`: 10,
+		`Bad Request: Failed to send message #1 with the error message "#2"`:                   1,
+		"Bad Request: group send failed":                                                       0,
+		"":                                                                                     0,
+	} {
+		if got := (&Error{Description: text}).Item(); got != want {
+			t.Errorf("%s: %d", text, got)
+		}
 	}
 }
 

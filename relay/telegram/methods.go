@@ -142,12 +142,9 @@ func (c *Client) SendFile(ctx context.Context, p SendFile) (*Message, error) {
 		{"disable_notification", truth(p.DisableNotification)},
 		{"protect_content", truth(p.ProtectContent)},
 		{"reply_markup", string(p.ReplyMarkup)},
+		{"reply_parameters", p.ReplyTo.field()},
 		{field, p.URL},
 	})
-	if p.ReplyTo != nil {
-		reply, _ := json.Marshal(p.ReplyTo) // it is made of a number and a boolean
-		_ = form.WriteField("reply_parameters", string(reply))
-	}
 	if p.URL == "" {
 		part, _ := form.CreateFormFile(field, p.Name)
 		_, _ = part.Write(p.Content)
@@ -165,8 +162,7 @@ func list(entities []markup.Entity) string {
 	if len(entities) == 0 {
 		return ""
 	}
-	b, _ := json.Marshal(entities) // they hold nothing that JSON cannot say
-	return string(b)
+	return object(entities)
 }
 
 // writeFields writes what is not empty. The form writes into memory, which takes everything.

@@ -33,6 +33,7 @@ type State struct {
 	Level  string            `json:"level,omitzero"`  // their severity
 	Common map[string]string `json:"common"`          // labels that all have that fire: what a silence is for
 	Links  []receivers.Link  `json:"links,omitempty"`
+	Image  string            `json:"image,omitzero"` // address of the picture that the first message is the caption of
 
 	Said   [sha256.Size]byte `json:"said"` // by the last notification
 	SaidAt time.Time         `json:"said_at"`
@@ -98,6 +99,14 @@ func (s *State) Write(t *relay.Thread) error {
 
 // Untold reports whether nothing was said of the alerts yet: the receiver's template rendered to nothing.
 func (s *State) Untold() bool { return s.Text.Text == "" }
+
+// Picture is what stands above the first message, in all its versions; nil for nothing.
+func (s *State) Picture() *relay.Media {
+	if s.Image == "" {
+		return nil
+	}
+	return &relay.Media{Kind: relay.Photo, URL: s.Image, Illustration: true}
+}
 
 // Firing is how many alerts fire, muted ones included.
 func (s *State) Firing() int {
