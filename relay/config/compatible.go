@@ -28,7 +28,10 @@ func (k *checker) compatible(key string, r *Receiver) {
 func (k *checker) aliases() {
 	owner := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(k.c.Receivers)) {
-		for _, alias := range k.c.Receivers[name].Aliases {
+		r := k.c.Receivers[name]
+		for _, alias := range r.Aliases {
+			fits := alias == "ntfy" && r.Type == "ntfy" || alias != "ntfy" && kinds[r.Type].alerts
+			k.require(fits, child("receivers", name)+".aliases", "a receiver of type %s cannot stand in for %s", r.Type, alias)
 			if other, taken := owner[alias]; taken {
 				k.fault(child("receivers", name)+".aliases", "%q is an alias of receiver %s already", alias, other)
 			}

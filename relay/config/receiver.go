@@ -33,7 +33,7 @@ type Receiver struct {
 	Escalate            Escalate  `toml:"escalate"`
 	HTTPActions         []string  `toml:"http_actions"` // hosts that buttons of ntfy's messages may call
 	Inlets              []string  `toml:"inlets"`       // files of telepush's, or globs
-	Aliases             []string  `toml:"aliases" one_of:"alertmanager-bot|prometheus_bot|alertgram|alertly"`
+	Aliases             []string  `toml:"aliases" one_of:"alertmanager-bot|prometheus_bot|alertgram|alertly|ntfy"`
 
 	// What the sender signs with, and where it puts the signature and its time. Without a header it is known by the request.
 	HMACSecret          secret.Value `toml:"hmac_secret"` // empty: no signature is wanted
@@ -182,7 +182,6 @@ func (k *checker) alerts(key string, r Receiver) {
 	if !kinds[r.Type].alerts && r.Type != "" {
 		for name, given := range map[string]bool{
 			"split_by": len(r.SplitBy) > 0, "visible": len(r.Visible) > 0, "buttons": r.Buttons, "escalate": r.Escalate.After > 0 || len(r.Escalate.To) > 0,
-			"aliases": len(r.Aliases) > 0,
 		} {
 			k.require(!given, key+"."+name, "is for receivers of alerts: type alertmanager or grafana")
 		}

@@ -36,9 +36,6 @@ func pathChat(r *http.Request) string {
 	return r.PathValue("chat_id")
 }
 
-// telepushPaths are telepush's own. A receiver of its type serves them.
-var telepushPaths = []string{"messages/{token}", "inlets/{inlet}/{token}"}
-
 // aliases are the addresses of others, apart from the route table: which of them are served is the configuration's choice.
 func (s *Server) aliases() *http.ServeMux {
 	mux := http.NewServeMux()
@@ -49,15 +46,23 @@ func (s *Server) aliases() *http.ServeMux {
 			})
 		})
 	}
-	for _, path := range telepushPaths {
-		mux.HandleFunc("/api/"+path, func(w http.ResponseWriter, r *http.Request) {
-			s.as(w, r, s.receiver(isTelepush), func() error {
-				r.SetPathValue("path", strings.TrimPrefix(r.URL.Path, "/api/"))
-				return s.stand(w, r, s.Door.Rules().Receivers[r.PathValue("receiver")].Type.(receivers.Server))
-			})
-		})
+	for _, path := range []string{"messages/{token}", "inlets/{inlet}/{token}"} {
+		s.root(mux, "/api/"+path, "/api/", isTelepush)
+	}
+	for _, path := range []string{"POST /{$}", "PUT /{$}", "POST /{topic}", "PUT /{topic}"} {
+		s.root(mux, path, "/", func(rc *intake.Receiver) bool { return slices.Contains(rc.Aliases, "ntfy") })
 	}
 	return mux
+}
+
+// root serves a path of another server at its own place, in the name of a receiver that stands in for it.
+func (s *Server) root(mux *http.ServeMux, pattern, base string, fits func(*intake.Receiver) bool) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		s.as(w, r, s.receiver(fits), func() error {
+			r.SetPathValue("path", strings.TrimPrefix(r.URL.Path, base))
+			return s.foreign(w, r, nil)
+		})
+	})
 }
 
 func isTelepush(rc *intake.Receiver) bool {
