@@ -4,6 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,6 +93,24 @@ func (w *world) connectAs(token, name, recipient string) int64 {
 	return id
 }
 
+// toast presses a button and returns what the bot shows for it.
+func (w *world) toast(user, messageID int64, button string) string {
+	w.t.Helper()
+	var pressed struct {
+		Query string `json:"callback_query_id"`
+	}
+	w.do("POST", fmt.Sprintf("%s/sim/users/%d/press", w.sim, user), fmt.Sprintf(`{"chat_id":%d,"message_id":%d,"text":%q}`, user, messageID, button), &pressed)
+	var shown struct {
+		Answered bool
+		Text     string
+	}
+	w.eventually(func() bool {
+		w.do("GET", w.sim+"/sim/presses/"+pressed.Query, "", &shown)
+		return shown.Answered
+	})
+	return shown.Text
+}
+
 // reconfigure changes a word of relay.toml while the relay runs.
 func (w *world) reconfigure(token, old, replacement string) {
 	w.t.Helper()
@@ -174,6 +195,50 @@ func TestNtfyWithItsClients(t *testing.T) {
 			t.Errorf("arrived %+v", got)
 		}
 	})
+}
+
+// The buttons of ntfy's http actions call hosts that relay.toml names, and no others.
+func TestButtonsThatCall(t *testing.T) {
+	t.Parallel()
+	calls := make(chan string, 10)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		calls <- r.Method + " " + r.URL.Path + " " + r.Header.Get("Authorization") + " " + string(body)
+		if r.URL.Path == "/broken" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(server.Close)
+	w := newWorld(t, fast+fmt.Sprintf("[receivers.ntfy]\nhttp_actions = [%q]\n", strings.TrimPrefix(server.URL, "http://")))
+	ada := w.connect("Ada", "ops")
+	w.exchange("PUT", w.relay+"/hooks/ntfy/ops", "Garage open", "Actions", fmt.Sprintf(
+		"http, Close, %s/door, method=PUT, headers.Authorization=Bearer x, body='{\"a\": 1}'; http, Break, %s/broken; http, Elsewhere, https://elsewhere.example.org/", server.URL, server.URL))
+	got := w.messages(ada, 2)[1]
+	if b := got.buttons(); strings.Join(b, ",") != "Close,Break" {
+		t.Fatalf("buttons: %v", b)
+	}
+	w.press(ada, got.ID, "Close")
+	if call := <-calls; call != `PUT /door Bearer x {"a": 1}` {
+		t.Errorf("called %s", call)
+	}
+	w.eventually(func() bool { return w.messages(ada, 2)[1].Text == "Garage open\n✅ Close · Ada" })
+	w.press(ada, got.ID, "Break")
+	if call := <-calls; call != "POST /broken  " {
+		t.Errorf("called %s", call)
+	}
+	w.eventually(func() bool {
+		return w.messages(ada, 2)[1].Text == "Garage open\n✅ Close · Ada\n⚠️ Break · Ada: the server answered 500 Internal Server Error"
+	})
+	// What is not allowed any more is not called.
+	w.reconfigure("", strings.TrimPrefix(server.URL, "http://"), "other.example.org")
+	if toast := w.toast(ada, got.ID, "Close"); toast != "This button does not work any more." {
+		t.Errorf("told %q", toast)
+	}
+	w.reconfigure("", "other.example.org", strings.TrimPrefix(server.URL, "http://"))
+	w.press(ada, got.ID, "Break")
+	if call := <-calls; call != "POST /broken  " {
+		t.Errorf("called %s", call)
+	}
 }
 
 func TestGotifyWithItsClients(t *testing.T) {

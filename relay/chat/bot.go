@@ -49,7 +49,11 @@ type Options struct {
 	EventsWanted func() bool
 	OnCall       *oncall.Desk // what people want done about alerts
 	Change       func(ctx context.Context, of *relay.Delivery, body json.RawMessage) error
-	Log          *slog.Logger
+	// Buttons that call: whether a receiver's may call an address, the call (action.Caller.Begin), and a line below the message about it.
+	MayCall  func(receiver, address string) bool
+	Call     func(call relay.Call, done func(ctx context.Context, failed error)) bool
+	Annotate func(ctx context.Context, of *relay.Delivery, line string) error
+	Log      *slog.Logger
 }
 
 // Bot handles updates. Its methods are safe for concurrent use.
