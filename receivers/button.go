@@ -2,6 +2,7 @@ package receivers
 
 import (
 	"net/url"
+	"regexp"
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/markup"
@@ -24,13 +25,16 @@ type Reference struct {
 	URL  string
 }
 
+// opens begins what a button opens; Telegram would take mailto:a@example.org for a web page.
+var opens = regexp.MustCompile(`^(?i)(https?|tg)://`)
+
 // buttonsOrLinks makes buttons of addresses. What Telegram takes for no button is to be shown in the text: it must not be lost.
 func buttonsOrLinks(refs ...Reference) (buttons []Button, links []Reference) {
 	for _, r := range refs {
 		if r.URL == "" {
 			continue
 		}
-		if _, err := markup.CheckURL(r.URL); err == nil {
+		if _, err := markup.CheckURL(r.URL); err == nil && opens.MatchString(r.URL) {
 			buttons = append(buttons, Button{Text: r.Text, URL: r.URL})
 		} else {
 			links = append(links, r)
