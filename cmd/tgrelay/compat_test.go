@@ -444,3 +444,56 @@ func TestAddressesOfOtherBridges(t *testing.T) {
 	w.messages(bob, 2)
 	w.messages(ada, 5)
 }
+
+// The page about other servers is right as it stands: its configuration is, and its commands bring their messages.
+func TestCompatibleOfTheDocs(t *testing.T) {
+	t.Parallel()
+	const page = "docs/compatible.md"
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"relay.toml":      "[telegram]\ntoken = \"123456:AAabcdefghijklmnopqrstuvwxyz012345\"\n" + strings.Join(fences(t, page, "toml"), ""),
+		"inlets.d/a.yaml": payload(t, "inlets/orders.yaml"), "ada-token": "a1b2c3\n",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, errs, status := run(t, "", "check", "--config", filepath.Join(dir, "relay.toml")); status != 0 || errs != "" {
+		t.Errorf("check: status %d\n%s%s", status, out, errs)
+	}
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "ops")
+	count := 1
+	for _, block := range fences(t, page, "sh") {
+		for command := range strings.Lines(strings.TrimSpace(block)) {
+			if strings.HasPrefix(command, "apprise") {
+				needApprise(t)
+			}
+			command = strings.ReplaceAll(strings.ReplaceAll(command, "127.0.0.1:9786", strings.TrimPrefix(w.relay, "http://")), "curl ", "curl -sSf ")
+			client(t, "sh", "-c", command)
+			count++
+			w.messages(ada, count)
+		}
+	}
+}
+
+// A button that copies is Telegram's, and is checked as it would.
+func TestCopyButton(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "ops")
+	const message = `{"to":"ops","text":"Code","reply_markup":{"inline_keyboard":[[{"text":"Copy","copy_text":{"text":%q}}]]}}`
+	w.do("POST", w.relay+"/api/v1/messages", fmt.Sprintf(message, "123"), nil)
+	if got := w.messages(ada, 2)[1].keyboard(t); strings.Join(got, ",") != "Copy 123" {
+		t.Errorf("buttons: %v", got)
+	}
+	for _, text := range []string{"", strings.Repeat("x", 257)} {
+		if status, answer := w.call("POST", w.relay+"/api/v1/messages", fmt.Sprintf(message, text)); status != 400 || !strings.Contains(answer, "/copy_text/text") {
+			t.Errorf("%d %s", status, answer)
+		}
+	}
+}
