@@ -9,13 +9,17 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/markup"
 )
 
 // Request is a webhook as it came in.
 type Request struct {
 	Receiver string
+	Method   string
+	Path     string // behind /hooks/NAME/, without a slash at either end
 	Header   http.Header
 	Query    url.Values
 	Body     []byte
@@ -38,6 +42,16 @@ type Draft struct {
 	Summary *relay.Alerts
 	// Notification is what Data is, where it is about alerts.
 	Notification *Notification
+
+	// What a sender asks for beside the text. It counts for what is not about alerts.
+	ID      relay.ID     // the message's, where the document tells it already; zero: a new one
+	SendAt  time.Time    // not before then; zero: at once
+	Media   *relay.Media // a photo or document
+	File    []byte       // what Media without an address stands for
+	Buttons []Button
+	// Inlet is a template of the operator's that stands in for the receiver's, and InletMode what it writes.
+	Inlet     string
+	InletMode markup.Mode
 }
 
 // Type is a kind of sender.
@@ -50,6 +64,11 @@ var types = map[string]Type{
 	"alertmanager": alertmanager{},
 	"grafana":      grafana{},
 	"json":         document{},
+	"ntfy":         ntfy{},
+	"gotify":       gotify{},
+	"apprise":      apprise{},
+	"telepush":     Telepush{},
+	"text":         plainText{},
 }
 
 // Get returns the type of a name.

@@ -28,7 +28,7 @@ var now = time.Date(2026, 11, 23, 17, 30, 0, 0, time.UTC)
 
 func newSet(t testing.TB) *render.Set {
 	t.Helper()
-	set, err := render.New(render.Options{Now: func() time.Time { return now }})
+	set, err := render.New(render.Options{Now: func() time.Time { return now }, MaxTime: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,7 +21,7 @@ const drawing = `
 6  relay/oncall     relay/heartbeat     relay/trouble
 5  relay/intake
 4  relay/thread
-3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client
+3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client  relay/action
 2  relay      relay/telegram       relay/render       relay/config
 1  relay/markup     relay/alertmanager     templates
 0  relay/secret     docs/examples/shop

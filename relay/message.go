@@ -71,6 +71,8 @@ type Content struct {
 	// Topic names the topic of a group that the message is for, as TopicName makes it, unless its recipient is bound to one. It is made where
 	// there is none; where it cannot be, and in other chats, it says nothing.
 	Topic string `json:"topic,omitempty"`
+	// Calls are what buttons of ReplyMarkup make when they are pressed.
+	Calls []Call `json:"calls,omitempty"`
 	// Attachment follows the text as a document: the whole of what Text is only the head of.
 	Attachment *Attachment `json:"attachment,omitempty"`
 }

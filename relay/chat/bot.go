@@ -52,7 +52,11 @@ type Options struct {
 	Change       func(ctx context.Context, of *relay.Delivery, body json.RawMessage) error
 	// Namespace is that of the application whose recipient an ID names, empty for none. One hears nothing of another's recipients.
 	Namespace func(recipient string) string
-	Log       *slog.Logger
+	// Buttons that call: whether a receiver's may call an address, the call (action.Caller.Begin), and a line below the message about it.
+	MayCall  func(receiver, address string) bool
+	Call     func(call relay.Call, done func(ctx context.Context, failed error)) bool
+	Annotate func(ctx context.Context, of *relay.Delivery, line string) error
+	Log      *slog.Logger
 }
 
 // Bot handles updates. Its methods are safe for concurrent use.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 	"github.com/tgrelay/tgrelay/relay/thread"
 )
@@ -86,10 +87,13 @@ func (b *Bot) buttons(m *telegram.Message, yes, no string) (json.RawMessage, err
 
 // pressed acts upon a button of the bot's own. Whoever presses it must be one who may decide.
 func (b *Bot) pressed(ctx context.Context, q *telegram.CallbackQuery) error {
+	number, calls := intake.CallOf(q.Data)
 	switch {
 	case q.Message == nil:
 		b.Acknowledge(ctx, q.ID, "")
 		return nil
+	case calls:
+		return b.callButton(ctx, q, number)
 	case strings.HasPrefix(q.Data, thread.OwnButton):
 		return b.alertButton(ctx, q)
 	case strings.HasPrefix(q.Data, listButton):

@@ -169,8 +169,10 @@ func (k *checker) check() {
 		r := k.c.Receivers[name]
 		k.receiver(name, r)
 		k.signature(child("receivers", name), &r)
+		k.compatible(child("receivers", name), &r)
 		k.c.Receivers[name] = r
 	}
+	k.aliases()
 	for _, name := range slices.Sorted(maps.Keys(k.c.Alertmanagers)) {
 		k.alertmanager(name, k.c.Alertmanagers[name])
 	}

@@ -161,6 +161,10 @@ level = "debug"
 			"json":         {Type: "json", Template: "mine", ParseMode: "MarkdownV2", DisableNotification: "false", Priority: "normal", OnUpdate: "edit"},
 			"alertmanager": {Type: "json", Template: "json.message", ParseMode: "none", DisableNotification: "false", Priority: "normal", OnUpdate: "edit"},
 			"grafana":      {Type: "grafana", Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: silent, Priority: "normal", OnUpdate: "reply", Buttons: true, HMACHeader: "X-Grafana-Alerting-Signature"},
+			"ntfy":         config.Default().Receivers["ntfy"],
+			"gotify":       config.Default().Receivers["gotify"],
+			"apprise":      config.Default().Receivers["apprise"],
+			"text":         config.Default().Receivers["text"],
 		}},
 		"alertmanagers": {c.Alertmanagers, map[string]config.Alertmanager{"home": {
 			URL: "http://127.0.0.1:3000/api/alertmanager/grafana", Receivers: []string{"ops", "grafana"}, Username: "relay", Password: secret.New("from-env"), PasswordEnv: "TGRELAY_TEST_TOKEN",

@@ -83,7 +83,7 @@ func (c choices) check(value string) error {
 	if c.oneOf == "" || slices.Contains(strings.Split(c.oneOf, "|"), value) {
 		return nil
 	}
-	name := strings.TrimSuffix(c.key[strings.LastIndexByte(c.key, '.')+1:], "s")
+	name := strings.Replace(strings.TrimSuffix(c.key[strings.LastIndexByte(c.key, '.')+1:], "s"), "aliase", "alias", 1)
 	return fmt.Errorf("unknown %s %.60q; one of %s", name, value, strings.ReplaceAll(c.oneOf, "|", ", "))
 }
 

@@ -17,7 +17,7 @@ import (
 
 // Receiver is a named inlet: it turns one kind of webhook into messages.
 type Receiver struct {
-	Type                string    `toml:"type" one_of:"alertmanager|grafana|json"`
+	Type                string    `toml:"type" one_of:"alertmanager|grafana|json|ntfy|gotify|apprise|telepush|text"`
 	To                  []string  `toml:"to"`       // recipient IDs or text/template; empty: the request's path names the recipient
 	Template            string    `toml:"template"` // the name of one
 	ParseMode           string    `toml:"parse_mode" one_of:"MarkdownV2|HTML|Markdown|none"`
@@ -31,6 +31,9 @@ type Receiver struct {
 	Buttons             bool      `toml:"buttons"`  // below alerts
 	Visible             []string  `toml:"visible"`  // matchers of the alerts that a chat may see, or text/template; empty: all
 	Escalate            Escalate  `toml:"escalate"`
+	HTTPActions         []string  `toml:"http_actions"` // hosts that buttons of ntfy's messages may call
+	Inlets              []string  `toml:"inlets"`       // files of telepush's, or globs
+	Aliases             []string  `toml:"aliases" one_of:"alertmanager-bot|prometheus_bot|alertgram|alertly|ntfy"`
 
 	// What the sender signs with, and where it puts the signature and its time. Without a header it is known by the request.
 	HMACSecret          secret.Value `toml:"hmac_secret"` // empty: no signature is wanted
@@ -62,15 +65,36 @@ func (c *Condition) UnmarshalTOML(value any) error {
 	return nil
 }
 
-// silent is disable_notification by type: what is resolved makes no sound.
-var silent = map[string]Condition{
-	"alertmanager": `{{ eq .Status "resolved" }}`,
-	"grafana":      `{{ eq .Status "resolved" }}`,
-	"json":         "false",
+// kind is what a type of receivers has of its own: the defaults of keys.
+type kind struct {
+	silent   Condition // disable_notification
+	update   string    // on_update
+	priority string
+	key      string
+	mode     string // parse_mode; empty: MarkdownV2
+	alerts   bool   // it is about alerts
+	asked    bool   // there is none unless the file has one
 }
 
-// update is on_update by type.
-var update = map[string]string{"alertmanager": "reply", "grafana": "reply", "json": "edit"}
+// resolved makes no sound.
+const resolved Condition = `{{ eq .Status "resolved" }}`
+
+var kinds = map[string]kind{
+	"alertmanager": {silent: resolved, update: "reply", alerts: true},
+	"grafana":      {silent: resolved, update: "reply", alerts: true},
+	"json":         {silent: "false", update: "edit"},
+	"ntfy": {
+		silent: `{{ lt .Priority 3 }}`, update: "edit", key: `{{ .SequenceID }}`,
+		priority: `{{ if gt .Priority 3 }}high{{ else if lt .Priority 3 }}low{{ else }}normal{{ end }}`,
+	},
+	"gotify": {
+		silent: `{{ lt .Priority 4 }}`, update: "edit",
+		priority: `{{ if ge .Priority 8 }}high{{ else if lt .Priority 4 }}low{{ else }}normal{{ end }}`,
+	},
+	"apprise":  {silent: "false", update: "edit"},
+	"text":     {silent: "false", update: "edit"},
+	"telepush": {silent: "false", update: "edit", mode: "Markdown", asked: true},
+}
 
 // signatures is hmac_header by type.
 var signatures = map[string]string{"grafana": "X-Grafana-Alerting-Signature"}
@@ -78,36 +102,40 @@ var signatures = map[string]string{"grafana": "X-Grafana-Alerting-Signature"}
 // completeReceivers adds the receivers that exist without being configured, and gives each key that is not in the file
 // its default, which depends on the type.
 func (c *Config) completeReceivers() {
-	for typ := range silent {
-		if _, configured := c.Receivers[typ]; !configured {
+	for typ, its := range kinds {
+		if _, configured := c.Receivers[typ]; !configured && !its.asked {
 			c.Receivers[typ] = Receiver{}
 		}
 	}
 	for name, r := range c.Receivers {
 		given := func(key string) bool { return c.lines[child("receivers", name)+"."+key] > 0 }
-		if _, isType := silent[name]; isType && r.Type == "" {
+		if _, isType := kinds[name]; isType && r.Type == "" {
 			r.Type = name
 		}
+		its := kinds[r.Type]
 		if !given("template") {
 			r.Template = r.Type + ".message"
 		}
 		if !given("disable_notification") {
-			r.DisableNotification = silent[r.Type]
+			r.DisableNotification = its.silent
 		}
 		if !given("hmac_header") {
 			r.HMACHeader = signatures[r.Type]
 		}
 		if !given("parse_mode") {
-			r.ParseMode = "MarkdownV2"
+			r.ParseMode = cmp.Or(its.mode, "MarkdownV2")
 		}
 		if !given("priority") {
-			r.Priority = "normal"
+			r.Priority = cmp.Or(its.priority, "normal")
 		}
 		if !given("on_update") {
-			r.OnUpdate = update[r.Type]
+			r.OnUpdate = its.update
+		}
+		if !given("key") {
+			r.Key = its.key
 		}
 		if !given("buttons") {
-			r.Buttons = r.Type != "json"
+			r.Buttons = its.alerts
 		}
 		c.Receivers[name] = r
 	}
@@ -128,7 +156,7 @@ func (k *checker) receiver(name string, r Receiver) {
 	k.require(receiverName.MatchString(name), key, "%.60q cannot name a receiver: use small letters, digits, _ and -, beginning with a letter or digit", name)
 	k.require(name != "heartbeat", key, "the name heartbeat is taken by /hooks/heartbeat/NAME; use another")
 	if r.Type == "" && !k.faulty(key+".type") {
-		k.fault(key+".type", "missing; one of %s", strings.Join(slices.Sorted(maps.Keys(silent)), ", "))
+		k.fault(key+".type", "missing; one of %s", strings.Join(slices.Sorted(maps.Keys(kinds)), ", "))
 	}
 	for _, to := range r.To {
 		if !strings.Contains(to, "{{") {
@@ -151,7 +179,7 @@ func (k *checker) priority(key, priority string) {
 
 // alerts checks what receivers of alerts alone have.
 func (k *checker) alerts(key string, r Receiver) {
-	if r.Type == "json" {
+	if !kinds[r.Type].alerts && r.Type != "" {
 		for name, given := range map[string]bool{
 			"split_by": len(r.SplitBy) > 0, "visible": len(r.Visible) > 0, "buttons": r.Buttons, "escalate": r.Escalate.After > 0 || len(r.Escalate.To) > 0,
 		} {

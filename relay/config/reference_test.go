@@ -2,9 +2,11 @@ package config_test
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +74,9 @@ func TestReferenceTellsTheDefaults(t *testing.T) {
 		SHA256: strings.Repeat("0", 64), Scopes: []string{"hooks"}, Receivers: []string{"alertmanager"}, Recipients: []string{},
 	}}
 	want.Alertmanagers = map[string]config.Alertmanager{"main": {URL: "http://127.0.0.1:9093", Receivers: []string{"alertmanager"}}}
+	want.Receivers["telepush"] = config.Receiver{
+		Type: "telepush", Template: "telepush.message", ParseMode: "Markdown", DisableNotification: "false", Priority: "normal", OnUpdate: "edit",
+	}
 	empty := cmp.FilterValues(func(a, b any) bool { return isEmptyList(a) && isEmptyList(b) }, cmp.Comparer(func(_, _ any) bool { return true }))
 	if diff := cmp.Diff(want, got, equal, empty, cmpopts.IgnoreUnexported(labels.Matcher{})); diff != "" {
 		t.Errorf("(-defaults +%s):\n%s", reference, diff)
@@ -112,12 +117,18 @@ func missing(c *config.Config, table string, v reflect.Value) (keys []string) {
 	return keys
 }
 
-// missingInAll is what the most complete of a map's tables does not show.
+// missingInAll is what none of a map's tables shows.
 func missingInAll(c *config.Config, key string, tables reflect.Value) []string {
 	least := []string{key + ".NAME"}
 	for i, name := range tables.MapKeys() {
-		if keys := missing(c, key+"."+name.String(), tables.MapIndex(name)); i == 0 || len(keys) < len(least) {
+		keys := missing(c, key+"."+name.String(), tables.MapIndex(name))
+		shown := func(of string) bool {
+			return !slices.ContainsFunc(keys, func(k string) bool { return path.Ext(k) == path.Ext(of) })
+		}
+		if i == 0 {
 			least = keys
+		} else {
+			least = slices.DeleteFunc(least, shown)
 		}
 	}
 	return least

@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/action"
 	"github.com/tgrelay/tgrelay/relay/alertmanager"
 	"github.com/tgrelay/tgrelay/relay/chat"
 	"github.com/tgrelay/tgrelay/relay/config"
@@ -64,6 +65,7 @@ type Daemon struct {
 	door     *intake.Door
 	desk     *onboarding.Desk
 	oncall   *oncall.Desk
+	actions  *action.Caller
 	bot      *chat.Bot
 	watch    *heartbeat.Watch
 	trouble  *trouble.Watch
@@ -163,6 +165,7 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	})
 	d.oncall = oncall.New(oncall.Options{Door: d.door, Threads: d.db, Log: d.log})
 	d.oncall.SetManagers(managersOf(c))
+	d.actions = action.New()
 	d.bot = chat.New(chat.Options{
 		OnCall: d.oncall,
 		Desk:   d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Topics: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
@@ -170,6 +173,7 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 		AllowedUsers: func() []int64 { return d.inForce.Load().Onboarding.AllowedUsers },
 		SelfService:  func() bool { return d.inForce.Load().Onboarding.SelfService }, BaseURL: d.baseURL, Senders: d.db,
 		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change, Namespace: d.namespace,
+		MayCall: d.mayCall, Call: d.actions.Begin, Annotate: d.door.Annotate,
 	})
 	d.web = web.New(d.webOptions())
 	return d.openTrouble(ctx)
@@ -180,6 +184,12 @@ func (d *Daemon) tell(c *config.Config) {
 	d.events.SetTarget(events.Target{URL: c.Events.URL, Key: c.Events.Key})
 	d.eventful.Store(c.Events.URL != "")
 	d.alertAfter.Store(int64(c.Delivery.AlertAfter))
+}
+
+// mayCall reports whether buttons of a receiver may call an address, by the rules in force.
+func (d *Daemon) mayCall(receiver, address string) bool {
+	rc := d.door.Rules().Receivers[receiver]
+	return rc != nil && rc.Calls(address)
 }
 
 // managersOf are the Alertmanagers of a configuration, by name.
@@ -257,7 +267,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
+	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

@@ -25,7 +25,8 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 		return nil, fmt.Errorf("parse the built-in templates: %w", err) // a fault of the program, found by its tests
 	}
 	operators := builtin
-	if len(c.Templates.Paths()) > 0 {
+	inlets := b.inlets()
+	if len(c.Templates.Paths()) > 0 || len(b.inletFiles) > 0 {
 		operators = b.templates()
 	}
 	rules := &intake.Rules{
@@ -49,6 +50,9 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 	}
 	for name, r := range c.Receivers {
 		rules.Receivers[name] = b.receiver(rules.Templates, name, r)
+		if r.Type == "telepush" {
+			rules.Receivers[name].Type = receivers.Telepush{Inlets: inlets[name]}
+		}
 	}
 	if len(b.faults) > 0 {
 		return nil, b.faults
@@ -60,6 +64,8 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 type builder struct {
 	c      *config.Config
 	faults config.Faults
+
+	inletFiles []render.File // the templates of telepush's inlets
 }
 
 func (b *builder) fault(key, format string, args ...any) {
@@ -76,7 +82,7 @@ func (b *builder) templates() *render.Set {
 		}
 		files = append(files, render.File{Name: path, Text: string(text)})
 	}
-	set, err := render.New(render.Options{Files: files})
+	set, err := render.New(render.Options{Files: append(files, b.inletFiles...)})
 	if err != nil {
 		b.fault("templates.files", "%v", err)
 	}
@@ -88,7 +94,7 @@ func (b *builder) receiver(set *render.Set, name string, r config.Receiver) *int
 	mode, _ := markup.ParseMode(r.ParseMode) // checked by package config
 	rc := &intake.Receiver{
 		Name: name, Template: r.Template, Mode: mode, AllowQueryToken: r.AllowQueryToken, OnUpdate: relay.OnUpdate(r.OnUpdate),
-		SplitBy: r.SplitBy, Buttons: r.Buttons, Managed: b.managed(name),
+		SplitBy: r.SplitBy, Buttons: r.Buttons, Managed: b.managed(name), HTTPActions: r.HTTPActions, Aliases: r.Aliases,
 	}
 	var known bool
 	if rc.Type, known = receivers.Get(r.Type); !known {

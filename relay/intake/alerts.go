@@ -245,7 +245,7 @@ func (h *heard) close(ctx context.Context, t *relay.Thread, s *thread.State, dra
 	m := h.over(t, s, h.message(draft))
 	m.Content.DisableNotification = silent
 	if s.Untold() {
-		m.Content.Text = markup.Text{}
+		m.Content.Text, m.Content.Media = markup.Text{}, nil
 	}
 	if err := h.say(ctx, m, t.To, h.rules.lenient()); err != nil {
 		return err

@@ -16,7 +16,7 @@ func (d *Door) Change(ctx context.Context, of *relay.Delivery, body json.RawMess
 	if err != nil {
 		return err
 	}
-	r := &request{priority: relay.High, key: of.Key, onUpdate: relay.Edit}
+	r := &request{priority: relay.High, onUpdate: relay.Edit}
 	r.decodeText(o)
 	r.content.LinkPreviewOptions = linkPreview(o)
 	r.content.ReplyMarkup = keyboard(o, rules)
@@ -27,16 +27,11 @@ func (d *Door) Change(ctx context.Context, of *relay.Delivery, body json.RawMess
 		return err
 	}
 	fit(&r.content, rules.LongText)
-	if r.key == "" { // it stood alone: from now on it is a live message
-		r.key = "changed " + of.ID.String()
-		if err := d.outbox.Adopt(ctx, of, r.key); err != nil {
-			return err
-		}
+	if r.key, err = d.keyOf(ctx, of); err != nil {
+		return err
 	}
 	m := r.message(rules, Caller{})
 	m.CreatedAt = time.Now().UTC().Truncate(time.Millisecond)
-	to := delivery(m, of.Recipient, relay.Queued)
-	to.ChatID, to.MessageThreadID = of.ChatID, of.MessageThreadID
-	m.Deliveries = []relay.Delivery{to}
+	m.Deliveries = []relay.Delivery{deliveryLike(m, of)}
 	return d.accept(ctx, []*relay.Message{m})
 }

@@ -37,6 +37,8 @@ type Receiver struct {
 	Priority            *render.Inline // nil: normal
 	Key                 *render.Inline // of what belongs together; nil: the group of alerts, nothing for other documents
 	OnUpdate            relay.OnUpdate // what becomes of the message when there is news
+	Aliases             []string       // names of other bridges whose addresses it serves
+	HTTPActions         []string       // hosts that buttons of messages may call, with their ports where they have one
 
 	// Of receivers of alerts.
 	SplitBy  []string         // labels

@@ -100,6 +100,7 @@ func (h *heard) document(ctx context.Context, draft receivers.Draft) error {
 	}
 	m.Content.Text, m.Content.Topic = h.show(h.rules, h.rc, draft), h.topic(draft)
 	m.Content.DisableNotification = h.silent(draft)
+	h.wishes(m, draft)
 	return h.say(ctx, m, to, h.rules)
 }
 
@@ -115,7 +116,7 @@ func (h *heard) message(draft receivers.Draft) *relay.Message {
 func (h *heard) say(ctx context.Context, m *relay.Message, to []string, rules *Rules) error {
 	fit(&m.Content, rules.LongText)
 	h.messages = append(h.messages, m)
-	if m.Content.Text.Text == "" {
+	if m.Content.Text.Text == "" && m.Content.Media == nil {
 		return nil
 	}
 	return h.address(ctx, m, to, rules)

@@ -21,14 +21,23 @@ type inlineKeyboard struct {
 }
 
 type button struct {
-	Text         string `json:"text"`
-	URL          string `json:"url,omitempty"`
-	Callback     string `json:"callback,omitempty"` // our name for it: whoever hears of the press is the application
-	CallbackData string `json:"callback_data,omitempty"`
+	Text         string    `json:"text"`
+	URL          string    `json:"url,omitempty"`
+	Callback     string    `json:"callback,omitempty"` // our name for it: whoever hears of the press is the application
+	CallbackData string    `json:"callback_data,omitempty"`
+	CopyText     *copyText `json:"copy_text,omitempty"`
+}
+
+// copyText is the Bot API's CopyTextButton.
+type copyText struct {
+	Text string `json:"text"`
 }
 
 // OwnButton begins the data of the bot's own buttons.
 const OwnButton = "tgrelay:"
+
+// maxCopy is Telegram's limit of what a button copies, in UTF-16 units.
+const maxCopy = 256
 
 // maxCallback is Telegram's limit, in bytes.
 const maxCallback = 64
@@ -74,6 +83,14 @@ func (b button) check(o *Object, rules *Rules, pointer string) {
 	switch {
 	case b.CallbackData != "":
 		o.FaultAt(pointer+"/callback_data", "callback is wanted: its press becomes an event button.pressed")
+	case b.CopyText != nil:
+		if n := (markup.Text{Text: b.CopyText.Text}).Len(); n < 1 || n > maxCopy {
+			o.FaultAt(pointer+"/copy_text/text", fmt.Sprintf("1 to %d characters are wanted", maxCopy))
+		}
+		if b.URL != "" || b.Callback != "" {
+			o.FaultAt(pointer+"/copy_text", "copy_text excludes url and callback")
+		}
+		return
 	case b.Callback == "":
 	case b.URL != "":
 		o.FaultAt(pointer+"/callback", "url and callback exclude each other")

@@ -151,7 +151,8 @@ func previewDraft(rules *Rules, rc *Receiver, draft receivers.Draft) (*Preview, 
 	if problem != nil {
 		return previewOf(fitting(rules, text), []string{fmt.Sprintf("the template failed, and %s served instead: %s", step, problem)}), nil
 	}
-	warnings, err := rules.Templates.Lint(rc.Template, rc.Mode, draft.Data)
+	name, mode := rc.look(draft)
+	warnings, err := rules.Templates.Lint(name, mode, draft.Data)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,8 @@ func tidy(text markup.Text) markup.Text { return text.ExpandTabs().Normalize() }
 // show renders a draft by the receiver's template, else by the type's own as it is built in, else as plain text: a webhook is
 // never refused for what a template did. problem is what the operator should hear of, nil if all went well; step is what served instead.
 func show(rules *Rules, rc *Receiver, draft receivers.Draft) (text markup.Text, step string, problem error) {
-	text, problem = rules.Templates.Execute(rc.Template, rc.Mode, draft.Data)
+	name, mode := rc.look(draft)
+	text, problem = rules.Templates.Execute(name, mode, draft.Data)
 	if problem == nil {
 		if text = tidy(text); text.Text == "" && !rules.Templates.Own(rc.Template) {
 			text = tidy(markup.Text{Text: plain(draft)}) // of blanks: only the operator's own template may say nothing
@@ -83,6 +84,14 @@ func show(rules *Rules, rc *Receiver, draft receivers.Draft) (text markup.Text, 
 		return tidy(text), stepBuiltin, problem
 	}
 	return tidy(markup.Text{Text: plain(draft)}), stepPlain, errors.Join(problem, err)
+}
+
+// look is the template that shows a draft, and what it writes.
+func (rc *Receiver) look(draft receivers.Draft) (template string, mode markup.Mode) {
+	if draft.Inlet != "" {
+		return draft.Inlet, draft.InletMode
+	}
+	return rc.Template, rc.Mode
 }
 
 func plain(draft receivers.Draft) string {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"text/template"
 	"text/template/parse"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay/markup"
 )
@@ -18,10 +19,11 @@ type engine struct {
 	fast    *stages
 	exact   func() (*stages, error) // made when it is first needed, which most never are
 	binds   bool                    // whether a template calls what depends on the execution
+	maxTime time.Duration
 }
 
-func newEngine(funcs template.FuncMap) engine {
-	return engine{funcs: funcs, fast: &stages{set: template.New("").Funcs(funcs)}}
+func newEngine(funcs template.FuncMap, maxTime time.Duration) engine {
+	return engine{funcs: funcs, maxTime: maxTime, fast: &stages{set: template.New("").Funcs(funcs), maxTime: maxTime}}
 }
 
 // define adds templates or replaces them.
@@ -34,10 +36,10 @@ func (e *engine) define(all []*template.Template) error {
 	}
 	e.fast.binds = e.binds
 	e.defined = append(slices.Clip(e.defined), all...)
-	funcs, defined, binds := e.funcs, e.defined, e.binds
+	funcs, defined, binds, maxTime := e.funcs, e.defined, e.binds, e.maxTime
 	e.exact = sync.OnceValues(func() (*stages, error) {
 		set := template.New("").Funcs(funcs).Funcs(template.FuncMap{exactFunction: exact})
-		return &stages{set: set, binds: binds}, addAll(set, defined, rewriteExact)
+		return &stages{set: set, binds: binds, maxTime: maxTime}, addAll(set, defined, rewriteExact)
 	})
 	return nil
 }
@@ -56,7 +58,7 @@ func addAll(set *template.Template, all []*template.Template, rewrite func(*pars
 
 func (e engine) clone() (engine, error) {
 	set, err := e.fast.set.Clone()
-	e.fast = &stages{set: set}
+	e.fast = &stages{set: set, maxTime: e.maxTime}
 	return e, err
 }
 

@@ -123,10 +123,10 @@ func Cut[T string | []byte](s T, n int) T {
 }
 
 // execute runs a template within its bounds. text/template turns panics of functions and methods into errors.
-func execute(t *template.Template, data any, exact bool) (out string, doubtful bool, err error) {
+func execute(t *template.Template, data any, exact bool, maxTime time.Duration) (out string, doubtful bool, err error) {
 	b := buffers.Get().(*bounded)
 	defer buffers.Put(b)
-	*b = bounded{out: b.out[:0], exact: exact, until: time.Now().Add(MaxTime)}
+	*b = bounded{out: b.out[:0], exact: exact, until: time.Now().Add(maxTime)}
 	if err := t.Execute(b, data); err != nil {
 		return "", false, stopped(t.Name(), err)
 	}

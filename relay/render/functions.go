@@ -52,6 +52,10 @@ func functions(now func() time.Time) template.FuncMap {
 		"link":      link,
 		"mention":   mention,
 		"raw":       raw,
+		"markdown":  markdown,
+		"webHtml":   webHTML,
+		"escapemd":  func(v any) any { return v }, // telepush's: a value needs no escaping here
+		"div":       div,
 
 		"default":          defaultTo,
 		"humanize":         humanize,
@@ -144,6 +148,16 @@ func humanize(v any) (string, error) {
 		prefix, n = p, n*1000
 	}
 	return fmt.Sprintf("%.4g%s", n, prefix), nil
+}
+
+// div divides, as telepush's inlets do: {{ div .amount 100 }}.
+func div(dividend, divisor any) (float64, error) {
+	a, err := strconv.ParseFloat(textOf(dividend), 64)
+	b, other := strconv.ParseFloat(textOf(divisor), 64)
+	if err != nil || other != nil || b == 0 {
+		return 0, fmt.Errorf("div cannot divide %.40q by %.40q", textOf(dividend), textOf(divisor))
+	}
+	return a / b, nil
 }
 
 // plainNumber is a number of a document as Alertmanager's functions know them.

@@ -9,6 +9,7 @@
 package render
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	html "html/template"
@@ -35,6 +36,8 @@ type File struct {
 type Options struct {
 	Files []File           // over the built-in templates, in order; a define of the same name replaces
 	Now   func() time.Time // nil: time.Now; what since and now tell
+	// MaxTime bounds an execution; 0: a second. Tests that share a machine give more.
+	MaxTime time.Duration
 }
 
 // Set is templates that know each other by name. Its methods are safe for concurrent use.
@@ -75,7 +78,7 @@ func New(o Options) (*Set, error) {
 		s.names = append(s.names, t.Name())
 	}
 	slices.Sort(s.names)
-	s.engine = newEngine(s.funcs)
+	s.engine = newEngine(s.funcs, cmp.Or(o.MaxTime, MaxTime))
 	return s, s.define(defined(root))
 }
 

@@ -3,6 +3,7 @@ package render
 import (
 	"sync"
 	"text/template"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay/markup"
 )
@@ -34,6 +35,8 @@ type stages struct {
 	set   *template.Template
 	binds bool      // whether a template depends on the execution
 	idle  sync.Pool // of *stage
+
+	maxTime time.Duration
 }
 
 func (s *stages) run(name string, mode markup.Mode, data any, exact bool) (out string, doubtful bool, err error) {
@@ -42,14 +45,14 @@ func (s *stages) run(name string, mode markup.Mode, data any, exact bool) (out s
 		dot = f.Dot()
 	}
 	if !s.binds {
-		return execute(s.set.Lookup(name), dot, exact)
+		return execute(s.set.Lookup(name), dot, exact, s.maxTime)
 	}
 	st, err := s.enter(mode, data)
 	if err != nil {
 		return "", false, err
 	}
 	defer s.leave(st)
-	return execute(st.set.Lookup(name), dot, exact)
+	return execute(st.set.Lookup(name), dot, exact, s.maxTime)
 }
 
 func (s *stages) enter(mode markup.Mode, data any) (*stage, error) {

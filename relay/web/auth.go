@@ -143,8 +143,14 @@ func (s *Server) sender(r *http.Request, token string) (*Token, error) {
 	return &Token{Name: recipient, Scopes: []Scope{ScopeSend, ScopeHooks}, Recipients: []string{recipient}, Personal: true}, nil
 }
 
-// presented is the token of a request: as bearer, as password of basic auth, or in the query where the receiver allows it.
+// presented is the token of a request: where callers of the receiver's kind put one, as bearer, as password of basic auth, or in the query
+// where the receiver allows it.
 func (s *Server) presented(r *http.Request) string {
+	if server, ok := s.standIn(r); ok {
+		if token := server.Token(r, standPath(r)); token != "" {
+			return token
+		}
+	}
 	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
 		return strings.TrimSpace(credentials)

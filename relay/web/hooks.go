@@ -12,6 +12,9 @@ import (
 // hook takes a webhook. Alertmanager tries again only on 5xx and takes every 2xx for delivered, so trouble of ours is 503
 // and nothing else is 2xx than what is stored.
 func (s *Server) hook(w http.ResponseWriter, r *http.Request, caller *Token) error {
+	if stand, ok := s.standIn(r); ok {
+		return s.stand(w, r, stand)
+	}
 	messages, err := s.takeHook(w, r, caller)
 	name := r.PathValue("receiver")
 	if s.Door.Rules().Receivers[name] == nil {
@@ -21,26 +24,35 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request, caller *Token) err
 	if err != nil {
 		return err
 	}
+	return answer(w, http.StatusAccepted, map[string]any{"messages": acceptedAll(messages, caller)})
+}
+
+func acceptedAll(messages []*relay.Message, caller *Token) []accepted {
 	list := []accepted{}
 	for _, m := range messages {
 		list = append(list, acceptedOf(m, caller))
 	}
-	return answer(w, http.StatusAccepted, map[string]any{"messages": list})
+	return list
 }
 
 func (s *Server) takeHook(w http.ResponseWriter, r *http.Request, caller *Token) ([]*relay.Message, error) {
-	receiver := r.PathValue("receiver")
-	if !caller.receiver(receiver) {
-		return nil, &relay.Error{Code: relay.CodeForbidden, Detail: "this token may not use receiver " + receiver}
-	}
-	body, err := s.body(w, r)
+	hook, err := s.hookOf(w, r, caller)
 	if err != nil {
 		return nil, err
 	}
-	return s.Door.Hook(r.Context(), caller.caller(), intake.Hook{
-		Receiver: receiver, Recipient: r.PathValue("recipient"),
-		Request: receivers.Request{Receiver: receiver, Header: r.Header, Query: r.URL.Query(), Body: body},
-	})
+	return s.Door.Hook(r.Context(), caller.caller(), hook)
+}
+
+// hookOf reads a webhook. Of one that is refused it tells the receiver.
+func (s *Server) hookOf(w http.ResponseWriter, r *http.Request, caller *Token) (intake.Hook, error) {
+	receiver := r.PathValue("receiver")
+	hook := intake.Hook{Receiver: receiver, Recipient: r.PathValue("recipient")}
+	if !caller.receiver(receiver) {
+		return hook, &relay.Error{Code: relay.CodeForbidden, Detail: "this token may not use receiver " + receiver}
+	}
+	body, err := s.body(w, r)
+	hook.Request = receivers.Request{Receiver: receiver, Method: r.Method, Path: standPath(r), Header: r.Header, Query: r.URL.Query(), Body: body}
+	return hook, err
 }
 
 // count counts a request that was to bring messages.

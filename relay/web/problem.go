@@ -35,7 +35,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	status := e.Code.Status()
 	if e.Code == relay.CodeInternal || e.Err != nil && status >= http.StatusInternalServerError {
-		s.Log.Error("a request failed", "request_id", w.Header().Get("X-Request-Id"), "method", r.Method, "path", r.URL.Path, "code", e.Code, "error", err)
+		s.Log.Error("a request failed", "request_id", w.Header().Get("X-Request-Id"), "method", r.Method, "path", r.Pattern, "code", e.Code, "error", err)
 	}
 	if e.Code == relay.CodeInternal {
 		e.Detail = "something went wrong inside of tgrelay; its log tells more under this request ID: " + w.Header().Get("X-Request-Id")
@@ -45,6 +45,10 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tgrelay"`)
+	}
+	if server, ok := s.standIn(r); ok {
+		_ = give(w, server.Refused(status, e))
+		return
 	}
 	writeJSON(w, "application/problem+json", status, problem{
 		Detail: e.Detail, Code: e.Code, Title: title(e.Code), Status: status, Type: "about:blank", Errors: e.Fields,

@@ -36,6 +36,13 @@ var routes = []route{
 	{"PUT /hooks/{receiver}", ScopeHooks, (*Server).hook},
 	{"POST /hooks/{receiver}/{recipient}", ScopeHooks, (*Server).hook},
 	{"PUT /hooks/{receiver}/{recipient}", ScopeHooks, (*Server).hook},
+	// What only receivers serve that stand in for other servers. They ask for the token themselves, where they need one.
+	{"GET /hooks/{receiver}", open, (*Server).foreign},
+	{"DELETE /hooks/{receiver}", open, (*Server).foreign},
+	{"GET /hooks/{receiver}/{path...}", open, (*Server).foreign},
+	{"POST /hooks/{receiver}/{path...}", open, (*Server).foreign},
+	{"PUT /hooks/{receiver}/{path...}", open, (*Server).foreign},
+	{"DELETE /hooks/{receiver}/{path...}", open, (*Server).foreign},
 	{"GET /hooks/heartbeat/{name}", ScopeHooks, (*Server).heartbeat},
 	{"POST /hooks/heartbeat/{name}", ScopeHooks, (*Server).heartbeat},
 	{"PUT /hooks/heartbeat/{name}", ScopeHooks, (*Server).heartbeat},

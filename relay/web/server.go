@@ -75,7 +75,7 @@ func New(o Options) *Server {
 	for _, r := range routes {
 		s.mux.Handle(r.pattern, s.guard(r))
 	}
-	s.mux.HandleFunc("/", s.notFound)
+	s.mux.HandleFunc("/", s.elsewhere(s.aliases()))
 	if o.Telegram != nil {
 		s.mux.Handle("POST "+o.WebhookPath, o.Telegram)
 	}
