@@ -11,3 +11,10 @@ var NewTalk = newTalk
 
 // Allow is talk.allow.
 var Allow = (*talk).allow
+
+// ParseSilence and ParseFilter read what people type, FilterOf what was shown to them.
+var (
+	ParseSilence = parseSilence
+	ParseFilter  = parseFilter
+	FilterOf     = filterOf
+)
