@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/oncall"
 	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/telegram"
+	"github.com/tgrelay/tgrelay/relay/thread"
 )
 
 func TestParseSilence(t *testing.T) {
@@ -259,5 +261,59 @@ func TestAllowedUsersAndAlerts(t *testing.T) {
 	}
 	if r.say(group, 7, "/alerts"); len(m.asked) != 1 {
 		t.Errorf("who is allowed asked: %v", m.asked)
+	}
+}
+
+// What is said about alerts in each language, with values that would be markup.
+func TestTemplatesAboutAlerts(t *testing.T) {
+	const value = "`*_[💥](http://x)~||"
+	set, err := render.New(render.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until := &thread.Silence{ID: value, By: value, Until: time.Now().Add(50 * time.Hour), Zone: "Asia/Tokyo"}
+	alert, silence := oncall.Alert{Manager: "am"}, oncall.Silence{Manager: "am"}
+	alert.Labels, alert.Annotations, alert.StartsAt = map[string]string{"alertname": value, "severity": value, value: value}, map[string]string{"summary": value}, time.Now()
+	silence.Silence = alertmanager.Silence{ID: value, Matchers: []alertmanager.Matcher{{Name: "a", Value: "b"}}, EndsAt: until.Until, CreatedBy: value, Comment: value}
+	lists := []any{chat.NewList([]oncall.Alert{alert}, []oncall.Silence{silence}, value), chat.NewList(nil, nil, "")}
+	data := map[string][]any{
+		oncall.AnswerTaken: {&thread.Ack{By: value}}, oncall.AnswerSilenced: {until}, oncall.AnswerAlready: {until, &thread.Silence{Until: until.Until}},
+		oncall.AnswerTrouble: {value}, "chat.alerts.list": lists, "chat.alerts.items": lists, "chat.alerts.silences": lists, "chat.alerts.silence_items": lists,
+		"chat.alerts.silence_made": {chat.NewMade(until, value)}, "chat.alerts.expired": {&silence}, "chat.alerts.expire_usage": {true, false},
+	}
+	valueless := []string{"chat.alerts.silenced", "chat.alerts.expired", "chat.alerts.expire_usage"}
+	seen := 0
+	for _, name := range set.Names() {
+		base, isAlerts := name, strings.HasPrefix(name, "chat.alerts.")
+		for _, language := range []string{".de", ".es", ".ru", ".zh"} {
+			base = strings.TrimSuffix(base, language)
+		}
+		if !isAlerts {
+			continue
+		}
+		seen++
+		all, has := data[base]
+		if !has {
+			all = []any{nil}
+		}
+		for i, d := range all {
+			text, err := set.Execute(name, markup.MarkdownV2, d)
+			if err == nil {
+				err = markup.Check(text)
+			}
+			empty := strings.HasSuffix(base, "items") && i == 1
+			if err != nil || (text.Text == "") != empty || strings.Contains(text.Text, "<no value>") {
+				t.Errorf("%s: %q, %v", name, text.Text, err)
+			}
+			if has && i == 0 && !slices.Contains(valueless, base) && !strings.Contains(text.Text, value) {
+				t.Errorf("%s: the value is not there as it is: %s", name, text.Text)
+			}
+			if !has && text.Len() > 200 {
+				t.Errorf("%s: Telegram shows 200 characters of %q", name, text.Text)
+			}
+		}
+	}
+	if seen < 100 {
+		t.Errorf("%d templates", seen)
 	}
 }

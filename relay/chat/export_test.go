@@ -1,5 +1,10 @@
 package chat
 
+import (
+	"github.com/tgrelay/tgrelay/relay/oncall"
+	"github.com/tgrelay/tgrelay/relay/thread"
+)
+
 // ParseCommand is tested by itself: it reads what people type.
 var ParseCommand = parseCommand
 
@@ -18,3 +23,11 @@ var (
 	ParseFilter  = parseFilter
 	FilterOf     = filterOf
 )
+
+// NewList and NewMade are data of templates.
+func NewList(alerts []oncall.Alert, silences []oncall.Silence, text string) any {
+	return list{Alerts: alerts, Silences: silences, Total: 9, Filter: text, Page: 1, Pages: 2, Trouble: text}
+}
+
+// NewMade is the data of the answer to /silence.
+func NewMade(s *thread.Silence, text string) any { return made{s, text, []string{text, "2"}} }
