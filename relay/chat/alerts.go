@@ -177,7 +177,7 @@ func (b *Bot) page(ctx context.Context, a *asker, kind, filter, key string, page
 		l.Silences = cut(&l, l.Silences)
 	} else {
 		matchers, err := parseFilter(filter)
-		if err != nil {
+		if err != nil || len(filter) > maxFilter {
 			return nil, b.answer(ctx, a.m, "chat.alerts.matcher", nil)
 		}
 		l.Alerts, failed = b.OnCall.Alerts(ctx, a.recipients, matchers)
@@ -188,12 +188,16 @@ func (b *Bot) page(ctx context.Context, a *asker, kind, filter, key string, page
 		return nil, b.answer(ctx, a.m, oncall.AnswerNoManager, nil)
 	}
 	if failed != nil {
-		l.Trouble = failed.Error()
+		l.Trouble = short(failed.Error(), maxTrouble)
 	}
 	answer, err := b.compose(a.m, template, l)
+	if err == nil && !oneMessage(answer.Content.Text) {
+		answer, err = b.compose(a.m, template, l.brief())
+	}
 	if err != nil {
 		return nil, err
 	}
+	answer.Content.Text = answer.Content.Text.Truncate(markup.MaxText) // an operator's template may write much
 	answer.Key, answer.OnUpdate = key, relay.Edit
 	answer.Content.ReplyMarkup, err = l.buttons(kind, key)
 	return answer, err
@@ -245,8 +249,8 @@ func (b *Bot) turned(ctx context.Context, q *telegram.CallbackQuery) error {
 		b.Acknowledge(ctx, q.ID, "")
 		return err
 	}
+	b.Acknowledge(ctx, q.ID, "") // an Alertmanager may take its time
 	answer, err := b.page(ctx, a, words[1], filterOf(q.Message), words[0], page)
-	b.Acknowledge(ctx, q.ID, "")
 	if answer == nil || err != nil {
 		return err
 	}
@@ -333,10 +337,14 @@ func parseFilter(text string) (alertmanager.Matchers, error) {
 }
 
 func parseMatcher(word string) (alertmanager.Matchers, error) {
-	if !strings.ContainsAny(word, "=~") {
+	word = strings.Trim(word, ",")
+	switch {
+	case word == "":
+		return nil, nil
+	case !strings.ContainsAny(word, "=~{"):
 		return alertmanager.Exactly(map[string]string{"alertname": strings.Trim(word, `"`)}), nil
 	}
-	return alertmanager.ParseMatchers(strings.Trim(word, ","))
+	return alertmanager.ParseMatchers(word)
 }
 
 // maxSilence is the longest silence that can be asked for.
@@ -346,7 +354,8 @@ const maxSilence = 366 * 24 * time.Hour
 func parseSilence(text string) (matchers alertmanager.Matchers, length time.Duration, comment string, ok bool) {
 	all := words(text)
 	for i, word := range all {
-		if d, err := model.ParseDuration(word); err == nil && i > 0 {
+		// What comes first is an alert's name, even where it could be a time: without matchers everything would be silenced.
+		if d, err := model.ParseDuration(word); err == nil && len(matchers) > 0 {
 			return matchers, time.Duration(d), strings.Join(all[i+1:], " "), d > 0 && time.Duration(d) <= maxSilence
 		}
 		some, err := parseMatcher(word)
@@ -361,11 +370,12 @@ func parseSilence(text string) (matchers alertmanager.Matchers, length time.Dura
 // words cuts at white space that is not between quotes. Quotes that telephones make of " are what they stand for.
 func words(text string) []string {
 	text = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`).Replace(text)
-	quoted := false
+	quoted, escaped := false, false
 	return strings.FieldsFunc(text, func(r rune) bool {
-		if r == '"' {
+		if r == '"' && !escaped {
 			quoted = !quoted
 		}
+		escaped = quoted && r == '\\' && !escaped
 		return !quoted && (r == ' ' || r == '\n' || r == '\t')
 	})
 }

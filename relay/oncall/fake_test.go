@@ -40,6 +40,13 @@ type known struct {
 	silences []*alertmanager.Silence
 }
 
+// is changes how it answers.
+func (f *fake) is(change func(*fake)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f)
+}
+
 // fires says which alerts there are, as "team/instance".
 func (k *known) fires(names ...string) {
 	k.mu.Lock()
@@ -205,6 +212,26 @@ func newShift(t *testing.T) *shift {
 		}
 	}
 	return s
+}
+
+// receiving puts other rules in force.
+func (s *shift) receiving(change func(*intake.Rules, *intake.Receiver)) {
+	rules := *s.rules
+	rc := *rules.Receivers["alertmanager"]
+	rules.Receivers = map[string]*intake.Receiver{"alertmanager": &rc}
+	change(&rules, &rc)
+	s.rules = &rules
+	s.door.SetRules(&rules)
+}
+
+func (s *shift) visible(matchers string) {
+	s.receiving(func(_ *intake.Rules, rc *intake.Receiver) { rc.Visible = []*render.Inline{s.inline(matchers)} })
+}
+
+func (s *shift) escalates(after time.Duration, to string) {
+	s.receiving(func(_ *intake.Rules, rc *intake.Receiver) {
+		rc.Escalate = intake.Escalate{After: after, To: []*render.Inline{s.inline(to)}}
+	})
 }
 
 func (s *shift) bind(recipient string, chat int64) {

@@ -2,6 +2,7 @@ package oncall_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,7 +12,6 @@ import (
 	"github.com/tgrelay/tgrelay/relay/alertmanager"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/oncall"
-	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/thread"
 )
 
@@ -54,9 +54,7 @@ func TestSilenceRunsOutBySelf(t *testing.T) {
 		if n := len(s.am.holding()); n != 1 {
 			t.Errorf("%d silences hold", n)
 		}
-		s.am.mu.Lock()
-		s.am.hang = true // nobody can be asked when it ends
-		s.am.mu.Unlock()
+		s.am.is(func(f *fake) { f.hang = true }) // nobody can be asked when it ends
 		wait(time.Hour - time.Second)
 		s.shows(1, silenced)
 		wait(30 * time.Second) // a round may be waiting for the Alertmanager right then
@@ -79,7 +77,7 @@ func TestSilenceEndsToTheSecond(t *testing.T) {
 func TestAlertmanagerThatHangs(t *testing.T) {
 	onShift(t, func(s *shift) {
 		th := s.alert("a/1")
-		s.am.hang = true
+		s.am.is(func(f *fake) { f.hang = true })
 		began := time.Now()
 		if got := s.press(th, thread.SilenceFor, "1h"); got != oncall.AnswerAsking || time.Since(began) > time.Second {
 			t.Errorf("after %v: %s", time.Since(began), got)
@@ -92,9 +90,7 @@ func TestAlertmanagerThatHangs(t *testing.T) {
 		}
 		wait(20 * time.Second)
 		s.shows(1, "⚠️", "does not answer", silence)
-		s.am.mu.Lock()
-		s.am.hang = false
-		s.am.mu.Unlock()
+		s.am.is(func(f *fake) { f.hang = false })
 		if got := s.press(th, thread.SilenceFor, "1h"); got != oncall.AnswerSilenced {
 			t.Errorf("answer %s", got)
 		}
@@ -105,18 +101,18 @@ func TestAlertmanagerThatHangs(t *testing.T) {
 func TestAlertmanagerThatRefuses(t *testing.T) {
 	onShift(t, func(s *shift) {
 		th := s.alert("a/1")
-		s.am.refuse = "no such permission"
+		s.am.is(func(f *fake) { f.refuse = "no such permission" })
 		if got := s.press(th, thread.SilenceFor, "1h"); got != oncall.AnswerTrouble {
 			t.Errorf("answer %s", got)
 		}
 		s.shows(1, "⚠️", "no such permission", silence)
-		s.am.refuse = ""
+		s.am.is(func(f *fake) { f.refuse = "" })
 		s.press(th, thread.SilenceFor, "1h")
 		s.shows(1, silenced, "!⚠️")
-		s.am.refuse = "gone away"
+		s.am.is(func(f *fake) { f.refuse = "gone away" })
 		s.press(th, thread.Unsilence, "")
 		s.shows(1, silenced, "gone away")
-		s.am.refuse = ""
+		s.am.is(func(f *fake) { f.refuse = "" })
 		if got := s.press(th, thread.Unsilence, ""); got != oncall.AnswerUnsilenced {
 			t.Errorf("answer %s", got)
 		}
@@ -131,7 +127,7 @@ func TestAlertmanagerThatRefuses(t *testing.T) {
 func TestAnswerAfterTheEnd(t *testing.T) {
 	onShift(t, func(s *shift) {
 		th := s.alert("a/1")
-		s.am.hang = true
+		s.am.is(func(f *fake) { f.hang = true })
 		s.press(th, thread.SilenceFor, "1h")
 		err := s.door.Amend(s.t.Context(), th.ID, func(t *relay.Thread, s *thread.State) error {
 			s.Alerts[0].Firing, t.EndedAt = false, time.Now()
@@ -192,16 +188,12 @@ func TestSilencesOfOthers(t *testing.T) {
 		s.shows(1, "!grace", silence)
 		// Ended elsewhere, it is over here too.
 		s.press(th, thread.SilenceFor, "1d")
-		s.am.mu.Lock()
-		s.am.silences[len(s.am.silences)-1].EndsAt = time.Now()
-		s.am.mu.Unlock()
+		s.am.is(func(f *fake) { f.silences[len(f.silences)-1].EndsAt = time.Now() })
 		if got := s.press(th, thread.Unsilence, ""); got != oncall.AnswerUnsilenced {
 			t.Errorf("answer %s", got)
 		}
 		s.press(th, thread.SilenceFor, "1d")
-		s.am.mu.Lock()
-		s.am.silences[len(s.am.silences)-1].EndsAt = time.Now()
-		s.am.mu.Unlock()
+		s.am.is(func(f *fake) { f.silences[len(f.silences)-1].EndsAt = time.Now() })
 		wait(time.Minute)
 		s.shows(1, "!"+silenced, silence)
 	})
@@ -241,13 +233,9 @@ func TestRestartsOfAnAlertmanager(t *testing.T) {
 		}
 		s.am.fires()
 		wait(2 * time.Minute)
-		s.am.mu.Lock()
-		s.am.down = true
-		s.am.mu.Unlock()
+		s.am.is(func(f *fake) { f.down = true })
 		wait(20 * time.Minute)
-		s.am.mu.Lock()
-		s.am.down = false
-		s.am.mu.Unlock()
+		s.am.is(func(f *fake) { f.down = false })
 		wait(2 * time.Minute)
 		s.am.fires("a/1")
 		wait(10 * time.Minute)
@@ -365,16 +353,19 @@ func TestForeignPresses(t *testing.T) {
 // A chat sees, silences and ends what its team's alerts are, and nothing of others.
 func TestWhatAChatMaySee(t *testing.T) {
 	onShift(t, func(s *shift) {
-		s.rules.Receivers["alertmanager"].Visible = []*render.Inline{s.inline(`team="{{ .Recipient }}"`)}
-		s.rules.Namespaces = []string{"shop"}
+		s.visible(`team="{{ .Recipient }}"`)
+		s.receiving(func(rules *intake.Rules, _ *intake.Receiver) { rules.Namespaces = []string{"shop"} })
 		s.am.fires("ops/1", "boss/2", "boss/3")
 		s.am.made("0-ops", time.Hour, "team", "ops", "instance", "1")
 		s.am.made("1-boss", time.Hour, "team", "boss")
 		s.am.made("2-all", time.Hour, "alertname", "Down")
-		regex := true
-		s.am.silences = append(s.am.silences, &alertmanager.Silence{ID: "3-both", EndsAt: time.Now().Add(time.Hour), Matchers: []alertmanager.Matcher{{Name: "team", Value: "ops|boss", IsRegex: regex}}})
+		s.am.is(func(f *fake) {
+			f.silences = append(f.silences, &alertmanager.Silence{ID: "3-both", EndsAt: time.Now().Add(time.Hour), Matchers: []alertmanager.Matcher{{Name: "team", Value: "ops|boss", IsRegex: true}}})
+		})
 		not := false
-		s.am.silences = append(s.am.silences, &alertmanager.Silence{ID: "4-not", EndsAt: time.Now().Add(time.Hour), Matchers: []alertmanager.Matcher{{Name: "team", Value: "ops", IsEqual: &not}}})
+		s.am.is(func(f *fake) {
+			f.silences = append(f.silences, &alertmanager.Silence{ID: "4-not", EndsAt: time.Now().Add(time.Hour), Matchers: []alertmanager.Matcher{{Name: "team", Value: "ops", IsEqual: &not}}})
+		})
 		for recipient, want := range map[string]int{"ops": 1, "boss": 2, "stranger": 0} {
 			alerts, err := s.desk.Alerts(s.t.Context(), []string{recipient}, nil)
 			if err != nil || len(alerts) != want {
@@ -408,7 +399,7 @@ func TestWhatAChatMaySee(t *testing.T) {
 				t.Errorf("%s is connected", recipient)
 			}
 		}
-		s.rules.Receivers["alertmanager"].Fixed = []string{"tg-42"}
+		s.receiving(func(_ *intake.Rules, rc *intake.Receiver) { rc.Fixed = []string{"tg-42"} })
 		if !s.desk.Connected([]string{"tg-42"}) || s.desk.Connected([]string{"ops"}) {
 			t.Error("the receiver's `to` says who")
 		}
@@ -426,7 +417,7 @@ func asText(matchers []alertmanager.Matcher) string {
 // By its button a silence is ended that holds a chat's alerts, unless it holds those of others too.
 func TestSilenceThatReachesFurther(t *testing.T) {
 	onShift(t, func(s *shift) {
-		s.rules.Receivers["alertmanager"].Visible = []*render.Inline{s.inline(`team="{{ .Recipient }}"`)}
+		s.visible(`team="{{ .Recipient }}"`)
 		th := s.alert("ops/1")
 		s.am.made("all", time.Hour, "alertname", "Down")
 		wait(time.Minute)
@@ -453,7 +444,7 @@ func TestAlertsOfOthers(t *testing.T) {
 			t.Errorf("answer %s", got)
 		}
 		s.am.fires()
-		s.rules.Receivers["alertmanager"].Escalate = intake.Escalate{After: time.Minute, To: []*render.Inline{s.inline("boss")}}
+		s.escalates(time.Minute, "boss")
 		wait(20 * time.Minute)
 		if s.ended(th) || len(s.said(2)) > 0 {
 			t.Error("the operator's Alertmanager and people have nothing to do with it")
@@ -481,7 +472,7 @@ func TestEscalation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onShift(t, func(s *shift) {
-				s.rules.Receivers["alertmanager"].Escalate = intake.Escalate{After: 15 * time.Minute, To: []*render.Inline{s.inline("boss, absent")}}
+				s.escalates(15*time.Minute, "boss, absent")
 				th := s.alert("a/1")
 				c.act(s, th)
 				wait(20 * time.Minute)
@@ -511,8 +502,8 @@ func TestEscalation(t *testing.T) {
 // Who is to be told is kept: another desk, after a restart, goes on where the first stopped.
 func TestEscalationAfterARestart(t *testing.T) {
 	onShift(t, func(s *shift) {
-		s.rules.Receivers["alertmanager"].Escalate = intake.Escalate{After: 15 * time.Minute, To: []*render.Inline{s.inline("{{ .Labels.nothing }}")}}
-		s.rules.Fallback = "boss"
+		s.escalates(15*time.Minute, "{{ .Labels.nothing }}")
+		s.receiving(func(rules *intake.Rules, _ *intake.Receiver) { rules.Fallback = "boss" })
 		s.alert("a/1")
 		wait(10 * time.Minute)
 		ctx, stop := context.WithCancel(s.t.Context())
@@ -525,5 +516,25 @@ func TestEscalationAfterARestart(t *testing.T) {
 		}
 		stop()
 		<-done
+	})
+}
+
+// A silence of all is looked up once a round, however many conversations it holds.
+func TestOneSilenceForMany(t *testing.T) {
+	onShift(t, func(s *shift) {
+		var names []string
+		for i := range 40 {
+			names = append(names, fmt.Sprint("a/", i))
+			s.alert(names[i])
+		}
+		s.am.fires(names...)
+		wait(30 * time.Second)
+		s.am.is(func(f *fake) { f.asked = 0 })
+		s.am.made("all", time.Hour, "alertname", "Down")
+		wait(time.Minute)
+		s.shows(1, "Silenced by grace")
+		if s.am.asked > 4 {
+			t.Errorf("asked %d times", s.am.asked)
+		}
 	})
 }

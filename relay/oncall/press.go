@@ -125,7 +125,7 @@ func (d *Desk) ack(ctx context.Context, id relay.ID, by Person) error {
 		if s.Ack != nil {
 			return refusal{Answer{Template: AnswerTaken, Data: s.Ack}}
 		}
-		s.Ack, s.Trouble = &thread.Ack{By: by.Name, At: now()}, ""
+		s.Ack, s.Trouble = &thread.Ack{By: by.Name, At: now(), Zone: by.Zone}, ""
 		return nil
 	}))
 }

@@ -17,7 +17,7 @@ import (
 // made and ended elsewhere too. One round asks each Alertmanager once. It returns how long the next may wait: a silence that runs out is
 // seen at once.
 func (d *Desk) watch(ctx context.Context) time.Duration {
-	known := map[string]fires{} // by Alertmanager; nil for one that cannot be asked
+	known := map[string]*picture{} // by Alertmanager; nil for one that cannot be asked
 	open, next := map[relay.ID]bool{}, d.o.Every
 	err := d.openThreads(ctx, func(t *relay.Thread) {
 		open[t.ID] = true
@@ -26,8 +26,7 @@ func (d *Desk) watch(ctx context.Context) time.Duration {
 			d.o.Log.Error("cannot read a conversation", "error", err)
 			return
 		}
-		m, fires := d.known(ctx, known, d.knowing(t, s))
-		if silence := d.compare(ctx, m, t, s, fires); silence != nil {
+		if silence := d.compare(ctx, d.known(ctx, known, d.knowing(t, s)), t, s); silence != nil {
 			next = min(next, max(0, time.Until(silence.Until)))
 		}
 	})
@@ -40,24 +39,35 @@ func (d *Desk) watch(ctx context.Context) time.Duration {
 	return next
 }
 
-// fires is what an Alertmanager knows of, by fingerprint and by labels.
-type fires map[string]*alertmanager.Alert
-
-// known is the first of several Alertmanagers that can be asked, and what fires there; nil if there is none.
-func (d *Desk) known(ctx context.Context, known map[string]fires, managers []Manager) (Manager, fires) {
-	for _, m := range managers {
-		if _, asked := known[m.Name()]; !asked {
-			known[m.Name()] = d.fires(ctx, m)
-		}
-		if known[m.Name()] != nil {
-			return m, known[m.Name()]
-		}
-	}
-	return Manager{}, nil
+// picture is what an Alertmanager knows in one round.
+type picture struct {
+	Manager
+	fires    map[string]*alertmanager.Alert // by fingerprint and by labels
+	silences map[string]looked              // that were looked up: one may hold many conversations' alerts
 }
 
-// fires asks an Alertmanager for all that fires.
-func (d *Desk) fires(ctx context.Context, m Manager) fires {
+type looked struct {
+	silence *alertmanager.Silence
+	err     error
+}
+
+// known is what the first of several Alertmanagers knows that can be asked; nil if there is none.
+func (d *Desk) known(ctx context.Context, known map[string]*picture, managers []Manager) *picture {
+	for _, m := range managers {
+		p, asked := known[m.Name()]
+		if !asked {
+			p = d.draw(ctx, m)
+			known[m.Name()] = p
+		}
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+// draw asks an Alertmanager for all that fires.
+func (d *Desk) draw(ctx context.Context, m Manager) *picture {
 	timed, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	alerts, err := m.Alerts(timed, nil)
@@ -65,18 +75,30 @@ func (d *Desk) fires(ctx context.Context, m Manager) fires {
 		d.o.Log.Warn("cannot ask what fires", "alertmanager", m.Name(), "error", err)
 		return nil
 	}
-	all := fires{}
+	p := &picture{Manager: m, fires: map[string]*alertmanager.Alert{}, silences: map[string]looked{}}
 	for i := range alerts {
 		a := &alerts[i]
-		all[a.Fingerprint], all[thread.Identity(a.Labels)] = a, a
+		p.fires[a.Fingerprint], p.fires[thread.Identity(a.Labels)] = a, a
 	}
-	return all
+	return p
+}
+
+// look looks a silence up.
+func (p *picture) look(ctx context.Context, id string) (*alertmanager.Silence, error) {
+	found, known := p.silences[id]
+	if !known {
+		timed, cancel := context.WithTimeout(ctx, askTime)
+		defer cancel()
+		found.silence, found.err = p.Silence(timed, id)
+		p.silences[id] = found
+	}
+	return found.silence, found.err
 }
 
 // compare brings a conversation to what its Alertmanager knows, and returns the silence that holds then.
-func (d *Desk) compare(ctx context.Context, m Manager, t *relay.Thread, s *thread.State, fires fires) *thread.Silence {
-	gone := d.gone(t.ID, s, fires)
-	silence := d.holding(ctx, m, s, fires)
+func (d *Desk) compare(ctx context.Context, p *picture, t *relay.Thread, s *thread.State) *thread.Silence {
+	gone := d.gone(t.ID, s, p)
+	silence := holding(ctx, p, s)
 	if len(gone) == 0 && same(silence, s.Silence) {
 		return silence
 	}
@@ -117,16 +139,16 @@ func same(a, b *thread.Silence) bool {
 
 // gone are the alerts that the Alertmanager has known no longer for long enough, with the moment from which it did not. For a while it may
 // just have been started: it forgets alerts, and is told them again. One that cannot be asked may just be starting, too.
-func (d *Desk) gone(id relay.ID, s *thread.State, fires fires) map[string]time.Time {
+func (d *Desk) gone(id relay.ID, s *thread.State, p *picture) map[string]time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if fires == nil {
+	if p == nil {
 		delete(d.missing, id)
 		return nil
 	}
 	missing, gone := map[string]time.Time{}, map[string]time.Time{}
 	for _, a := range s.Alerts {
-		if _, known := fires[a.ID]; known || !a.Firing {
+		if p.fires[a.ID] != nil || !a.Firing {
 			continue
 		}
 		since, before := d.missing[id][a.ID]
@@ -144,23 +166,20 @@ func (d *Desk) gone(id relay.ID, s *thread.State, fires fires) map[string]time.T
 
 // holding is the silence that keeps all of a conversation's alerts from being told; nil if none does. One that was made here is believed
 // until the Alertmanager says otherwise.
-func (d *Desk) holding(ctx context.Context, m Manager, s *thread.State, fires fires) *thread.Silence {
+func holding(ctx context.Context, p *picture, s *thread.State) *thread.Silence {
 	held := s.Silence
 	if held != nil && !time.Now().Before(held.Until) {
 		held = nil
 	}
-	if fires == nil {
+	if p == nil {
 		return held
 	}
-	by := silencedBy(s, fires)
-	if held != nil && slices.Contains(by, held.ID) || held == nil && len(by) == 0 {
-		return held
-	}
-	if held != nil && !d.ended(ctx, m, held) {
+	by := p.silencedBy(s)
+	if held != nil && (slices.Contains(by, held.ID) || !p.ended(ctx, held.ID)) {
 		return held
 	}
 	for _, id := range by {
-		if found := d.foreign(ctx, m, id); found != nil {
+		if found := p.foreign(ctx, id); found != nil {
 			return found
 		}
 	}
@@ -168,12 +187,12 @@ func (d *Desk) holding(ctx context.Context, m Manager, s *thread.State, fires fi
 }
 
 // silencedBy are the silences under which all that fires is.
-func silencedBy(s *thread.State, fires fires) []string {
+func (p *picture) silencedBy(s *thread.State) []string {
 	var by []string
 	seen := false
 	for _, a := range s.Alerts {
-		known, ok := fires[a.ID]
-		if !a.Firing || !ok {
+		known := p.fires[a.ID]
+		if !a.Firing || known == nil {
 			continue
 		}
 		if !seen {
@@ -187,20 +206,16 @@ func silencedBy(s *thread.State, fires fires) []string {
 }
 
 // ended reports whether the Alertmanager has ended a silence. One that cannot be looked up holds.
-func (d *Desk) ended(ctx context.Context, m Manager, held *thread.Silence) bool {
-	timed, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	found, err := m.Silence(timed, held.ID)
+func (p *picture) ended(ctx context.Context, id string) bool {
+	found, err := p.look(ctx, id)
 	return errors.Is(err, alertmanager.ErrNotFound) || err == nil && found.Over()
 }
 
 // foreign is a silence that was not made by a button here.
-func (d *Desk) foreign(ctx context.Context, m Manager, id string) *thread.Silence {
-	timed, cancel := context.WithTimeout(ctx, askTime)
-	defer cancel()
-	found, err := m.Silence(timed, id)
+func (p *picture) foreign(ctx context.Context, id string) *thread.Silence {
+	found, err := p.look(ctx, id)
 	if err != nil || found.Over() || !time.Now().Before(found.EndsAt) {
 		return nil
 	}
-	return &thread.Silence{ID: id, Manager: m.Name(), By: strings.TrimSpace(found.CreatedBy), Until: found.EndsAt.UTC(), Foreign: true}
+	return &thread.Silence{ID: id, Manager: p.Name(), By: strings.TrimSpace(found.CreatedBy), Until: found.EndsAt.UTC(), Foreign: true}
 }

@@ -8,14 +8,15 @@ import (
 )
 
 var calmSuite = map[string]func(*testing.T, *place){
-	"what is kept waits for its moment":         keptWaits,
-	"other settings make due what was kept":     settingsMakeDue,
-	"a paused recipient's messages wait for it": pausedWaits,
-	"a kept delivery goes with its chat":        keptGoesWithChat,
-	"a chat's settings hold for the next one":   settingsAreTheChats,
-	"a chat is forgotten":                       chatForgotten,
-	"a chat is renamed":                         chatRenamed,
-	"many are bound at once":                    manyBound,
+	"what is kept waits for its moment":          keptWaits,
+	"other settings make due what was kept":      settingsMakeDue,
+	"a paused recipient's messages wait for it":  pausedWaits,
+	"a kept delivery goes with its chat":         keptGoesWithChat,
+	"a chat's settings hold for the next one":    settingsAreTheChats,
+	"a chat is forgotten":                        chatForgotten,
+	"a chat is renamed":                          chatRenamed,
+	"many are bound at once":                     manyBound,
+	"a patient update waits as what it replaces": patientWaits,
 }
 
 // kept is a message that waits in a chat until a moment.
@@ -194,4 +195,26 @@ func manyBound(t *testing.T, p *place) {
 	wantCode(t, err, relay.CodeInvalidField)
 	_, err = p.Recipient(t.Context(), "carol")
 	wantCode(t, err, relay.CodeUnknownRecipient)
+}
+
+func patientWaits(t *testing.T, p *place) {
+	must(t, p.Bind(t.Context(), "alice", person(1), t0))
+	morning := t0.Add(8 * time.Hour)
+	live := func(m *relay.Message, patient bool) *relay.Message {
+		m.Key, m.OnUpdate, m.Patient = "k", relay.Edit, patient
+		return m
+	}
+	first, patient, urgent := live(kept("alice", 1, morning), false), live(message(to("alice", 1)), true), live(message(to("alice", 1)), false)
+	must(t, p.Accept(t.Context(), first))
+	must(t, p.Accept(t.Context(), patient))
+	if stateOf(t, p, first) != relay.Superseded || stateOf(t, p, patient) != relay.Held {
+		t.Errorf("the first is %s, its update %s", stateOf(t, p, first), stateOf(t, p, patient))
+	}
+	if early, due := p.due(t, morning.Add(-time.Minute)), p.due(t, morning); len(early) != 0 || len(due) != 1 || due[0] != patient.ID {
+		t.Errorf("%v are due before, %v in the morning", early, due)
+	}
+	must(t, p.Accept(t.Context(), urgent))
+	if stateOf(t, p, urgent) != relay.Queued || stateOf(t, p, patient) != relay.Superseded {
+		t.Error("what is urgent waits, too")
+	}
 }

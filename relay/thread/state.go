@@ -71,9 +71,13 @@ func (s *Silence) Ends() time.Time { return s.Until.In(relay.Zone(s.Zone)) }
 
 // Ack is somebody's word that the alerts are seen to.
 type Ack struct {
-	By string    `json:"by"`
-	At time.Time `json:"at"`
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
+	Zone string    `json:"zone,omitzero"` // of whoever it was, to tell the time in
 }
+
+// Since is when, on the clock of whoever it was.
+func (a *Ack) Since() time.Time { return a.At.In(relay.Zone(a.Zone)) }
 
 // Escalation is that others were told.
 type Escalation struct {
