@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/shape"
 )
 
 // text is a JSON string, or whatever else stands in its place: Alertmanager's custom payloads turn texts into numbers and objects.
@@ -62,10 +63,16 @@ func (t *table) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// limits are far beyond what a webhook has; the depth is encoding/json's own. Keys that come twice are the sender's business.
+var limits = shape.Limits{Depth: 10_000, Keys: 100_000}
+
 // decode reads one JSON value in UTF-8. Numbers in an any stay exact. Error: relay.CodeInvalidJSON, with the byte offset.
 func decode(body []byte, into any) error {
 	if !utf8.Valid(body) {
 		return &relay.Error{Code: relay.CodeInvalidJSON, Detail: "the body is not valid UTF-8"}
+	}
+	if _, err := shape.Check(body, limits); err != nil {
+		return &relay.Error{Code: relay.CodeInvalidJSON, Detail: err.Error()}
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()

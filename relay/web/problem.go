@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -62,10 +61,6 @@ func seconds(d time.Duration) int {
 func title(c relay.Code) string {
 	words := strings.ReplaceAll(string(c), "_", " ")
 	return strings.ToUpper(words[:1]) + words[1:]
-}
-
-func (s *Server) tooLarge() error {
-	return &relay.Error{Code: relay.CodeBodyTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes; max_body of [server] in relay.toml allows more", s.MaxBody)}
 }
 
 // answer writes a result.

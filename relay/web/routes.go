@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"net/http"
 	"strings"
 
@@ -99,27 +98,4 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	s.fail(w, r, &relay.Error{Code: relay.CodeMethodNotAllowed, Detail: "this path takes " + strings.Join(allowed, ", ")})
-}
-
-// body reads a request's body, at most MaxBody bytes of it. Error: relay.CodeBodyTooLarge, CodeUnsupportedMediaType.
-func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return nil, &relay.Error{Code: relay.CodeUnsupportedMediaType, Detail: "send the body without Content-Encoding"}
-	}
-	if r.ContentLength > s.MaxBody {
-		w.Header().Set("Connection", "close") // so that what is still coming need not be read
-		return nil, s.tooLarge()
-	}
-	var read bytes.Buffer
-	if r.ContentLength > 0 {
-		read.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, s.MaxBody))
-	if tooLarge := new(http.MaxBytesError); asError(err, &tooLarge) {
-		return nil, s.tooLarge()
-	}
-	if err != nil {
-		return nil, &relay.Error{Code: relay.CodeInvalidJSON, Detail: "the body ended before its announced length", Err: err}
-	}
-	return read.Bytes(), nil
 }

@@ -106,7 +106,12 @@ func (s *Server) importRecipients(w http.ResponseWriter, r *http.Request, caller
 		return err
 	}
 	i := importer{directory: s.Directory, caller: caller, changes: map[string]relay.RecipientChange{}, out: imported{Errors: []lineFault{}}}
-	if err := i.read(r.Context(), r.Body); err != nil {
+	body, err := unpacked(w, r, r.Body, noLimit)
+	if err != nil {
+		return s.unfit(w, r, err)
+	}
+	defer body.Close()
+	if err := i.read(r.Context(), body); err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, i.out)
