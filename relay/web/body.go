@@ -101,7 +101,7 @@ func unzstd(packed io.Reader) (io.ReadCloser, error) {
 // unpacked reads a body as it was before its Content-Encoding. No step of the way may give more than limit bytes: what unpacks to nothing
 // costs time, too. Errors: relay.CodeUnsupportedMediaType, and the unpackers' own.
 func unpacked(w http.ResponseWriter, r *http.Request, packed io.Reader, limit int64) (io.ReadCloser, error) {
-	layers := &layers{Reader: packed}
+	layers := &layers{top: packed}
 	encodings := encodingsOf(r)
 	if len(encodings) > maxEncodings {
 		return nil, unknownEncoding(w, "so many encodings")
@@ -124,21 +124,37 @@ func unknownEncoding(w http.ResponseWriter, what string) error {
 
 // layers is a reader with the unpackers that it goes through.
 type layers struct {
-	io.Reader
-	open []io.Closer
+	top    io.Reader
+	open   []io.Closer
+	bounds []*bounded
 }
 
 func (l *layers) unpack(by func(io.Reader) (io.ReadCloser, error), limit int64) error {
-	plain, err := by(l.Reader)
+	plain, err := by(l.top)
 	if err != nil {
-		return err
+		return l.cause(err)
 	}
 	l.open = append(l.open, plain)
-	l.Reader = plain
+	l.top = plain
 	if limit != noLimit {
-		l.Reader = &bounded{plain, limit}
+		b := &bounded{plain, limit}
+		l.bounds = append(l.bounds, b)
+		l.top = b
 	}
 	return nil
+}
+
+func (l *layers) Read(p []byte) (int, error) {
+	n, err := l.top.Read(p)
+	return n, l.cause(err)
+}
+
+// cause is errUnpacked where that is behind an error: unpackers make their own of what they read.
+func (l *layers) cause(err error) error {
+	if err != nil && slices.ContainsFunc(l.bounds, func(b *bounded) bool { return b.left < 0 }) {
+		return errUnpacked
+	}
+	return err
 }
 
 func (l *layers) Close() (err error) {
