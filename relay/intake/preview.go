@@ -36,7 +36,7 @@ func (d *Door) Preview(_ context.Context, caller Caller, body []byte) (*Preview,
 	}
 	rules := d.Rules()
 	if !o.Has("receiver") && !o.Has("payload") {
-		m, _, err := compose(rules, caller, Call{Body: body})
+		m, _, err := compose(rules, caller, o, Call{Body: body})
 		if err != nil {
 			return nil, err
 		}

@@ -45,9 +45,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="tgrelay"`)
 	}
-	writeJSON(w, "application/problem+json", status, problem{
-		Detail: e.Detail, Code: e.Code, Title: title(e.Code), Status: status, Type: "about:blank", Errors: e.Fields,
-	})
+	writeJSON(w, "application/problem+json", status, s.problemOf(e))
+}
+
+func (s *Server) problemOf(e *relay.Error) problem {
+	return problem{Detail: e.Detail, Code: e.Code, Title: title(e.Code), Status: e.Code.Status(), Type: s.typeOf(e.Code), Errors: e.Fields}
 }
 
 func seconds(d time.Duration) int {

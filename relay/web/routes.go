@@ -20,6 +20,7 @@ const (
 
 	open      Scope = ""       // anyone
 	openLocal Scope = "*local" // anyone on this machine, else read
+	anyScope  Scope = "*any"   // whoever has a token
 )
 
 // route is one call of the interface. It is told who calls and answers, or returns an error to be answered as a problem.
@@ -40,6 +41,7 @@ var routes = []route{
 	{"PUT /hooks/heartbeat/{name}", ScopeHooks, (*Server).heartbeat},
 
 	{"POST /api/v1/messages", ScopeSend, (*Server).sendMessage},
+	{"POST /api/v1/messages:batch", ScopeSend, (*Server).sendBatch},
 	{"GET /api/v1/messages/{id}", ScopeRead, (*Server).getMessage},
 	{"POST /api/v1/render", ScopeSend, (*Server).render},
 	{"GET /api/v1/deliveries", ScopeRead, (*Server).listDeliveries},
@@ -60,6 +62,10 @@ var routes = []route{
 	{"PUT /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).bindChat},
 	{"DELETE /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).unbindChat},
 
+	{"GET /api/v1/token", anyScope, (*Server).getToken},
+	{"GET /api/v1/tokens", ScopeAdmin, (*Server).listTokens},
+
+	{"GET /problems/{code}", open, (*Server).explain},
 	{"GET /link/{id}", open, (*Server).linkPage},
 	{"POST /link/{id}", open, (*Server).showLink},
 
@@ -73,6 +79,9 @@ var routes = []route{
 func (s *Server) guard(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := s.authorize(r, rt.scope)
+		if err == nil {
+			err = caller.spend(1, rt.scope)
+		}
 		if err == nil {
 			err = rt.serve(s, w, r, caller)
 		}
