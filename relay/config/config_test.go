@@ -152,10 +152,12 @@ level = "debug"
 		"hash of sha256": {c.Auth.Tokens["am"].Hash, sha256.Sum256([]byte("test"))},
 		"level":          {c.Log.Level, slog.LevelDebug},
 		"receivers": {c.Receivers, map[string]config.Receiver{
-			"ops": {Type: "grafana", To: []string{"ops", "team-{{ .CommonLabels.team }}"}, Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: "true",
+			"ops": {
+				Type: "grafana", To: []string{"ops", "team-{{ .CommonLabels.team }}"}, Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: "true",
 				Priority: "{{ .CommonLabels.priority }}", OnUpdate: "edit", Key: "{{ .GroupKey }}", SplitBy: []string{"team"}, Visible: []string{"team={{ .Recipient }}", "severity=critical"},
 				Escalate:   config.Escalate{After: 15 * time.Minute, To: []string{"boss"}},
-				HMACSecret: secret.New("from-env"), HMACSecretEnv: "TGRELAY_TEST_TOKEN", HMACHeader: "X-Signature", HMACTimestampHeader: "X-Time"},
+				HMACSecret: secret.New("from-env"), HMACSecretEnv: "TGRELAY_TEST_TOKEN", HMACHeader: "X-Signature", HMACTimestampHeader: "X-Time",
+			},
 			"json":         {Type: "json", Template: "mine", ParseMode: "MarkdownV2", DisableNotification: "false", Priority: "normal", OnUpdate: "edit"},
 			"alertmanager": {Type: "json", Template: "json.message", ParseMode: "none", DisableNotification: "false", Priority: "normal", OnUpdate: "edit"},
 			"grafana":      {Type: "grafana", Template: "grafana.message", ParseMode: "MarkdownV2", DisableNotification: silent, Priority: "normal", OnUpdate: "reply", Buttons: true, HMACHeader: "X-Grafana-Alerting-Signature"},

@@ -44,6 +44,9 @@ func (s *Server) takeBatch(w http.ResponseWriter, r *http.Request, caller *Token
 	}
 	batch, err := intake.ParseBatch(r.Header.Get("Idempotency-Key"), body)
 	if err == nil {
+		err = caller.affords(batch.Len())
+	}
+	if err == nil {
 		err = caller.spend(batch.Len()-1, ScopeSend) // the request itself is paid for
 	}
 	if err != nil {

@@ -65,16 +65,24 @@ func (t *Token) spend(n int, scope Scope) error {
 	if scope == ScopeHooks {
 		code = relay.CodeOverloaded
 	}
-	bound := fmt.Sprintf("this token may make %d requests in %s", t.Rate.Count, model.Duration(t.Rate.Per))
 	wait := t.usage.limiter.ReserveN(now, n)
-	if !wait.OK() {
-		return &relay.Error{Code: code, Detail: bound + "; send fewer messages at once", RetryAfter: t.Rate.Per}
-	}
 	if delay := wait.DelayFrom(now); delay > 0 {
 		wait.CancelAt(now)
-		return &relay.Error{Code: code, Detail: bound + "; come again after Retry-After", RetryAfter: delay}
+		return &relay.Error{Code: code, Detail: t.bound() + "; come again after Retry-After", RetryAfter: delay}
 	}
 	return nil
+}
+
+// affords refuses as many messages as the token's rate never lets through at once. Error: relay.CodeRateLimited.
+func (t *Token) affords(messages int) error {
+	if t.Rate == (Rate{}) || messages <= t.Rate.Count {
+		return nil
+	}
+	return &relay.Error{Code: relay.CodeRateLimited, Detail: t.bound() + "; send fewer messages at once", RetryAfter: t.Rate.Per}
+}
+
+func (t *Token) bound() string {
+	return fmt.Sprintf("this token may make %d requests in %s", t.Rate.Count, model.Duration(t.Rate.Per))
 }
 
 // from reports whether a token may be shown at an address. Who comes by a unix socket is on this machine.
