@@ -213,7 +213,7 @@ func pairs(m table) template.KV {
 
 // Draft is a message that tells the notification.
 func (n *Notification) Draft(template string) Draft {
-	return Draft{Template: template, Data: n, Plain: n.plain(), Group: n.group(), Alerts: n.said(), Summary: n.summary(), Notification: n}
+	return Draft{Template: template, Data: n, Group: n.group(), Alerts: n.said(), Summary: n.summary(), Notification: n}
 }
 
 // summary counts the alerts.
@@ -275,8 +275,8 @@ func (n *Notification) said() string {
 	return strings.Join(lines, "\n")
 }
 
-// plain tells the alerts without any template.
-func (n *Notification) plain() string {
+// Plain tells the alerts without any template.
+func (n *Notification) Plain() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d alerts", strings.ToUpper(n.Status), len(n.Alerts))
 	for _, a := range n.Alerts {

@@ -17,6 +17,10 @@ import (
 type text string
 
 func (t *text) UnmarshalJSON(b []byte) error {
+	if plain(b) {
+		*t = text(b[1 : len(b)-1])
+		return nil
+	}
 	var s string
 	if err := json.Unmarshal(b, &s); err == nil {
 		*t = text(s) // also for null
@@ -30,13 +34,19 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// plain reports whether a JSON value is a string without escapes: such a one is what stands between its quotes. It is UTF-8 like all of
+// the document.
+func plain(b []byte) bool {
+	return len(b) > 1 && b[0] == '"' && bytes.IndexByte(b, '\\') < 0
+}
+
 // moment is a time in RFC 3339, zero for what is none.
 type moment struct{ time.Time }
 
 func (m *moment) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		m.Time, _ = time.Parse(time.RFC3339, s)
+	var s text
+	if s.UnmarshalJSON(b) == nil {
+		m.Time, _ = time.Parse(time.RFC3339, string(s))
 	}
 	return nil
 }

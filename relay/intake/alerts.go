@@ -137,7 +137,10 @@ func (h *heard) resume(ctx context.Context, t *relay.Thread, s *thread.State, dr
 // keep makes the first message, or brings it up to date.
 func (h *heard) keep(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, on relay.OnUpdate) error {
 	draft.Notification.Buttons = h.rc.Buttons && t.EndedAt.IsZero()
-	whole := s.Whole(draft.Notification).Draft(draft.Template)
+	whole := draft
+	if n := s.Whole(draft.Notification); n != draft.Notification {
+		whole = n.Draft(draft.Template)
+	}
 	s.Text, s.Silent = h.show(h.rules, h.rc, whole), h.silent(draft)
 	m := h.message(draft)
 	m.Key, m.OnUpdate, m.Content.Topic = t.ID.String(), on, s.Topic

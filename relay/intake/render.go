@@ -86,8 +86,12 @@ func show(rules *Rules, rc *Receiver, draft receivers.Draft) (text markup.Text, 
 }
 
 func plain(draft receivers.Draft) string {
-	if strings.TrimSpace(draft.Plain) == "" {
+	text := draft.Plain
+	if draft.Notification != nil {
+		text = draft.Notification.Plain()
+	}
+	if strings.TrimSpace(text) == "" {
 		return "(a webhook that could not be shown)"
 	}
-	return render.Cut(draft.Plain, render.MaxOutput)
+	return render.Cut(text, render.MaxOutput)
 }
