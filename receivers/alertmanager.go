@@ -69,10 +69,19 @@ func (as Alerts) Firing() Alerts { return as.with("firing") }
 func (as Alerts) Resolved() Alerts { return as.with("resolved") }
 
 func (as Alerts) with(status string) Alerts {
-	var some Alerts
-	for _, a := range as {
-		if a.Status == status {
-			some = append(some, a)
+	n := 0
+	for i := range as {
+		if as[i].Status == status {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	some := make(Alerts, 0, n)
+	for i := range as {
+		if as[i].Status == status {
+			some = append(some, as[i])
 		}
 	}
 	return some
@@ -119,18 +128,25 @@ type wireAlert struct {
 type wireAlerts []wireAlert
 
 func (as *wireAlerts) UnmarshalJSON(b []byte) error {
+	var all []wireAlert
+	if json.Unmarshal(b, &all) == nil {
+		*as = slices.DeleteFunc(all, func(a wireAlert) bool { return !a.isOne() })
+		return nil
+	}
 	var elements []json.RawMessage
 	if json.Unmarshal(b, &elements) != nil {
 		return nil // no list: no alerts
 	}
 	for _, element := range elements {
 		var a wireAlert
-		if json.Unmarshal(element, &a) == nil && (a.Labels != nil || a.Status != "") {
+		if json.Unmarshal(element, &a) == nil && a.isOne() {
 			*as = append(*as, a)
 		}
 	}
 	return nil
 }
+
+func (a *wireAlert) isOne() bool { return a.Labels != nil || a.Status != "" }
 
 type alertmanager struct{}
 
@@ -213,7 +229,7 @@ func pairs(m table) template.KV {
 
 // Draft is a message that tells the notification.
 func (n *Notification) Draft(template string) Draft {
-	return Draft{Template: template, Data: n, Plain: n.plain(), Group: n.group(), Alerts: n.said(), Summary: n.summary(), Notification: n}
+	return Draft{Template: template, Data: n, Group: n.group(), Alerts: n.said(), Summary: n.summary(), Notification: n}
 }
 
 // summary counts the alerts.
@@ -275,8 +291,8 @@ func (n *Notification) said() string {
 	return strings.Join(lines, "\n")
 }
 
-// plain tells the alerts without any template.
-func (n *Notification) plain() string {
+// Plain tells the alerts without any template.
+func (n *Notification) Plain() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d alerts", strings.ToUpper(n.Status), len(n.Alerts))
 	for _, a := range n.Alerts {

@@ -32,7 +32,7 @@ type Draft struct {
 	To       []string // recipients that the document itself names; usually none
 	Template string   // the type's own
 	Data     any      // the template's dot
-	Plain    string   // the document for people, should every template fail
+	Plain    string   // the document for people, should every template fail; of alerts, their Notification's
 
 	// Of alerts: the group that the document speaks of, and all that it says of it. Two that agree in both are one notification
 	// that came twice. Empty Group: that cannot be told.

@@ -93,8 +93,12 @@ func checkDrafts(t *testing.T, set *render.Set, drafts []receivers.Draft, file s
 		if unfinished := regexp.MustCompile(`-(requested|running)[.]json$`).MatchString(file); (text.Text == "") != unfinished {
 			t.Errorf("text %q", text.Text)
 		}
-		if strings.Contains(text.Text, "<no value>") || strings.Contains(text.Text, "%!") || strings.TrimSpace(draft.Plain) == "" {
-			t.Errorf("text %q, plain %q", text.Text, draft.Plain)
+		plain := draft.Plain
+		if draft.Notification != nil {
+			plain = draft.Notification.Plain()
+		}
+		if strings.Contains(text.Text, "<no value>") || strings.Contains(text.Text, "%!") || strings.TrimSpace(plain) == "" {
+			t.Errorf("text %q, plain %q", text.Text, plain)
 		}
 		if err := markup.Check(text); text.Text != "" && err != nil {
 			t.Errorf("Telegram would refuse it: %v", err)

@@ -10,12 +10,17 @@ import (
 	"unicode/utf8"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/shape"
 )
 
 // text is a JSON string, or whatever else stands in its place: Alertmanager's custom payloads turn texts into numbers and objects.
 type text string
 
 func (t *text) UnmarshalJSON(b []byte) error {
+	if plain(b) {
+		*t = text(b[1 : len(b)-1])
+		return nil
+	}
 	var s string
 	if err := json.Unmarshal(b, &s); err == nil {
 		*t = text(s) // also for null
@@ -29,13 +34,19 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// plain reports whether a JSON value is a string without escapes: such a one is what stands between its quotes. It is UTF-8 like all of
+// the document.
+func plain(b []byte) bool {
+	return len(b) > 1 && b[0] == '"' && bytes.IndexByte(b, '\\') < 0
+}
+
 // moment is a time in RFC 3339, zero for what is none.
 type moment struct{ time.Time }
 
 func (m *moment) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		m.Time, _ = time.Parse(time.RFC3339, s)
+	var s text
+	if s.UnmarshalJSON(b) == nil {
+		m.Time, _ = time.Parse(time.RFC3339, string(s))
 	}
 	return nil
 }
@@ -55,6 +66,10 @@ func (c *count) UnmarshalJSON(b []byte) error {
 type table map[string]text
 
 func (t *table) UnmarshalJSON(b []byte) error {
+	if fast, ok := flat(b); ok {
+		*t = fast
+		return nil
+	}
 	var m map[string]text
 	if json.Unmarshal(b, &m) == nil {
 		*t = m
@@ -62,10 +77,50 @@ func (t *table) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// limits are far beyond what a webhook has; the depth is encoding/json's own. Keys that come twice are the sender's business.
+var limits = shape.Limits{Depth: 10_000, Keys: 100_000}
+
+// flat reads an object of plain strings, as almost every label set is; false for anything else. b is valid JSON.
+func flat(b []byte) (table, bool) {
+	if len(b) < 2 || b[0] != '{' || bytes.IndexByte(b, '\\') >= 0 {
+		return nil, false
+	}
+	t := make(table, bytes.Count(b, []byte(`":`)))
+	for b = space(b[1:]); b[0] != '}'; b = space(b) {
+		name, rest := word(b)
+		if rest = space(rest); name == nil || rest[0] != ':' {
+			return nil, false
+		}
+		value, rest := word(space(rest[1:]))
+		if value == nil {
+			return nil, false
+		}
+		t[string(name)] = text(value)
+		if b = space(rest); b[0] == ',' {
+			b = b[1:]
+		}
+	}
+	return t, true
+}
+
+func space(b []byte) []byte { return bytes.TrimLeft(b, " \t\r\n") }
+
+// word is the string that b begins with, nil for none, and what follows.
+func word(b []byte) (inside, rest []byte) {
+	if b[0] != '"' {
+		return nil, b
+	}
+	end := bytes.IndexByte(b[1:], '"') + 1
+	return b[1:end:end], b[end+1:]
+}
+
 // decode reads one JSON value in UTF-8. Numbers in an any stay exact. Error: relay.CodeInvalidJSON, with the byte offset.
 func decode(body []byte, into any) error {
 	if !utf8.Valid(body) {
 		return &relay.Error{Code: relay.CodeInvalidJSON, Detail: "the body is not valid UTF-8"}
+	}
+	if _, err := shape.Check(body, limits); err != nil {
+		return &relay.Error{Code: relay.CodeInvalidJSON, Detail: err.Error()}
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()

@@ -165,6 +165,7 @@ type world struct {
 	relay   string // URL
 	process *process
 	extra   string // of relay.toml
+	server  string // of its table [server]
 	logs    []*process
 }
 
@@ -201,7 +202,7 @@ func (w *world) serve() {
 	}
 	listen := strings.TrimPrefix(w.relay, "http://")
 	extra := strings.ReplaceAll(w.extra, "RELAY", w.relay)
-	w.write("relay.toml", fmt.Sprintf("[telegram]\ntoken_file = \"bot-token\"\napi_url = %q\n%s\n[server]\nlisten = [%q]\n", w.sim, extra, listen))
+	w.write("relay.toml", fmt.Sprintf("[telegram]\ntoken_file = \"bot-token\"\napi_url = %q\n%s\n[server]\nlisten = [%q]\n%s", w.sim, extra, listen, w.server))
 	w.process = start(w.t, "serve", "--config", w.config())
 	w.logs = append(w.logs, w.process)
 	w.process.await(w.t, `msg=listening address=(\S+)`)

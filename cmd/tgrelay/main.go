@@ -33,7 +33,7 @@ type commands struct {
 	Link       linkCommand       `cmd:"" help:"Make a deep link that connects a chat to a recipient; draw its QR code."`
 	Recipients recipientsCommand `cmd:"" help:"List, import and export recipients and their chats."`
 	Deliveries deliveriesCommand `cmd:"" help:"List deliveries, newest first."`
-	Token      tokenCommand      `cmd:"" help:"Make tokens for callers."`
+	Token      tokenCommand      `cmd:"" help:"Make, list and check tokens of callers."`
 	Version    versionCommand    `cmd:"" help:"Print version, commit and Go version."`
 }
 

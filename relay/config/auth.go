@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"maps"
+	"net/netip"
 	"path"
 	"regexp"
 	"slices"
@@ -28,6 +29,9 @@ type Token struct {
 	Receivers  []string     `toml:"receivers"`  // "heartbeat" for the calls of /hooks/heartbeat/NAME; empty: all
 	Recipients []string     `toml:"recipients"` // globs (path.Match); empty: all
 	Namespace  string       `toml:"namespace"`  // of recipients and links, which nobody else has; empty: none
+
+	Rate    Rate           `toml:"rate"`    // of requests; zero: any
+	Sources []netip.Prefix `toml:"sources"` // where the token may be shown; empty: anywhere
 
 	// Hash is the token's SHA-256, however the token was given.
 	Hash [sha256.Size]byte

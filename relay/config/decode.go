@@ -161,6 +161,7 @@ func setList(v reflect.Value, value any, c choices) error {
 var forms = map[reflect.Type]string{
 	reflect.TypeFor[*time.Duration](): `a duration, such as "90s", "1h30m" or "30d"`,
 	reflect.TypeFor[*Size]():          `a size, such as "512KiB" or "1MiB"`,
+	reflect.TypeFor[*Rate]():          `a rate of at most a million requests in at most a day, such as "60/1m"`,
 	reflect.TypeFor[*netip.Prefix]():  `an address range, such as "10.0.0.0/8" or "2001:db8::/32"`,
 }
 

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/prometheus/exporter-toolkit/web"
 )
 
 // Server is the HTTP server.
@@ -14,10 +16,12 @@ type Server struct {
 	PublicURL      string         `toml:"public_url"`      // without a slash at its end; may be empty
 	MaxBody        Size           `toml:"max_body"`        // of a request, unpacked
 	TrustedProxies []netip.Prefix `toml:"trusted_proxies"` // whose X-Forwarded-For is believed
+	WebConfigFile  string         `toml:"web_config_file"` // TLS and client certificates, in Prometheus' format; empty: none
+	MaxConnections int            `toml:"max_connections"` // to each address at once
 }
 
 func defaultServer() Server {
-	return Server{Listen: []string{"127.0.0.1:9786"}, MaxBody: 1 << 20}
+	return Server{Listen: []string{"127.0.0.1:9786"}, MaxBody: 1 << 20, MaxConnections: 10_000}
 }
 
 func (k *checker) server(s *Server) {
@@ -29,6 +33,13 @@ func (k *checker) server(s *Server) {
 		s.PublicURL = k.baseURL("server.public_url", s.PublicURL)
 	}
 	k.require(s.MaxBody > 0, "server.max_body", "%d is out of range; at least 1B", s.MaxBody)
+	k.require(s.MaxConnections > 0, "server.max_connections", "%d is out of range; at least 1", s.MaxConnections)
+	if s.WebConfigFile != "" {
+		s.WebConfigFile = k.c.path(s.WebConfigFile)
+		if err := web.Validate(s.WebConfigFile); err != nil {
+			k.fault("server.web_config_file", "%v; its format is that of Prometheus: https://prometheus.io/docs/prometheus/latest/configuration/https/", err)
+		}
+	}
 }
 
 // listen checks one address. Without tokens whoever reaches the server may do everything: it must not be reached from outside.

@@ -8,7 +8,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
 	"net"
@@ -76,7 +75,7 @@ type Daemon struct {
 	eventful   atomic.Bool       // the application is told; for the storage, which is there before the sender
 	webhook    *telegram.Webhook // nil with long polling
 	web        *web.Server
-	http       *http.Server
+	http       []*http.Server // one for each listener
 	listeners  []net.Listener
 	username   atomic.Value // string: the bot's
 }
@@ -111,8 +110,10 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) error
 		return err
 	}
 	d.listeners = listeners
-	d.http = d.web.HTTPServer()
-	return nil
+	for range listeners {
+		d.http = append(d.http, d.web.HTTPServer())
+	}
+	return d.loadUsed(ctx)
 }
 
 func (d *Daemon) openStorage(ctx context.Context) error {
@@ -263,11 +264,11 @@ func (d *Daemon) Close() error {
 // It returns nil after an orderly end.
 func (d *Daemon) Run(ctx context.Context) error {
 	group, running := errgroup.WithContext(ctx)
-	for _, l := range d.listeners {
-		group.Go(func() error { return d.serve(l) })
+	for i, l := range d.listeners {
+		group.Go(func() error { return d.serve(l, d.http[i]) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.supervise} {
+	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()
@@ -276,25 +277,4 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	d.listeners = nil // closed by the HTTP server
 	return errors.Join(err, d.Close())
-}
-
-func (d *Daemon) serve(l net.Listener) error {
-	d.log.Info("listening", "address", l.Addr().String())
-	if err := d.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve HTTP: %w", err)
-	}
-	return nil
-}
-
-// stopListening lets requests that are under way finish.
-func (d *Daemon) stopListening(ctx context.Context) error {
-	<-ctx.Done()
-	d.log.Info("stopping")
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
-	if err := d.http.Shutdown(drain); err != nil {
-		d.log.Warn("requests were cut off at the end", "error", err)
-		return d.http.Close()
-	}
-	return nil
 }

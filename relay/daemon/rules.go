@@ -158,7 +158,7 @@ func (b *builder) inline(set *render.Set, key, text string) *render.Inline {
 func tokensOf(c *config.Config) []web.Token {
 	var tokens []web.Token
 	for name, t := range c.Auth.Tokens {
-		token := web.Token{Name: name, SHA256: t.Hash, Receivers: t.Receivers, Recipients: t.Recipients, Namespace: t.Namespace}
+		token := web.Token{Name: name, SHA256: t.Hash, Receivers: t.Receivers, Recipients: t.Recipients, Namespace: t.Namespace, Rate: web.Rate(t.Rate), Sources: t.Sources}
 		for _, s := range t.Scopes {
 			token.Scopes = append(token.Scopes, web.Scope(s))
 		}

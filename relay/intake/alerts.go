@@ -150,7 +150,10 @@ func (h *heard) resume(ctx context.Context, t *relay.Thread, s *thread.State, dr
 // keep makes the first message, with its pictures, or brings it up to date. A template that renders to nothing leaves it as it was.
 func (h *heard) keep(ctx context.Context, t *relay.Thread, s *thread.State, draft receivers.Draft, on relay.OnUpdate, pictures []receivers.Picture) error {
 	draft.Notification.Buttons = h.rc.Buttons && t.EndedAt.IsZero()
-	whole := s.Whole(draft).Draft(draft.Template)
+	whole := draft
+	if n := s.Whole(draft); n != draft.Notification {
+		whole = n.Draft(draft.Template)
+	}
 	m := h.message(draft)
 	text := h.show(h.rules, h.rc, whole)
 	if text.Text != "" {

@@ -57,8 +57,21 @@ func (d *Door) Message(ctx context.Context, caller Caller, call Call) (*relay.Me
 			return m, err
 		}
 	}
+	o, err := ParseObject(call.Body)
+	if err != nil {
+		return nil, err
+	}
+	m, err := d.make(ctx, caller, o, call, request)
+	if err != nil {
+		return nil, err
+	}
+	return m, d.accept(ctx, []*relay.Message{m})
+}
+
+// make reads, renders and addresses a message.
+func (d *Door) make(ctx context.Context, caller Caller, o *Object, call Call, request *relay.Request) (*relay.Message, error) {
 	rules := d.Rules()
-	m, to, err := compose(rules, caller, call)
+	m, to, err := compose(rules, caller, o, call)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +81,7 @@ func (d *Door) Message(ctx context.Context, caller Caller, call Call) (*relay.Me
 			return nil, err
 		}
 	}
-	return m, d.accept(ctx, []*relay.Message{m})
+	return m, nil
 }
 
 // maxIdempotencyKey is how long an Idempotency-Key may be.
@@ -79,9 +92,8 @@ func requestOf(caller Caller, call Call) (*relay.Request, error) {
 	if key == "" {
 		return nil, nil
 	}
-	printable := func(r rune) bool { return r >= ' ' && r <= '~' }
-	if len(key) > maxIdempotencyKey || strings.IndexFunc(key, func(r rune) bool { return !printable(r) }) >= 0 {
-		return nil, &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("Idempotency-Key: 1 to %d printable ASCII characters are wanted", maxIdempotencyKey)}
+	if err := checkKey(key); err != nil {
+		return nil, err
 	}
 	body := sha256.New()
 	_, _ = body.Write(call.Body) // a hash takes everything
@@ -92,8 +104,16 @@ func requestOf(caller Caller, call Call) (*relay.Request, error) {
 	return &relay.Request{Owner: caller.Owner, Key: key, Body: [32]byte(body.Sum(nil))}, nil
 }
 
-func compose(rules *Rules, caller Caller, call Call) (*relay.Message, []string, error) {
-	r, err := decode(rules, call)
+func checkKey(key string) error {
+	printable := func(r rune) bool { return r >= ' ' && r <= '~' }
+	if len(key) > maxIdempotencyKey || strings.IndexFunc(key, func(r rune) bool { return !printable(r) }) >= 0 {
+		return &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("Idempotency-Key: 1 to %d printable ASCII characters are wanted", maxIdempotencyKey)}
+	}
+	return nil
+}
+
+func compose(rules *Rules, caller Caller, o *Object, call Call) (*relay.Message, []string, error) {
+	r, err := decode(rules, o, call)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,11 +158,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-func decode(rules *Rules, call Call) (*request, error) {
-	o, err := ParseObject(call.Body)
-	if err != nil {
-		return nil, err
-	}
+func decode(rules *Rules, o *Object, call Call) (*request, error) {
 	r := &request{to: recipients(o)}
 	r.content.Media = media(o, call.File)
 	r.decodeText(o)

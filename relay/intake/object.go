@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/shape"
 )
 
 // Object is a JSON object of a request, read field by field, so that all its faults are told at once.
@@ -28,12 +29,22 @@ type Object struct {
 // manyFields is more than a message has.
 const manyFields = 24
 
-// ParseObject takes a body apart. Error: relay.CodeInvalidJSON for what is no JSON object in UTF-8.
+// limits are far beyond what any message has, its template's data included. Keys that come twice are faults: one of them was not meant.
+var limits = shape.Limits{Depth: 100, Keys: 100_000, Unique: true}
+
+// ParseObject takes a body apart. Error: relay.CodeInvalidJSON for what is no JSON object in UTF-8, or nested beyond measure.
 func ParseObject(body []byte) (*Object, error) {
 	if !utf8.Valid(body) {
 		return nil, invalidJSON("the body is not valid UTF-8")
 	}
+	twice, err := shape.Check(body, limits)
+	if err != nil {
+		return nil, invalidJSON(err.Error())
+	}
 	o := &Object{known: make([]string, 0, manyFields)}
+	for _, pointer := range twice {
+		o.FaultAt(pointer, "this key comes twice; which one is meant?")
+	}
 	if json.Unmarshal(body, &o.fields) == nil && o.fields != nil {
 		return o, nil
 	}

@@ -36,7 +36,7 @@ func (d *Door) Preview(_ context.Context, caller Caller, body []byte) (*Preview,
 	}
 	rules := d.Rules()
 	if !o.Has("receiver") && !o.Has("payload") {
-		m, _, err := compose(rules, caller, Call{Body: body})
+		m, _, err := compose(rules, caller, o, Call{Body: body})
 		if err != nil {
 			return nil, err
 		}
@@ -101,6 +101,10 @@ func (rc *Receiver) parts(drafts []receivers.Draft) []receivers.Draft {
 			continue
 		}
 		draft.Notification.Buttons = rc.Buttons && len(draft.Notification.Alerts.Firing()) > 0
+		if len(rc.SplitBy) == 0 {
+			parts = append(parts, draft)
+			continue
+		}
 		for _, part := range draft.Notification.Split(rc.SplitBy) {
 			parts = append(parts, part.Draft(draft.Template))
 		}

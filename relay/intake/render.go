@@ -95,8 +95,12 @@ func (rc *Receiver) look(draft receivers.Draft) (template string, mode markup.Mo
 }
 
 func plain(draft receivers.Draft) string {
-	if strings.TrimSpace(draft.Plain) == "" {
+	text := draft.Plain
+	if draft.Notification != nil {
+		text = draft.Notification.Plain()
+	}
+	if strings.TrimSpace(text) == "" {
 		return "(a webhook that could not be shown)"
 	}
-	return render.Cut(draft.Plain, render.MaxOutput)
+	return render.Cut(text, render.MaxOutput)
 }

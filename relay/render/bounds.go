@@ -32,6 +32,7 @@ func growing() template.FuncMap {
 		"printf":       printf,
 		"join":         join,
 		"reReplaceAll": reReplaceAll,
+		"match":        match,
 		"html": func(args ...any) (string, error) {
 			return short(args, func() string { return template.HTMLEscaper(args...) })
 		},
@@ -93,7 +94,7 @@ const maxReplacement = 256
 
 // reReplaceAll is Alertmanager's: {{ reReplaceAll "[.]example[.]org" "" .Labels.instance }}.
 func reReplaceAll(pattern, replacement, text string) (string, error) {
-	re, err := regexp.Compile(pattern)
+	re, err := compiled(pattern)
 	if err != nil {
 		return "", err
 	}

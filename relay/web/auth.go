@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -22,8 +23,12 @@ type Token struct {
 	Recipients []string // globs over recipient IDs as the token's owner names them; empty: all
 	// Namespace keeps applications apart: an owner's "alice" is stored as "NAMESPACE:alice". Empty: none.
 	Namespace string
+	Rate      Rate
+	Sources   []netip.Prefix // where the token may be shown; empty: anywhere
 	// Personal is that of a person who made it oneself, for messages to that person.
 	Personal bool
+
+	usage *usage // nil: nobody counts
 }
 
 // signer is who shows no token to a receiver that takes signed requests only. It is nobody yet: the door checks the signature before
@@ -85,8 +90,6 @@ func (t *Token) caller() intake.Caller {
 
 type keyring struct{ tokens []Token }
 
-func newKeyring(tokens []Token) *keyring { return &keyring{tokens} }
-
 // find compares with every token, so that the time taken tells nothing.
 func (k *keyring) find(token string) *Token {
 	hash := sha256.Sum256([]byte(token))
@@ -116,6 +119,10 @@ func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
 		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "send a token: Authorization: Bearer TOKEN; `tgrelay token new NAME` makes one"}
 	}
 	caller := keys.find(token)
+	if caller != nil && !caller.from(s.remote(r)) {
+		s.Log.Warn("a token was shown at an address that its sources leave out", "token", caller.Name, "address", s.remote(r))
+		return nil, notKnown()
+	}
 	if caller == nil {
 		var err error
 		if caller, err = s.sender(r, token); err != nil {
@@ -123,12 +130,17 @@ func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
 		}
 	}
 	if caller == nil {
-		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "this token is not known; check that it is one of [auth.tokens] in relay.toml"}
+		return nil, notKnown()
 	}
-	if !caller.has(scope) {
+	if scope != anyScope && !caller.has(scope) {
 		return nil, &relay.Error{Code: relay.CodeForbidden, Detail: "this token lacks the scope " + string(scope)}
 	}
 	return caller, nil
+}
+
+// notKnown is the answer to every wrong token, so that it tells nothing.
+func notKnown() error {
+	return &relay.Error{Code: relay.CodeUnauthenticated, Detail: "this token is not known, or not from where you call; check that it is one of [auth.tokens] in relay.toml, and its sources"}
 }
 
 // sender is a person who made a token of one's own, nil if nobody has it.
@@ -143,8 +155,8 @@ func (s *Server) sender(r *http.Request, token string) (*Token, error) {
 	return &Token{Name: recipient, Scopes: []Scope{ScopeSend, ScopeHooks}, Recipients: []string{recipient}, Personal: true}, nil
 }
 
-// presented is the token of a request: where callers of the receiver's kind put one, as bearer, as password of basic auth, or in the query
-// where the receiver allows it.
+// presented is the token of a request: where callers of the receiver's kind put one, as bearer, as password of basic auth, as Gotify's clients
+// send it, or in the query where the receiver allows it.
 func (s *Server) presented(r *http.Request) string {
 	if server, ok := s.standIn(r); ok {
 		if token := server.Token(r, standPath(r)); token != "" {
@@ -157,6 +169,9 @@ func (s *Server) presented(r *http.Request) string {
 	}
 	if _, password, ok := r.BasicAuth(); ok {
 		return password
+	}
+	if key := r.Header.Get("X-Gotify-Key"); key != "" {
+		return key
 	}
 	if receiver := s.Door.Rules().Receivers[r.PathValue("receiver")]; receiver != nil && receiver.AllowQueryToken {
 		return r.URL.Query().Get("token")

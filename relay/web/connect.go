@@ -107,9 +107,8 @@ func (s *Server) linkPage(w http.ResponseWriter, r *http.Request, _ *Token) erro
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Vary", "Accept-Language")
-	h.Set("Content-Security-Policy", "default-src 'none'; connect-src 'self'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	secure(h, "connect-src 'self'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+"'")
 	w.Write(page.Bytes()) // a reader who has gone away is nobody to tell
 	return nil
 }

@@ -167,7 +167,7 @@ func (s *Server) getLink(w http.ResponseWriter, r *http.Request, caller *Token) 
 		return err
 	}
 	l.Recipient = caller.own(l.Recipient)
-	return answer(w, http.StatusOK, l)
+	return show(w, r, l)
 }
 
 func (s *Server) revokeLink(w http.ResponseWriter, r *http.Request, caller *Token) error {

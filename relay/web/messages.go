@@ -112,5 +112,5 @@ func (s *Server) getMessage(w http.ResponseWriter, r *http.Request, caller *Toke
 	if len(shown.Deliveries) == 0 {
 		return notFound("message")
 	}
-	return answer(w, http.StatusOK, shown)
+	return show(w, r, shown)
 }

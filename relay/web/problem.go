@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"net/http"
 	"strconv"
@@ -50,9 +49,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		_ = give(w, server.Refused(status, e))
 		return
 	}
-	writeJSON(w, "application/problem+json", status, problem{
-		Detail: e.Detail, Code: e.Code, Title: title(e.Code), Status: status, Type: "about:blank", Errors: e.Fields,
-	})
+	writeJSON(w, "application/problem+json", status, s.problemOf(e))
+}
+
+func (s *Server) problemOf(e *relay.Error) problem {
+	return problem{Detail: e.Detail, Code: e.Code, Title: title(e.Code), Status: e.Code.Status(), Type: s.typeOf(e.Code), Errors: e.Fields}
 }
 
 func seconds(d time.Duration) int {
@@ -66,10 +67,6 @@ func seconds(d time.Duration) int {
 func title(c relay.Code) string {
 	words := strings.ReplaceAll(string(c), "_", " ")
 	return strings.ToUpper(words[:1]) + words[1:]
-}
-
-func (s *Server) tooLarge() error {
-	return &relay.Error{Code: relay.CodeBodyTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes; max_body of [server] in relay.toml allows more", s.MaxBody)}
 }
 
 // answer writes a result.

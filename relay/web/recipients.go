@@ -37,7 +37,7 @@ func (s *Server) getRecipient(w http.ResponseWriter, r *http.Request, caller *To
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, caller.shown(recipient))
+	return show(w, r, caller.shown(recipient))
 }
 
 // shown is a recipient as the token's owner names it.

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"net/http"
 	"strings"
 
@@ -21,6 +20,7 @@ const (
 
 	open      Scope = ""       // anyone
 	openLocal Scope = "*local" // anyone on this machine, else read
+	anyScope  Scope = "*any"   // whoever has a token
 )
 
 // route is one call of the interface. It is told who calls and answers, or returns an error to be answered as a problem.
@@ -48,6 +48,7 @@ var routes = []route{
 	{"PUT /hooks/heartbeat/{name}", ScopeHooks, (*Server).heartbeat},
 
 	{"POST /api/v1/messages", ScopeSend, (*Server).sendMessage},
+	{"POST /api/v1/messages:batch", ScopeSend, (*Server).sendBatch},
 	{"GET /api/v1/messages/{id}", ScopeRead, (*Server).getMessage},
 	{"POST /api/v1/render", ScopeSend, (*Server).render},
 	{"GET /api/v1/deliveries", ScopeRead, (*Server).listDeliveries},
@@ -68,6 +69,10 @@ var routes = []route{
 	{"PUT /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).bindChat},
 	{"DELETE /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).unbindChat},
 
+	{"GET /api/v1/token", anyScope, (*Server).getToken},
+	{"GET /api/v1/tokens", ScopeAdmin, (*Server).listTokens},
+
+	{"GET /problems/{code}", open, (*Server).explain},
 	{"GET /link/{id}", open, (*Server).linkPage},
 	{"POST /link/{id}", open, (*Server).showLink},
 
@@ -81,6 +86,9 @@ var routes = []route{
 func (s *Server) guard(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := s.authorize(r, rt.scope)
+		if err == nil {
+			err = caller.spend(1, rt.scope)
+		}
 		if err == nil {
 			err = rt.serve(s, w, r, caller)
 		}
@@ -106,27 +114,4 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
 	s.fail(w, r, &relay.Error{Code: relay.CodeMethodNotAllowed, Detail: "this path takes " + strings.Join(allowed, ", ")})
-}
-
-// body reads a request's body, at most MaxBody bytes of it. Error: relay.CodeBodyTooLarge, CodeUnsupportedMediaType.
-func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		return nil, &relay.Error{Code: relay.CodeUnsupportedMediaType, Detail: "send the body without Content-Encoding"}
-	}
-	if r.ContentLength > s.MaxBody {
-		w.Header().Set("Connection", "close") // so that what is still coming need not be read
-		return nil, s.tooLarge()
-	}
-	var read bytes.Buffer
-	if r.ContentLength > 0 {
-		read.Grow(int(r.ContentLength) + bytes.MinRead)
-	}
-	_, err := read.ReadFrom(http.MaxBytesReader(w, r.Body, s.MaxBody))
-	if tooLarge := new(http.MaxBytesError); asError(err, &tooLarge) {
-		return nil, s.tooLarge()
-	}
-	if err != nil {
-		return nil, &relay.Error{Code: relay.CodeInvalidJSON, Detail: "the body ended before its announced length", Err: err}
-	}
-	return read.Bytes(), nil
 }

@@ -83,19 +83,15 @@ func New(o Options) *Server {
 }
 
 // SetTokens changes who may call, for all requests from now on.
-func (s *Server) SetTokens(tokens []Token) { s.auth.Store(newKeyring(tokens)) }
+func (s *Server) SetTokens(tokens []Token) { s.auth.Store(newKeyring(tokens, s.auth.Load())) }
 
 // ServeHTTP gives the request an ID, takes doubled and trailing slashes out of the path, and survives panics.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	id := requestID(r)
+	w := &tracked{ResponseWriter: rw}
 	w.Header().Set("X-Request-Id", id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	defer func() {
-		if p := recover(); p != nil {
-			s.Log.Error("a request panicked; this is a fault of tgrelay", "request_id", id, "panic", p, "stack", string(debug.Stack()))
-			s.fail(w, r, &relay.Error{Code: relay.CodeInternal})
-		}
-	}()
+	defer func() { s.survive(w, r, recover()) }()
 	if err := crossOrigin.Check(r); err != nil {
 		s.fail(w, r, &relay.Error{Code: relay.CodeForbidden, Detail: "this interface is not for pages of other sites"})
 		return
@@ -107,6 +103,39 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mux.ServeHTTP(w, r)
 }
+
+// survive answers for a handler that panicked. An answer that has begun is cut off: half of one must not look whole.
+func (s *Server) survive(w *tracked, r *http.Request, p any) {
+	if p == nil {
+		return
+	}
+	if p != http.ErrAbortHandler {
+		s.Log.Error("a request panicked; this is a fault of tgrelay", "request_id", w.Header().Get("X-Request-Id"), "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+	}
+	if p == http.ErrAbortHandler || w.began {
+		panic(http.ErrAbortHandler)
+	}
+	s.fail(w, r, &relay.Error{Code: relay.CodeInternal})
+}
+
+// tracked knows whether an answer has begun.
+type tracked struct {
+	http.ResponseWriter
+	began bool
+}
+
+func (t *tracked) WriteHeader(status int) {
+	t.began = true
+	t.ResponseWriter.WriteHeader(status)
+}
+
+func (t *tracked) Write(b []byte) (int, error) {
+	t.began = true
+	return t.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (t *tracked) Unwrap() http.ResponseWriter { return t.ResponseWriter }
 
 // crossOrigin keeps web pages from using a person's browser to reach a relay on that person's loopback.
 var crossOrigin = http.NewCrossOriginProtection()
@@ -160,10 +189,12 @@ func (s *Server) local(r *http.Request) bool {
 	return !addr.IsValid() || addr.IsLoopback()
 }
 
-// HTTP server limits: a sender that takes longer than this to send its headers or body is cut off.
+// HTTP server limits: a sender that takes longer than this to send its headers or body is cut off, and so is a reader that does not
+// take its answer. ?wait= is shorter; imports and exports may take longer.
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 60 * time.Second
+	writeTimeout      = 2 * time.Minute
 	idleTimeout       = 2 * time.Minute
 	maxHeader         = 64 << 10
 )
@@ -171,7 +202,7 @@ const (
 // HTTPServer returns the http.Server to serve on listeners.
 func (s *Server) HTTPServer() *http.Server {
 	server := &http.Server{
-		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, IdleTimeout: idleTimeout,
+		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	server.RegisterOnShutdown(s.Desk.Close)

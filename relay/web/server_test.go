@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -832,4 +833,15 @@ func TestHostileMarkupIsRefused(t *testing.T) {
 			t.Errorf("%s %.20q: %d %.300s", c.mode, c.text, a.status, a.body)
 		}
 	}
+}
+
+// dial is a connection to the house, for what no client sends.
+func (h *house) dial(t testing.TB) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(h.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
 }

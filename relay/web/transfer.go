@@ -61,6 +61,7 @@ func (s *Server) exportRecipients(w http.ResponseWriter, r *http.Request, caller
 		if first {
 			w.Header().Set("Content-Type", "application/jsonl; charset=utf-8")
 		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout)) // each page anew; where it cannot be set there is none
 		if err := exportPage(w, page.Items, caller); err != nil {
 			return nil //nolint:nilerr // a reader who has gone away is nobody to tell
 		}
@@ -102,11 +103,17 @@ type lineFault struct {
 // importRecipients binds chats, one for each line of JSON. A bad line stops no other.
 func (s *Server) importRecipients(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	// It may be large and is read while it is stored, so that the limits for other bodies do not hold.
-	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(importTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	conn := http.NewResponseController(w)
+	if err := errors.Join(conn.SetReadDeadline(time.Now().Add(importTime)), conn.SetWriteDeadline(time.Now().Add(importTime+writeTimeout))); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
 	i := importer{directory: s.Directory, caller: caller, changes: map[string]relay.RecipientChange{}, out: imported{Errors: []lineFault{}}}
-	if err := i.read(r.Context(), r.Body); err != nil {
+	body, err := unpacked(w, r, r.Body, noLimit)
+	if err != nil {
+		return s.unfit(w, r, err)
+	}
+	defer body.Close()
+	if err := i.read(r.Context(), body); err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, i.out)

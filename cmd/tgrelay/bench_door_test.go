@@ -1,0 +1,94 @@
+package main_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// tenAlerts is a webhook about a group of ten. %08d stands where the group's key differs.
+func tenAlerts(b *testing.B) []byte {
+	b.Helper()
+	text, err := os.ReadFile("../../receivers/testdata/alertmanager/group-50.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var webhook map[string]any
+	if err := json.Unmarshal(text, &webhook); err != nil {
+		b.Fatal(err)
+	}
+	webhook["alerts"] = webhook["alerts"].([]any)[:10]
+	webhook["groupKey"] = "{}:{run=\"%08d\"}"
+	small, err := json.Marshal(webhook)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return small
+}
+
+// BenchmarkAlerts is webhooks of ten alerts each, every one a group of its own: decoded, rendered, and on disk with its conversation
+// before it is answered.
+func BenchmarkAlerts(b *testing.B) {
+	w := newBench(b, "[delivery]\nsurge_after = \"0s\"\n")
+	w.connectMany()
+	callers := make([]*caller, benchCallers)
+	for i := range callers {
+		callers[i] = dial(b, w.relay)
+	}
+	body := tenAlerts(b)
+	took := make([]time.Duration, b.N)
+	var next atomic.Int64
+	var all sync.WaitGroup
+	before := w.cpu()
+	b.ResetTimer()
+	for i, c := range callers {
+		all.Go(func() {
+			path := fmt.Sprintf("/hooks/alertmanager/r%d", i%benchChats)
+			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				request := requestBytes(path, string(bytes.Replace(body, []byte("%08d"), fmt.Appendf(nil, "%08d", n), 1)))
+				began := time.Now()
+				if status, err := c.post(request); err != nil || status != http.StatusAccepted {
+					b.Errorf("%d, %v", status, err)
+					return
+				}
+				took[n-1] = time.Since(began)
+			}
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+	b.ReportMetric(float64((w.cpu()-before).Microseconds())/float64(b.N), "cpu-µs/request")
+	report(b, took)
+}
+
+// BenchmarkIdleConnections is what a connection costs that has made its request and stays open.
+func BenchmarkIdleConnections(b *testing.B) {
+	const many = 4000
+	w := newBench(b, "")
+	w.connect("Ada", "r0")
+	request := requestBytes("/api/v1/messages", kilobyte("r0"))
+	settled := func() float64 {
+		for range benchCallers { // the heap has grown to what requests need
+			if status, err := dial(b, w.relay).post(request); err != nil || status != http.StatusAccepted {
+				b.Fatal(status, err)
+			}
+		}
+		return w.memory("VmRSS")
+	}
+	for b.Loop() {
+		before := settled()
+		for range many {
+			if status, err := dial(b, w.relay).post(request); err != nil || status != http.StatusAccepted {
+				b.Fatal(status, err)
+			}
+		}
+		b.ReportMetric((w.memory("VmRSS")-before)*1024/many, "KiB/connection")
+	}
+}
