@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"path"
 	"runtime/debug"
 	"strings"
@@ -96,12 +97,33 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, &relay.Error{Code: relay.CodeForbidden, Detail: "this interface is not for pages of other sites"})
 		return
 	}
-	// A redirect to the clean path, as http.ServeMux would answer, makes Alertmanager and Grafana lose the alert.
-	if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path {
-		r = r.Clone(r.Context())
-		r.URL.Path, r.URL.RawPath = clean, ""
+	if dotted(r.URL.Path) {
+		s.fail(w, r, notFound("path"))
+		return
 	}
-	s.mux.ServeHTTP(w, r)
+	s.mux.ServeHTTP(w, straight(r))
+}
+
+// dotted reports whether a path leads up: a proxy that lets only some paths through may have read it otherwise.
+func dotted(p string) bool {
+	return strings.Contains(p+"/", "/../") || strings.Contains(p+"/", "/./")
+}
+
+// straight is a request without doubled and trailing slashes in its path. A redirect to that path, as http.ServeMux would answer,
+// makes Alertmanager and Grafana lose the alert. Slashes that were escaped stay what they are: part of a name.
+func straight(r *http.Request) *http.Request {
+	escaped := r.URL.EscapedPath()
+	clean := path.Clean("/" + escaped)
+	if clean == escaped {
+		return r
+	}
+	plain, err := url.PathUnescape(clean)
+	if err != nil {
+		return r // not reached: the server has unescaped it before
+	}
+	r = r.Clone(r.Context())
+	r.URL.Path, r.URL.RawPath = plain, clean
+	return r
 }
 
 // survive answers for a handler that panicked. An answer that has begun is cut off: half of one must not look whole.

@@ -45,6 +45,15 @@ type house struct {
 
 func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	t.Helper()
+	h := newIndoors(t, change)
+	h.Server = httptest.NewServer(h.web)
+	t.Cleanup(h.Close)
+	return h
+}
+
+// newIndoors is a house that listens nowhere.
+func newIndoors(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
+	t.Helper()
 	h := &house{}
 	log := slog.New(slog.NewTextHandler(&h.log, nil))
 	registry := prometheus.NewRegistry()
@@ -67,8 +76,6 @@ func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: func() time.Duration { return time.Hour }, Registerer: registry})
 	h.desk = o.Desk
 	h.web = web.New(o)
-	h.Server = httptest.NewServer(h.web)
-	t.Cleanup(h.Close)
 	return h
 }
 
