@@ -61,6 +61,8 @@ var routes = []route{
 	{"PUT /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).bindChat},
 	{"DELETE /api/v1/recipients/{id}/chats/{chat_id}", ScopeAdmin, (*Server).unbindChat},
 
+	{"GET /api/v1/openapi.json", open, (*Server).openAPI},
+
 	{"GET /link/{id}", open, (*Server).linkPage},
 	{"POST /link/{id}", open, (*Server).showLink},
 
