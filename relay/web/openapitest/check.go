@@ -81,7 +81,7 @@ func (o operation) checkRequest(r *http.Request, sent []byte) error {
 	return errors.Join(errs...)
 }
 
-// checkText holds a parameter to its schema: as a number where it looks like one and may be one.
+// checkText holds a parameter or header to its schema, as a number where that wants one. One for parameters of any name allows all.
 func (n node) checkText(text string) error {
 	if n.has("additionalProperties") {
 		return nil
@@ -166,13 +166,11 @@ func (n node) checkContent(header http.Header, body []byte) error {
 	}
 	content := n.get("content")
 	media := content.get(kind)
-	if !content.has(kind) {
-		if media = content.get("*/*"); !content.has("*/*") {
-			return fmt.Errorf("content type %s is not described", kind)
-		}
-		return nil
-	}
 	switch {
+	case !content.has(kind) && content.has("*/*"):
+		return nil
+	case !content.has(kind):
+		return fmt.Errorf("content type %s is not described", kind)
 	case kind == "multipart/form-data":
 		return media.get("schema").checkForm(body, params["boundary"])
 	case media.has("x-itemSchema"):
