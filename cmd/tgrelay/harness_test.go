@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tgrelay/tgrelay/relay/web/openapitest"
 )
 
 // binary is the program as it is built, with the race detector but for benchmarks.
@@ -234,6 +236,11 @@ func (w *world) call(method, url, body string) (int, string) {
 	return response.StatusCode, answer
 }
 
+// checked holds what is said to the relay, and what it answers, to its OpenAPI document.
+func (w *world) checked() *http.Client {
+	return &http.Client{Transport: openapitest.Transport{TB: w.t, Base: w.relay}}
+}
+
 // exchange makes a request, with headers in pairs, and returns the answer and its body.
 func (w *world) exchange(method, url, body string, headers ...string) (*http.Response, string) {
 	w.t.Helper()
@@ -246,7 +253,7 @@ func (w *world) exchange(method, url, body string, headers ...string) (*http.Res
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := http.DefaultClient.Do(r)
+	response, err := w.checked().Do(r)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -68,7 +68,7 @@ func (w *world) insist(chat, n int) {
 		}
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Idempotency-Key", body)
-		response, err := http.DefaultClient.Do(r)
+		response, err := w.checked().Do(r)
 		if err == nil {
 			response.Body.Close()
 		}

@@ -1,8 +1,16 @@
-// Package client speaks tgrelay's own HTTP interface, for the commands and for other Go programs.
+// Package client speaks tgrelay's own HTTP interface, for the commands and for other Go programs: a method for each call of it.
 //
-// What the server refuses comes back as the *relay.Error that the server had: code, detail, fields, Retry-After. Whatever
-// else goes wrong is one sentence that says what to do. The package keeps nothing, tries nothing twice, and follows no
-// redirects, so that the token is shown to the named server only.
+//	c, err := client.New(client.Options{Server: "https://relay.example.org", Token: secret.New(os.Getenv("TGRELAY_TOKEN"))})
+//	…
+//	_, err = c.SendMessage(ctx, client.MessageRequest{To: []string{"alice"}, Text: "hello"})
+//
+// What the server refuses comes back as the *relay.Error that the server had: code, detail, fields, and how long to wait before another try
+// (RetryAfter). Each method names the codes that are its own. Besides, each that sends something may get the codes for a wrong body, those that ask for a
+// token CodeUnauthenticated and CodeForbidden, and all of them CodeStorageUnavailable, CodeOverloaded and CodeInternal. Whatever
+// else goes wrong, as a server that cannot be reached, is one sentence that says what to do, and wraps its cause (context.Canceled and the like).
+//
+// The package keeps nothing, tries nothing twice, and follows no redirects, so that the token is shown to the named server only. A message
+// whose answer was lost may be sent again with the same IdempotencyKey, and is made once.
 package client
 
 import (
@@ -11,13 +19,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/secret"
 )
 
@@ -28,7 +37,7 @@ const DefaultServer = "http://127.0.0.1:9786"
 type Options struct {
 	Server     string       // http://host:port, https://host/path, host:port or unix:/path; empty: DefaultServer
 	Token      secret.Value // empty: none is shown
-	HTTPClient *http.Client // nil: one that waits 30 s for an answer; its Transport is not used for unix sockets
+	HTTPClient *http.Client // nil: one that waits 30 s for an answer, and longer where a method says so; its Transport is not used for unix sockets
 }
 
 // Client talks to one server. It is safe for concurrent use.
@@ -80,40 +89,61 @@ func unixTransport(socket string) *http.Transport {
 	}}
 }
 
-// Ready reports whether the server can deliver; where it cannot, the error is an *relay.Error with CodeNotReady that says why.
-func (c *Client) Ready(ctx context.Context) error {
-	return c.call(ctx, http.MethodGet, "/-/ready", nil, nil)
+// request is one of a client's. Its zero fields say nothing.
+type request struct {
+	method, path string
+	header       http.Header
+	contentType  string // of the body
+	body         io.Reader
+	patience     time.Duration // beyond the client's time limit; forever: as long as the context allows
 }
+
+// forever lifts the client's time limit, for bodies of any length.
+const forever = time.Duration(math.MaxInt64)
 
 // call sends in as JSON (a json.RawMessage as it is, nil as nothing) and reads the answer into out, unless that is nil.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
+	r := request{method: method, path: path}
 	if in != nil {
 		b, err := encode(in)
 		if err != nil {
 			return fmt.Errorf("encode request: %w", err)
 		}
-		body = bytes.NewReader(b)
+		r.contentType, r.body = "application/json", bytes.NewReader(b)
 	}
-	resp, err := c.do(ctx, c.http, method, path, "application/json", body)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close()
-	return c.read(resp, out)
+	_, err := c.exchange(ctx, r, out)
+	return err
 }
 
-// do makes a request. contentType is that of a body that is not nil.
-func (c *Client) do(ctx context.Context, by *http.Client, method, path, contentType string, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+// exchange makes a request and reads the answer into out: what an io.Writer takes as it is, and all else as JSON; nothing if out is nil. It
+// returns the answer's header.
+func (c *Client) exchange(ctx context.Context, r request, out any) (http.Header, error) {
+	resp, err := c.do(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return resp.Header, c.read(resp, out)
+}
+
+func (c *Client) do(ctx context.Context, r request) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, r.body)
 	if err != nil {
 		return nil, fmt.Errorf("make request: %w", err)
 	}
-	if body != nil {
-		req.Header.Set("Content-Type", contentType)
+	maps.Copy(req.Header, r.header)
+	if r.body != nil {
+		req.Header.Set("Content-Type", r.contentType)
 	}
 	if !c.token.IsZero() {
 		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
+	}
+	by := *c.http
+	switch {
+	case r.patience == forever:
+		by.Timeout = 0
+	case by.Timeout > 0:
+		by.Timeout += r.patience
 	}
 	resp, err := by.Do(req)
 	if err != nil {
@@ -143,30 +173,19 @@ func (c *Client) read(resp *http.Response, out any) error {
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return c.refused(resp)
 	}
-	if out == nil {
+	switch out := out.(type) {
+	case nil:
+		return nil
+	case io.Writer:
+		if _, err := io.Copy(out, resp.Body); err != nil {
+			return fmt.Errorf("read the answer of %s: %w", c.shown, err)
+		}
 		return nil
 	}
 	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
 		return fmt.Errorf("read the answer of %s: %w; is there really tgrelay, of this version?", c.shown, err)
 	}
 	return nil
-}
-
-// list is the shape of every list.
-type list[T any] struct {
-	Items []T    `json:"items"`
-	Next  string `json:"next"` // null at the end
-}
-
-func page[T any](ctx context.Context, c *Client, path string, query url.Values) (relay.Page[T], error) {
-	if len(query) > 0 {
-		path += "?" + query.Encode()
-	}
-	l, err := fetch[list[T]](ctx, c, http.MethodGet, path, nil)
-	if err != nil {
-		return relay.Page[T]{}, err
-	}
-	return relay.Page[T]{Items: l.Items, Next: l.Next}, nil
 }
 
 // values builds a query out of what is set: pairs of a name and a value.

@@ -175,8 +175,6 @@ func TestCreateLink(t *testing.T) {
 func TestLinks(t *testing.T) {
 	one, err := newClient(t, exchange{"GET /api/v1/links/" + idText, "", 200, `{` + linkJSON + `}`}).Link(t.Context(), id)
 	check(t, one, err, &link)
-	one, err = newClient(t, exchange{"GET /api/v1/links/" + idText + "?wait=30s", "", 200, `{` + linkJSON + `}`}).AwaitLink(t.Context(), id, 30*time.Second)
-	check(t, one, err, &link)
 	for recipient, request := range map[string]string{"": "GET /api/v1/links", "alice": "GET /api/v1/links?recipient=alice"} {
 		got, err := newClient(t, exchange{request, "", 200, `{"items": [{` + linkJSON + `}], "next": null}`}).Links(t.Context(), relay.LinkQuery{Recipient: recipient})
 		check(t, got.Items, err, []relay.Link{link})

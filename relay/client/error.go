@@ -18,18 +18,27 @@ import (
 // maxProblem bounds what is read of a refusal, in bytes.
 const maxProblem = 1 << 20
 
+// problem is a refusal (RFC 9457).
+type problem struct {
+	Code   relay.Code         `json:"code"`
+	Detail string             `json:"detail"`
+	Errors []relay.FieldError `json:"errors"`
+}
+
+func (p *problem) err() *relay.Error {
+	return &relay.Error{Code: p.Code, Detail: p.Detail, Fields: p.Errors}
+}
+
 // refused makes an error of an answer that is no success: the server's own where it is a problem (RFC 9457).
 func (c *Client) refused(resp *http.Response) error {
-	var problem struct {
-		Code   relay.Code         `json:"code"`
-		Detail string             `json:"detail"`
-		Errors []relay.FieldError `json:"errors"`
-	}
+	var told problem
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // an unreadable one is not a problem's either
 	if kind == "application/problem+json" {
-		err := json.NewDecoder(io.LimitReader(resp.Body, maxProblem)).Decode(&problem)
-		if err == nil && problem.Code != "" {
-			return &relay.Error{Code: problem.Code, Detail: problem.Detail, Fields: problem.Errors, RetryAfter: retryAfter(resp)}
+		err := json.NewDecoder(io.LimitReader(resp.Body, maxProblem)).Decode(&told)
+		if err == nil && told.Code != "" {
+			e := told.err()
+			e.RetryAfter = retryAfter(resp)
+			return e
 		}
 	}
 	return fmt.Errorf("%s answers %s, which is not how tgrelay answers: is the address right, or does something stand before it?", c.shown, resp.Status)

@@ -56,7 +56,11 @@ func (s *Server) forgetRecipient(w http.ResponseWriter, r *http.Request, caller 
 	if !caller.recipient(id) {
 		return unknownRecipient()
 	}
-	if err := s.Directory.Forget(r.Context(), id); err != nil {
+	err := s.Directory.Forget(r.Context(), id)
+	if relay.ErrorCode(err) == relay.CodeNotFound {
+		err = unknownRecipient() // the storage knows it by its full name only
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -125,7 +129,11 @@ func (s *Server) unbindChat(w http.ResponseWriter, r *http.Request, caller *Toke
 	if err != nil {
 		return err
 	}
-	if err := s.Directory.Unbind(r.Context(), id, chatID, threadID); err != nil {
+	err = s.Directory.Unbind(r.Context(), id, chatID, threadID)
+	if relay.ErrorCode(err) == relay.CodeNotFound {
+		err = notFound("chat of this recipient") // the storage knows it by its full name only
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

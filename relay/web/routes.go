@@ -73,6 +73,8 @@ var routes = []route{
 	{"GET /api/v1/tokens", ScopeAdmin, (*Server).listTokens},
 
 	{"GET /problems/{code}", open, (*Server).explain},
+	{"GET /api/v1/openapi.json", open, (*Server).openAPI},
+
 	{"GET /link/{id}", open, (*Server).linkPage},
 	{"POST /link/{id}", open, (*Server).showLink},
 

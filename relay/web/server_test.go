@@ -29,6 +29,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/secret"
 	"github.com/tgrelay/tgrelay/relay/store"
 	"github.com/tgrelay/tgrelay/relay/web"
+	"github.com/tgrelay/tgrelay/relay/web/openapitest"
 )
 
 // house is the interface over a real storage; nothing is delivered.
@@ -125,7 +126,7 @@ func (h *house) call(t *testing.T, method, path, body string, headers ...string)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	response, err := http.DefaultTransport.RoundTrip(r) // follows no redirect
+	response, err := openapitest.Transport{TB: t}.RoundTrip(r) // follows no redirect
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +208,7 @@ func TestErrorCodes(t *testing.T) {
 		{"POST", "/api/v1/links", `{"recipient":"a","data":{}}`, json, 400, "invalid_field", "/data"},
 		{"DELETE", "/api/v1/links/" + relay.NewID().String(), "", "", 404, "not_found", ""},
 		{"GET", "/api/v1/recipients/nobody", "", "", 404, "unknown_recipient", ""},
-		{"DELETE", "/api/v1/recipients/nobody", "", "", 404, "", ""},
+		{"DELETE", "/api/v1/recipients/nobody", "", "", 404, "unknown_recipient", ""},
 		{"PUT", "/api/v1/recipients/alice/chats/x", "", "", 400, "invalid_field", "chat_id"},
 		{"DELETE", "/api/v1/recipients/alice/chats/5", "", "", 404, "not_found", ""},
 		{"POST", "/hooks/nosuch/alice", alert, json, 404, "unknown_receiver", "nosuch"},
@@ -565,7 +566,8 @@ func TestNamespaces(t *testing.T) {
 		{"exports its own names", "boss", "GET", "/api/v1/recipients/export", "", 200, `{"recipient":"alice","chat_id":1`, "shop:"},
 		{"unbinds", "boss", "DELETE", "/api/v1/recipients/zoe/chats/9", "", 204, "", ""},
 		{"forgets", "boss", "DELETE", "/api/v1/recipients/zoe", "", 204, "", ""},
-		{"not the other's", "boss", "DELETE", "/api/v1/recipients/blog:amy", "", 404, "", ""},
+		{"not the other's", "boss", "DELETE", "/api/v1/recipients/blog:amy", "", 404, "unknown_recipient", "shop:"},
+		{"nor a chat that is not there", "boss", "DELETE", "/api/v1/recipients/alice/chats/99", "", 404, "not_found", "shop:"},
 		{"which is there still", "root", "GET", "/api/v1/recipients/blog:amy", "", 200, `"id":"blog:amy"`, ""},
 		{"and reloads nothing", "boss", "POST", "/-/reload", "", 403, "forbidden", ""},
 	} {

@@ -1,0 +1,29 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+)
+
+// Healthy reports whether the server lives, whatever it can do.
+func (c *Client) Healthy(ctx context.Context) error {
+	return c.call(ctx, http.MethodGet, "/-/healthy", nil, nil)
+}
+
+// Ready reports whether the server can deliver. Error: relay.CodeNotReady, whose detail says why it cannot; it takes messages nevertheless, as long
+// as its storage works.
+func (c *Client) Ready(ctx context.Context) error {
+	return c.call(ctx, http.MethodGet, "/-/ready", nil, nil)
+}
+
+// Reload makes the server read its configuration again. Error: relay.CodeConflict for a bad one, which leaves the running one in force. Scope: admin.
+func (c *Client) Reload(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "/-/reload", nil, nil)
+}
+
+// OpenAPI asks for the server's description of its interface (OpenAPI 3.1).
+func (c *Client) OpenAPI(ctx context.Context) (json.RawMessage, error) {
+	var document json.RawMessage
+	return document, c.call(ctx, http.MethodGet, "/api/v1/openapi.json", nil, &document)
+}
