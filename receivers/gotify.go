@@ -3,7 +3,6 @@ package receivers
 import (
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -162,5 +161,5 @@ func (gotify) Refused(status int, e *relay.Error) Answer {
 		Error       string `json:"error"`
 		Code        int    `json:"errorCode"`
 		Description string `json:"errorDescription"`
-	}{http.StatusText(status), status, fmt.Sprintf("%s", detail)})
+	}{http.StatusText(status), status, detail})
 }

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,6 +93,8 @@ type Door struct {
 	metrics   *metrics
 	rules     atomic.Pointer[Rules]
 	notices   notices
+
+	annotating sync.Mutex
 }
 
 // New returns a Door that works by rules.
