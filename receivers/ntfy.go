@@ -224,22 +224,22 @@ func (ntfy) Taken(r Request, stored []relay.ID, at time.Time) Answer {
 
 // ntfyCodes are ntfy's own (server/errors.go), by field and by status.
 var (
-	ntfyFields = map[string]int{"delay": 40004, "priority": 40007, "topic": 40009, "attach": 40013, "actions": 40018, "sequence_id": 40049}
-	ntfyStatus = map[int]int{
+	ntfyFieldCodes  = map[string]int{"delay": 40004, "priority": 40007, "topic": 40009, "attach": 40013, "actions": 40018, "sequence_id": 40049}
+	ntfyStatusCodes = map[int]int{
 		http.StatusBadRequest: 40000, http.StatusUnauthorized: 40101, http.StatusForbidden: 40301, http.StatusNotFound: 40401, http.StatusConflict: 40901,
 		http.StatusRequestEntityTooLarge: 41301, http.StatusTooManyRequests: 42901, http.StatusInternalServerError: 50001, http.StatusServiceUnavailable: 50301,
 	}
 )
 
 func (ntfy) Refused(status int, e *relay.Error) Answer {
-	code := ntfyStatus[status]
+	code := ntfyStatusCodes[status]
 	if code == 0 {
 		code = status * 100
 	}
 	if e.Code == relay.CodeInvalidJSON {
 		code = 40017
 	}
-	for field, its := range ntfyFields {
+	for field, its := range ntfyFieldCodes {
 		if refuses(e, field) {
 			code = its
 		}

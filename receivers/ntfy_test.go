@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
 )
 
 // server is a type that stands in for a server.
@@ -43,10 +45,19 @@ func request(t testing.TB, line, body string, headers ...string) receivers.Reque
 	return r
 }
 
+// builtin is the set of the built-in templates.
+var builtin = sync.OnceValues(func() (*render.Set, error) {
+	return render.New(render.Options{Now: func() time.Time { return now }})
+})
+
 // seen is what a draft becomes by its type's template, with what else is asked for: as Telegram's HTML, buttons, file.
 func seen(t testing.TB, d receivers.Draft) string {
 	t.Helper()
-	text, err := newSet(t).Execute(d.Template, markup.MarkdownV2, d.Data)
+	set, err := builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := set.Execute(d.Template, markup.MarkdownV2, d.Data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -156,6 +156,8 @@ type Outbox interface {
 	Delivery(ctx context.Context, id ID) (*Delivery, error)
 	// DeliveryOf returns the delivery that a Telegram message is of. Error: CodeNotFound.
 	DeliveryOf(ctx context.Context, chatID, telegramMessageID int64) (*Delivery, error)
+	// Newest returns the newest delivery of a live message, sent or still to be sent, after one of its deliveries: that one where there is none.
+	Newest(ctx context.Context, d *Delivery, key string) (*Delivery, error)
 	// Adopt makes what a delivery brought a live message of a key, unless there is one already.
 	Adopt(ctx context.Context, d *Delivery, key string) error
 

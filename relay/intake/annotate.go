@@ -11,12 +11,18 @@ import (
 // Annotate adds a line to a message that is in a chat, which stays as it is otherwise, buttons included. One with a file, or with a secret,
 // is left alone: it could not be told again. Errors: those of the storage.
 func (d *Door) Annotate(ctx context.Context, of *relay.Delivery, line string) error {
-	was, err := d.outbox.Message(ctx, of.MessageID)
-	if err != nil || was.Content.Media != nil || was.Content.Secret {
-		return err
-	}
+	d.annotating.Lock() // each line is added to what has the one before
+	defer d.annotating.Unlock()
 	key, err := d.keyOf(ctx, of)
 	if err != nil {
+		return err
+	}
+	newest, err := d.outbox.Newest(ctx, of, key)
+	if err != nil {
+		return err
+	}
+	was, err := d.outbox.Message(ctx, newest.MessageID)
+	if err != nil || was.Content.Media != nil || was.Content.Secret {
 		return err
 	}
 	rules, now := d.Rules(), time.Now().UTC().Truncate(time.Millisecond)

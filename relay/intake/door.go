@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -102,6 +103,8 @@ type Door struct {
 	metrics   *metrics
 	rules     atomic.Pointer[Rules]
 	notices   notices
+
+	annotating sync.Mutex
 }
 
 // New returns a Door that works by rules.

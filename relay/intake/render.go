@@ -74,7 +74,8 @@ func show(rules *Rules, rc *Receiver, draft receivers.Draft) (text markup.Text, 
 	name, mode := rc.look(draft)
 	text, problem = rules.Templates.Execute(name, mode, draft.Data)
 	if problem == nil {
-		if text = tidy(text); text.Text == "" && !rules.Templates.Own(rc.Template) {
+		alone := draft.Media != nil || draft.File != nil // a file needs no words
+		if text = tidy(text); text.Text == "" && !alone && !rules.Templates.Own(rc.Template) {
 			text = tidy(markup.Text{Text: plain(draft)}) // of blanks: only the operator's own template may say nothing
 		}
 		return text, "", nil

@@ -19,10 +19,14 @@ import (
 // commonMark knows GitHub's extensions. What it makes is read by hypertext alone, so HTML within may pass.
 var commonMark = goldmark.New(goldmark.WithExtensions(extension.GFM), goldmark.WithRendererOptions(unsafe.WithUnsafe(), unsafe.WithHardWraps()))
 
-// markdown takes a value for Markdown of the common kind: {{ markdown .Message }}.
+// maxMarkdown is how much Markdown is read, in bytes: four messages. What marks mean takes time that grows with the square of their number, at
+// worst a tenth of a second for this much.
+const maxMarkdown = 16 << 10
+
+// markdown takes a value for Markdown of the common kind: {{ markdown .Message }}. A longer text is shown as it is.
 func markdown(v any) string {
 	source := Cut(textOf(v), MaxOutput/2)
-	if nested(source) {
+	if len(source) > maxMarkdown || nested(source) {
 		return built(content(source))
 	}
 	var page bytes.Buffer

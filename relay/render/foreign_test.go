@@ -24,6 +24,7 @@ func TestForeignMarkup(t *testing.T) {
 		{"webHtml", "<a href='javascript:x'>no</a><style>b{}</style> <unknown>x", "no (javascript:x) x"},
 		{"webHtml", strings.Repeat("<div>", 300) + "deep", "deep"},
 		{"markdown", strings.Repeat("> ", 500) + "deep", strings.Repeat("&gt; ", 500) + "deep"},
+		{"markdown", strings.Repeat("*a* ", 5000) + "*", strings.Repeat("*a* ", 5000) + "*"},
 	} {
 		data := map[string]any{"x": c.source}
 		for _, mode := range []markup.Mode{markup.MarkdownV2, markup.HTML, markup.Markdown, markup.Plain} {

@@ -168,6 +168,17 @@ func (db *DB) DeliveryOf(ctx context.Context, chatID, telegramMessageID int64) (
 	return nil, &relay.Error{Code: relay.CodeNotFound, Detail: "no delivery is known that is this message"}
 }
 
+// Newest implements relay.Outbox.
+func (db *DB) Newest(ctx context.Context, d *relay.Delivery, key string) (*relay.Delivery, error) {
+	newest, found, err := first(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
+		`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.recipient = $1 AND d.recipient <> '' AND d.chat_id = $2
+		AND d.message_thread_id = $3 AND d.live_key = $4 AND d.state IN (0, 1, 2, 3) ORDER BY d.seq DESC LIMIT 1`, d.Recipient, d.ChatID, d.MessageThreadID, key)
+	if err != nil || !found {
+		return d, fault("find delivery", err)
+	}
+	return &newest, nil
+}
+
 // Adopt implements relay.Outbox.
 func (db *DB) Adopt(ctx context.Context, d *relay.Delivery, key string) error {
 	ids, err := json.Marshal(d.TelegramMessageIDs)

@@ -13,6 +13,7 @@ var liveSuite = map[string]func(*testing.T, *place){
 	"an update that is sent is not replaced":      sentIsNotReplaced,
 	"what is in the chat is known to the next":    liveIsKnown,
 	"held updates are conflated":                  heldConflated,
+	"the newest of a live message is known":       newestIsKnown,
 	"live messages end with their chat":           liveEnds,
 }
 
@@ -49,6 +50,31 @@ func updateTakesThePlace(t *testing.T, p *place) {
 	must(t, err)
 	if jobs[0].MessageID != second.ID || jobs[1].MessageID != other.ID || jobs[0].Key != "deploy" || jobs[0].OnUpdate != relay.Edit {
 		t.Errorf("the newest update does not stand where the oldest stood: %+v", jobs)
+	}
+}
+
+func newestIsKnown(t *testing.T, p *place) {
+	first := update(relay.Edit, "deploy", to("alice", 1))
+	p.accept(t, first, update(relay.Edit, "deploy", to("alice", 2)), update(relay.Edit, "build", to("alice", 1)), message(to("alice", 1)))
+	newest := func(key string) relay.ID {
+		d, err := p.Newest(t.Context(), &first.Deliveries[0], key)
+		must(t, err)
+		return d.MessageID
+	}
+	if got := newest("deploy"); got != first.ID {
+		t.Errorf("alone, the newest is %s", got)
+	}
+	p.Sending(first.Deliveries[0].ID)
+	p.accept(t, message(to("bob", 2))) // the note comes with a commit
+	for range 2 {                      // the second supersedes the first, which waits
+		second := update(relay.Edit, "deploy", to("alice", 1))
+		p.accept(t, second)
+		if got := newest("deploy"); got != second.ID {
+			t.Errorf("the newest is %s, want %s", got, second.ID)
+		}
+	}
+	if got := newest("unknown"); got != first.ID {
+		t.Errorf("of a key without others, the newest is %s", got)
 	}
 }
 
