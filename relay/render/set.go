@@ -205,10 +205,6 @@ const inline = "inline"
 
 // Inline parses a template that may use those of the set.
 func (s *Set) Inline(text string) (*Inline, error) {
-	e, err := s.clone()
-	if err != nil {
-		return nil, fmt.Errorf("parse %q: %w", text, err)
-	}
 	t, err := template.New(inline).Funcs(s.funcs).Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("parse %q: %w", text, tidy(err))
@@ -217,7 +213,12 @@ func (s *Set) Inline(text string) (*Inline, error) {
 	if len(all) == 0 { // the text is empty
 		return &Inline{}, nil
 	}
-	e.binds = e.binds && slices.ContainsFunc(all, func(t *template.Template) bool { return includes(t.Tree) })
+	e := newEngine(s.funcs, s.maxTime)
+	if slices.ContainsFunc(all, func(t *template.Template) bool { return includes(t.Tree) }) {
+		if e, err = s.clone(); err != nil { // only then, for it copies what the set holds
+			return nil, fmt.Errorf("parse %q: %w", text, err)
+		}
+	}
 	if err := e.define(all); err != nil {
 		return nil, fmt.Errorf("parse %q: %w", text, err)
 	}
