@@ -25,7 +25,7 @@ func (w *world) alertmanager(config string, peers ...*manager) *manager {
 	w.t.Helper()
 	program, err := exec.LookPath("prometheus-alertmanager")
 	if err != nil {
-		w.t.Skipf("Alertmanager is not installed (Debian: prometheus-alertmanager): %v", err)
+		without(w.t, "Alertmanager (Debian: prometheus-alertmanager)", err)
 	}
 	name := "alertmanager-" + freePort(w.t)
 	w.write(name+".yml", config)

@@ -8,10 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // tenAlerts is a webhook about a group of ten. %08d stands where the group's key differs.
@@ -39,35 +36,12 @@ func tenAlerts(b *testing.B) []byte {
 func BenchmarkAlerts(b *testing.B) {
 	w := newBench(b, "[delivery]\nsurge_after = \"0s\"\n")
 	w.connectMany()
-	callers := make([]*caller, benchCallers)
-	for i := range callers {
-		callers[i] = dial(b, w.relay)
-	}
-	body := tenAlerts(b)
-	took := make([]time.Duration, b.N)
-	var next atomic.Int64
-	var all sync.WaitGroup
-	before := w.cpu()
-	b.ResetTimer()
-	for i, c := range callers {
-		all.Go(func() {
-			path := fmt.Sprintf("/hooks/alertmanager/r%d", i%benchChats)
-			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-				request := requestBytes(path, string(bytes.Replace(body, []byte("%08d"), fmt.Appendf(nil, "%08d", n), 1)))
-				began := time.Now()
-				if status, err := c.post(request); err != nil || status != http.StatusAccepted {
-					b.Errorf("%d, %v", status, err)
-					return
-				}
-				took[n-1] = time.Since(began)
-			}
-		})
-	}
-	all.Wait()
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+	body, before := tenAlerts(b), w.cpu()
+	loadWith(b, w.relay, func(caller int, n int64) []byte {
+		path := fmt.Sprintf("/hooks/alertmanager/r%d", caller%benchChats)
+		return requestBytes(path, string(bytes.Replace(body, []byte("%08d"), fmt.Appendf(nil, "%08d", n), 1)))
+	})
 	b.ReportMetric(float64((w.cpu()-before).Microseconds())/float64(b.N), "cpu-µs/request")
-	report(b, took)
 }
 
 // BenchmarkIdleConnections is what a connection costs that has made its request and stays open: in use by the program, and as the system

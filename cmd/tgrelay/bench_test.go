@@ -100,6 +100,16 @@ func (c *caller) post(request []byte) (int, error) {
 // load has callers post b.N messages and reports how fast that went.
 func load(b *testing.B, url, path string) {
 	b.Helper()
+	requests := make([][]byte, benchCallers)
+	for i := range requests {
+		requests[i] = requestBytes(path, kilobyte(fmt.Sprintf("r%d", i%benchChats)))
+	}
+	loadWith(b, url, func(caller int, _ int64) []byte { return requests[caller] })
+}
+
+// loadWith has callers post b.N requests, each the nth of all.
+func loadWith(b *testing.B, url string, request func(caller int, n int64) []byte) {
+	b.Helper()
 	callers := make([]*caller, benchCallers)
 	for i := range callers {
 		callers[i] = dial(b, url)
@@ -110,10 +120,10 @@ func load(b *testing.B, url, path string) {
 	b.ResetTimer()
 	for i, c := range callers {
 		all.Go(func() {
-			request := requestBytes(path, kilobyte(fmt.Sprintf("r%d", i%benchChats)))
 			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
+				sent := request(i, n)
 				began := time.Now()
-				if status, err := c.post(request); err != nil || status != http.StatusAccepted {
+				if status, err := c.post(sent); err != nil || status != http.StatusAccepted {
 					b.Errorf("%d, %v", status, err)
 					return
 				}

@@ -34,7 +34,7 @@ const documented = "http://127.0.0.1:9786"
 func TestCurlLinesOfTheDocs(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skipf("curl is not installed: %v", err)
+		without(t, "curl", err)
 	}
 	w := newWorld(t, fast)
 	ada, lines := w.connect("Ada", "ops"), 0
@@ -120,7 +120,7 @@ func TestReadmesConfiguration(t *testing.T) {
 func TestLinesOfTheInterface(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skipf("curl is not installed: %v", err)
+		without(t, "curl", err)
 	}
 	w := newWorld(t, fast)
 	ada := w.connect("Ada", "ops")

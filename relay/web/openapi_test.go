@@ -316,13 +316,19 @@ func TestOpenAPIHasEveryName(t *testing.T) {
 	if diff := cmp.Diff(states, schemas["State"].Enum); diff != "" {
 		t.Errorf("states (-Go +schema):\n%s", diff)
 	}
-	if diff := cmp.Diff(codes(t), schemas["Code"].Enum); diff != "" {
+	var answered []string // without those that never leave by HTTP
+	for _, c := range Codes(t) {
+		if c.Status() != http.StatusInternalServerError || c == relay.CodeInternal {
+			answered = append(answered, string(c))
+		}
+	}
+	if diff := cmp.Diff(answered, schemas["Code"].Enum); diff != "" {
 		t.Errorf("codes of relay/error.go and schema Code (-Go +schema):\n%s", diff)
 	}
 }
 
-// codes are those of relay/error.go that leave by HTTP.
-func codes(t *testing.T) (codes []string) {
+// Codes are all that relay/error.go has.
+func Codes(t *testing.T) (codes []relay.Code) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "../error.go", nil, 0)
 	if err != nil {
@@ -337,11 +343,12 @@ func codes(t *testing.T) (codes []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c := relay.Code(code); c.Status() != http.StatusInternalServerError || c == relay.CodeInternal {
-			codes = append(codes, code)
-		}
+		codes = append(codes, relay.Code(code))
 		return true
 	})
+	if len(codes) < 20 {
+		t.Fatalf("found only %v", codes)
+	}
 	return codes
 }
 

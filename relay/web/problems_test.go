@@ -2,41 +2,13 @@ package web_test
 
 import (
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/web"
 )
-
-// codes are all that relay/error.go has.
-func codes(t *testing.T) (all []relay.Code) {
-	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../error.go", nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
-		if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, "Code") {
-			return true
-		}
-		code, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, relay.Code(code))
-		return true
-	})
-	if len(all) < 20 {
-		t.Fatalf("found only %v", all)
-	}
-	return all
-}
 
 func TestEachCodeIsExplained(t *testing.T) {
 	h := newHouse(t, nil)
@@ -44,7 +16,7 @@ func TestEachCodeIsExplained(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, code := range codes(t) {
+	for _, code := range web.Codes(t) {
 		text := h.call(t, "GET", "/problems/"+string(code), "")
 		lines := strings.Split(string(text.body), "\n")
 		if text.status != 200 || len(lines) != 5 || text.header.Get("Content-Type") != "text/plain; charset=utf-8" {
