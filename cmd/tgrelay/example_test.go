@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"encoding/base64"
 	"os"
 	"os/exec"
@@ -37,10 +38,15 @@ func TestExampleShop(t *testing.T) {
 	})
 	ada := w.user("Ada")
 	ctx := browser(t)
-	w.eventually(func() bool { return chromedp.Do(ctx, chromedp.Navigate("http://"+address+"/?user=ada")) == nil })
-	if err := chromedp.Do(ctx, chromedp.Click("#connect")); err != nil {
-		t.Fatal(err)
+	click := func(button string) {
+		t.Helper()
+		w.eventually(func() bool { // a busy browser may miss that the page is there, and would wait for ever
+			ctx, cancel := context.WithTimeout(ctx, patience/6)
+			defer cancel()
+			return chromedp.Do(ctx, chromedp.Navigate("http://"+address+"/?user=ada"), chromedp.Click(button)) == nil
+		})
 	}
+	click("#connect")
 	var link string
 	w.eventually(func() bool {
 		href, err := chromedp.Run(ctx, chromedp.Evaluate[string]("document.getElementById('button')?.href ?? ''"))
@@ -58,9 +64,7 @@ func TestExampleShop(t *testing.T) {
 		yes, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("document.getElementById('connected') !== null"))
 		return err == nil && yes
 	})
-	if err := chromedp.Do(ctx, chromedp.Click("#order")); err != nil {
-		t.Fatal(err)
-	}
+	click("#order")
 	order := w.messages(ada, 2)[1]
 	if order.Text != "A teapot is on its way." {
 		t.Errorf("%q", order.Text)
