@@ -54,7 +54,7 @@ func printJSON[T any](w io.Writer, items ...T) error {
 
 type sendCommand struct {
 	serverFlags
-	Recipient string      `arg:"" help:"Recipient to send to."`
+	Recipient string      `arg:"" complete:"recipients" help:"Recipient to send to."`
 	Text      []string    `arg:"" optional:"" help:"What to send; standard input when left out."`
 	ParseMode markup.Mode `enum:",MarkdownV2,HTML,Markdown" default:"" help:"Markup of the text: MarkdownV2, HTML or Markdown; plain by default."`
 	Silent    bool        `help:"Without a sound."`
@@ -103,7 +103,7 @@ func stateText(d relay.Delivery) string {
 
 type linkCommand struct {
 	serverFlags
-	Recipient string `arg:"" help:"Recipient that the chat is to be connected to: an ID of your choosing."`
+	Recipient string `arg:"" complete:"recipients" help:"Recipient that the chat is to be connected to: an ID of your choosing."`
 	Group     bool   `help:"A link that adds the bot to a group."`
 	ExpiresIn string `placeholder:"DURATION" help:"How long the link works, such as 2h or 7d."`
 	MaxUses   int    `default:"1" help:"How many chats it may connect."`

@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 	}
 	binary = filepath.Join(dir, "tgrelay")
 	flag.Parse()
+	os.Setenv("GORACE", "atexit_sleep_ms=50 "+os.Getenv("GORACE")) // a second by default, for each command that ends
 	build := []string{"build", "-race", "-o", binary, "."}
 	if flag.Lookup("test.bench").Value.String() != "" { // as it is released
 		build = []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "."}

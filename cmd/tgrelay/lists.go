@@ -18,7 +18,7 @@ type recipientsCommand struct {
 
 type recipientsListCommand struct {
 	serverFlags
-	Prefix string `help:"Only those whose ID begins so."`
+	Prefix string `complete:"recipients" help:"Only those whose ID begins so."`
 	Limit  int    `default:"100" help:"At most so many."`
 }
 
@@ -62,8 +62,8 @@ func chatText(b relay.Binding) string {
 
 type deliveriesCommand struct {
 	serverFlags
-	State     string `placeholder:"STATE" help:"Only those in a state: held, queued, sending, sent, failed, expired or discarded."`
-	Recipient string `help:"Only those for a recipient."`
+	State     string `complete:"states" placeholder:"STATE" help:"Only those in a state: held, queued, sending, sent, failed, expired or discarded."`
+	Recipient string `complete:"recipients" help:"Only those for a recipient."`
 	Limit     int    `default:"50" help:"At most so many."`
 }
 

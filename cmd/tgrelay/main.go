@@ -34,6 +34,8 @@ type commands struct {
 	Recipients recipientsCommand `cmd:"" help:"List, import and export recipients and their chats."`
 	Deliveries deliveriesCommand `cmd:"" help:"List deliveries, newest first."`
 	Token      tokenCommand      `cmd:"" help:"Make, list and check tokens of callers."`
+	Completion completionCommand `cmd:"" help:"Print the completions for a shell."`
+	Complete   completeCommand   `cmd:"" hidden:""`
 	Version    versionCommand    `cmd:"" help:"Print version, commit and Go version."`
 }
 

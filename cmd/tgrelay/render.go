@@ -23,13 +23,13 @@ import (
 
 type renderCommand struct {
 	configFlag
-	Receiver  string      `xor:"what" required:"" help:"Receiver whose webhook FILE holds."`
+	Receiver  string      `complete:"receivers" xor:"what" required:"" help:"Receiver whose webhook FILE holds."`
 	Template  string      `xor:"what" required:"" help:"Template to execute, with the JSON of FILE as its data."`
 	ParseMode markup.Mode `enum:"MarkdownV2,HTML,Markdown,none" default:"MarkdownV2" help:"With --template: what it writes."`
 	Header    []string    `sep:"none" placeholder:"NAME: VALUE" help:"Header that the webhook came with; may be repeated."`
 	Query     string      `placeholder:"NAME=VALUE&…" help:"Query of the address that the webhook was posted to."`
 	JSON      bool        `name:"json" help:"Print text, entities, parts and warnings as JSON."`
-	Files     []string    `arg:"" optional:"" name:"file" help:"JSON to render; - is standard input, as is none. Several are shown one after the other, as a chat would hear them."`
+	Files     []string    `arg:"" optional:"" complete:"files" name:"file" help:"JSON to render; - is standard input, as is none. Several are shown one after the other, as a chat would hear them."`
 }
 
 func (c *renderCommand) Run(ctx context.Context, std *streams) error {

@@ -25,8 +25,8 @@ type tokenCommand struct {
 type tokenNewCommand struct {
 	Name       string   `arg:"" help:"Name of the token in relay.toml, such as alertmanager."`
 	Scopes     []string `default:"hooks" enum:"hooks,send,links,read,admin" help:"What it may do: hooks, send, links, read, admin."`
-	Receivers  []string `help:"Receivers that it may use; all by default."`
-	Recipients []string `help:"Recipients that it reaches, with * and ?; all by default."`
+	Receivers  []string `complete:"receivers" help:"Receivers that it may use; all by default."`
+	Recipients []string `complete:"recipients" help:"Recipients that it reaches, with * and ?; all by default."`
 	Namespace  string   `help:"Keeps an application's recipients and links apart from others'."`
 	Rate       string   `placeholder:"N/TIME" help:"How many requests it may make, such as 60/1m; any number by default."`
 	Sources    []string `placeholder:"CIDR" help:"Address ranges that it may be shown from; any by default."`

@@ -9,7 +9,7 @@ import (
 
 type importCommand struct {
 	serverFlags
-	File string `arg:"" help:"Lines of JSON: {\"recipient\": …, \"chat_id\": …, \"message_thread_id\": …}; - for standard input."`
+	File string `arg:"" complete:"files" help:"Lines of JSON: {\"recipient\": …, \"chat_id\": …, \"message_thread_id\": …}; - for standard input."`
 }
 
 func (c *importCommand) Run(ctx context.Context, std *streams) error {
