@@ -142,6 +142,7 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 	var gone relay.Forgotten
 	err := db.write(ctx, "forget chat", func(t *tx) error {
 		ctx := context.Background()
+		t.erased = true
 		freed, err := t.unbind(ctx, `chat_id = $1`, chatID)
 		if err != nil {
 			return err
@@ -171,6 +172,7 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 		some := seqs[:min(step, len(seqs))]
 		seqs = seqs[len(some):]
 		err := db.write(ctx, "forget chat", func(t *tx) error {
+			t.erased = true
 			for _, seq := range some {
 				n, err := t.deleteDeliveries(context.Background(), `seq = $1 AND state <> 2`, seq, 1)
 				if err != nil {

@@ -28,8 +28,11 @@ type committer struct {
 	log    *slog.Logger
 	writer *writer
 	ill    bool // the last batch failed
-	seqs   seqs
-	links  linkCursor
+	// erased: the log may hold what was forgotten. scrubbed is when it was last tried to empty it.
+	erased   bool
+	scrubbed time.Time
+	seqs     seqs
+	links    linkCursor
 
 	mu     sync.RWMutex // held by senders, so that close comes after them
 	closed bool
@@ -94,6 +97,9 @@ func (c *committer) commit(batch []*write, notes []relay.ID) {
 	}
 	if t != nil {
 		t.publish(c.db, err == nil)
+	}
+	if err == nil {
+		c.scrub(context.Background(), t.erased)
 	}
 	for _, w := range batch {
 		if err != nil {

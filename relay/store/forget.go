@@ -33,6 +33,7 @@ func (db *DB) Forget(ctx context.Context, recipient string) error {
 }
 
 func (t *tx) forget(ctx context.Context, recipient string) (gone int64, err error) {
+	t.erased = true
 	t.stale = append(t.stale, recipient)
 	if err := t.forgetTopics(ctx, recipient); err != nil {
 		return 0, err

@@ -26,5 +26,6 @@ func (db *DB) SenderOf(ctx context.Context, token relay.TokenHash) (string, erro
 
 // wipe takes the text of a message that held a secret out of the storage.
 func (t *tx) wipe(ctx context.Context, delivery relay.ID) error {
+	t.erased = true
 	return t.run(ctx, `UPDATE messages SET content = '{"text":{"text":"(a secret, deleted)"}}' WHERE seq = (SELECT message FROM deliveries WHERE id = $1)`, delivery[:])
 }

@@ -50,10 +50,28 @@ func makeFile(path string) (fs.FileInfo, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s is no regular file", path)
 	}
+	if err == nil {
+		err = tighten(path, info)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
 	return info, nil
+}
+
+// tighten takes what others may do with the storage from them: it holds what people were told. SQLite gives files that it makes the mode of
+// the first one.
+func tighten(path string, info fs.FileInfo) error {
+	const others = 0o077
+	if info.Mode().Perm()&others == 0 {
+		return nil
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Chmod(path+suffix, info.Mode().Perm()&^others); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("others may read the storage: %w: run chmod 600 on it as its owner", err)
+		}
+	}
+	return nil
 }
 
 // dsn names the file for go-sqlite3. The path stands in a URI, in which these three characters have a meaning.

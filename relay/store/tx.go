@@ -18,6 +18,7 @@ type tx struct {
 
 	eventful bool // somebody wants events
 	happened bool // there are events that may be told
+	erased   bool // something was forgotten
 	undoable
 }
 

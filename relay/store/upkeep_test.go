@@ -49,14 +49,79 @@ func TestForgottenIsOverwritten(t *testing.T) {
 	secret := "a word that nobody else uses"
 	must(t, db.Accept(t.Context(), text(secret, to("alice", 1)), text(strings.Repeat(secret, 1000), to("alice", 1)), text("other", to("bob", 2))))
 	must(t, db.Forget(t.Context(), "alice"))
-	must(t, db.Close())
-	data, err := os.ReadFile(db.Path())
-	must(t, err)
-	if strings.Contains(string(data), secret) {
-		t.Error("the file still holds what was forgotten")
+	for _, suffix := range []string{"", "-wal"} {
+		if data, err := os.ReadFile(db.Path() + suffix); err != nil || strings.Contains(string(data), secret) {
+			t.Errorf("relay.db%s still holds what was forgotten (%v)", suffix, err)
+		}
 	}
+	must(t, db.Close())
 	if _, err := os.Stat(db.Path() + "-wal"); err == nil {
 		t.Error("the log is left after the end")
+	}
+}
+
+// A reader that is in the way when somebody is forgotten holds nobody up; the log is emptied when it is gone.
+func TestForgottenBesideAReader(t *testing.T) {
+	db := open(t, store.Options{})
+	secret := "a word that nobody else uses"
+	must(t, db.Accept(t.Context(), text(secret, to("alice", 1))))
+	reader := raw(t, db.Path())
+	for _, text := range []string{"BEGIN", "SELECT count(*) FROM messages"} {
+		_, err := reader.Exec(text)
+		must(t, err)
+	}
+	began := time.Now()
+	must(t, db.Forget(t.Context(), "alice"))
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	_, err := reader.Exec("COMMIT")
+	must(t, err)
+	for deadline := began.Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		must(t, db.Check(t.Context()))
+		data, err := os.ReadFile(db.Path() + "-wal")
+		must(t, err)
+		if !strings.Contains(string(data), secret) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the log still holds what was forgotten")
+		}
+	}
+}
+
+// The file does not grow with the years: retention makes room for what comes, and the log is kept short.
+func TestFileStaysBounded(t *testing.T) {
+	db := open(t, store.Options{})
+	size := func(suffix string) int64 {
+		info, err := os.Stat(db.Path() + suffix)
+		must(t, err)
+		return info.Size()
+	}
+	var settled int64
+	const days, kept, perDay = 12, 3, 100
+	for day := range days {
+		at := t0.AddDate(0, 0, day)
+		var outcomes []relay.ID
+		for range perDay {
+			m := text(strings.Repeat("x", 8000), to("alice", 1), to("bob", 2))
+			must(t, db.Accept(t.Context(), m))
+			outcomes = append(outcomes, m.Deliveries[0].ID, m.Deliveries[1].ID)
+		}
+		for _, id := range outcomes {
+			must(t, db.Finish(t.Context(), relay.Outcome{Delivery: id, State: relay.Sent, At: at}))
+		}
+		_, err := db.Prune(t.Context(), at.AddDate(0, 0, -kept), 1000)
+		must(t, err)
+		if day == kept+1 {
+			settled = size("")
+		}
+	}
+	if end := size(""); settled < kept*perDay*8000 || end > settled*11/10 {
+		t.Errorf("the file grew from %d to %d bytes", settled, end)
+	}
+	if log := size("-wal"); log > 16<<20 {
+		t.Errorf("the log has %d bytes", log)
 	}
 }
 

@@ -1,0 +1,136 @@
+PRAGMA user_version = 1;
+CREATE TABLE messages (
+  seq            INTEGER PRIMARY KEY,
+  id             BLOB    NOT NULL UNIQUE,
+  created_at     INTEGER NOT NULL,
+  receiver       TEXT    NOT NULL,
+  owner          TEXT    NOT NULL,
+  priority       INTEGER NOT NULL,
+  send_at        INTEGER NOT NULL,
+  expires_at     INTEGER NOT NULL,
+  first_delivery INTEGER NOT NULL, -- a message's deliveries have consecutive numbers: no index is needed to find them
+  deliveries     INTEGER NOT NULL,
+  content        TEXT    NOT NULL  -- JSON
+);
+CREATE INDEX messages_bare ON messages (created_at) WHERE deliveries = 0;
+CREATE TABLE deliveries (
+  seq                  INTEGER PRIMARY KEY, -- the order of arrival
+  id                   BLOB    NOT NULL UNIQUE,
+  message              INTEGER NOT NULL,    -- messages.seq
+  recipient            TEXT    NOT NULL,
+  chat_id              INTEGER NOT NULL,
+  message_thread_id    INTEGER NOT NULL,
+  receiver             TEXT    NOT NULL,
+  state                INTEGER NOT NULL,
+  priority             INTEGER NOT NULL,
+  attempts             INTEGER NOT NULL,
+  reason               TEXT    NOT NULL,
+  last_error           TEXT    NOT NULL,
+  telegram_message_ids TEXT    NOT NULL,    -- a JSON list
+  created_at           INTEGER NOT NULL,
+  send_at              INTEGER NOT NULL,
+  not_before           INTEGER NOT NULL,
+  expires_at           INTEGER NOT NULL,
+  sent_at              INTEGER NOT NULL,
+  finished_at          INTEGER NOT NULL     -- when it came into a state in which it does not wait
+);
+CREATE INDEX deliveries_lane      ON deliveries (chat_id, send_at, priority DESC, seq, state) WHERE state IN (1, 2);
+CREATE INDEX deliveries_scheduled ON deliveries (send_at) WHERE state IN (1, 2) AND send_at > 0;
+CREATE INDEX deliveries_held      ON deliveries (recipient) WHERE state = 0;
+CREATE INDEX deliveries_recipient ON deliveries (recipient) WHERE recipient <> '';
+CREATE INDEX deliveries_state     ON deliveries (state) WHERE state <> 3;
+CREATE INDEX deliveries_expiry    ON deliveries (expires_at) WHERE state IN (0, 1) AND expires_at > 0;
+CREATE INDEX deliveries_finished  ON deliveries (finished_at) WHERE finished_at > 0;
+CREATE TABLE recipients (
+  id         TEXT    NOT NULL PRIMARY KEY,
+  created_at INTEGER NOT NULL,
+  paused     INTEGER NOT NULL DEFAULT 0,
+  locale     TEXT    NOT NULL DEFAULT '',
+  time_zone  TEXT    NOT NULL DEFAULT '',
+  note       TEXT    NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE TABLE bindings (
+  recipient         TEXT    NOT NULL,
+  chat_id           INTEGER NOT NULL,
+  message_thread_id INTEGER NOT NULL,
+  type              TEXT    NOT NULL,
+  title             TEXT    NOT NULL,
+  username          TEXT    NOT NULL,
+  language_code     TEXT    NOT NULL,
+  state             TEXT    NOT NULL, -- of the chat, the same in all its bindings
+  linked_at         INTEGER NOT NULL,
+  muted_until       INTEGER NOT NULL,
+  PRIMARY KEY (recipient, chat_id, message_thread_id)
+) WITHOUT ROWID;
+CREATE INDEX bindings_chat ON bindings (chat_id, message_thread_id);
+CREATE INDEX bindings_gone ON bindings (state) WHERE state <> 'active';
+CREATE TABLE links (
+  seq        INTEGER PRIMARY KEY,
+  id         BLOB    NOT NULL UNIQUE,
+  token      BLOB    NOT NULL UNIQUE, -- SHA-256
+  recipient  TEXT    NOT NULL,
+  target     TEXT    NOT NULL,
+  uses       INTEGER NOT NULL,
+  max_uses   INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  revoked_at INTEGER NOT NULL
+);
+CREATE INDEX links_recipient ON links (recipient);
+CREATE TABLE redemptions (
+  recipient         TEXT    NOT NULL,
+  chat_id           INTEGER NOT NULL,
+  message_thread_id INTEGER NOT NULL,
+  link              BLOB    NOT NULL, -- links.id
+  PRIMARY KEY (recipient, chat_id, message_thread_id, link)
+) WITHOUT ROWID;
+CREATE INDEX redemptions_chat ON redemptions (chat_id, message_thread_id);
+CREATE TABLE updates (
+  update_id INTEGER PRIMARY KEY,
+  at        INTEGER NOT NULL
+);
+CREATE INDEX updates_at ON updates (at);
+CREATE TABLE settings (
+  name  TEXT NOT NULL PRIMARY KEY,
+  value TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE numbers (
+  name  TEXT    NOT NULL PRIMARY KEY,
+  value INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO messages VALUES (1, X'0190000000007000800000000000000A', 1772366400000, 'alertmanager', 'token', 0, 0, 1772452800000, 1, 1, '{"text":{"text":"was sent"}}');
+INSERT INTO messages VALUES (2, X'0190000000007000800000000000000C', 1772366400000, 'alertmanager', 'token', 0, 0, 1772452800000, 2, 1, '{"text":{"text":"in parts"}}');
+INSERT INTO messages VALUES (3, X'0190000000007000800000000000000E', 1772366400000, 'alertmanager', 'token', 0, 0, 1772452800000, 3, 1, '{"text":{"text":"failed"}}');
+INSERT INTO messages VALUES (4, X'01900000000070008000000000000010', 1772366400000, 'alertmanager', 'token', 0, 1772370000000, 1772452800000, 4, 1, '{"text":{"text":"later"}}');
+INSERT INTO messages VALUES (5, X'01900000000070008000000000000012', 1772366400000, 'alertmanager', 'token', 1, 0, 1772452800000, 5, 1, '{"text":{"text":"urgent"}}');
+INSERT INTO messages VALUES (6, X'01900000000070008000000000000014', 1772366400000, 'alertmanager', 'token', 0, 0, 1772452800000, 6, 2, '{"text":{"text":"for two"}}');
+INSERT INTO messages VALUES (7, X'01900000000070008000000000000017', 1772366400000, 'alertmanager', 'token', 0, 0, 1772452800000, 8, 1, '{"text":{"text":"held"}}');
+INSERT INTO deliveries VALUES (1, X'0190000000007000800000000000000B', 1, 'alice', 1001, 0, 'alertmanager', 3, 0, 1, '', '', '[11]', 1772366400000, 0, 0, 1772452800000, 1772366400000, 1772366400000);
+INSERT INTO deliveries VALUES (2, X'0190000000007000800000000000000D', 2, 'alice', 1001, 0, 'alertmanager', 1, 0, 1, '', '', '[12]', 1772366400000, 0, 0, 1772452800000, 0, 0);
+INSERT INTO deliveries VALUES (3, X'0190000000007000800000000000000F', 3, 'dave', 1004, 0, 'alertmanager', 4, 0, 3, 'blocked', 'Forbidden: bot was blocked by the user', '[]', 1772366400000, 0, 0, 1772452800000, 0, 1772366400000);
+INSERT INTO deliveries VALUES (4, X'01900000000070008000000000000011', 4, 'alice', 1001, 0, 'alertmanager', 1, 0, 0, '', '', '[]', 1772366400000, 1772370000000, 0, 1772452800000, 0, 0);
+INSERT INTO deliveries VALUES (5, X'01900000000070008000000000000013', 5, 'alice', 1001, 0, 'alertmanager', 2, 1, 0, '', '', '[]', 1772366400000, 0, 0, 1772452800000, 0, 0);
+INSERT INTO deliveries VALUES (6, X'01900000000070008000000000000015', 6, 'alice', 1001, 0, 'alertmanager', 1, 0, 0, '', '', '[]', 1772366400000, 0, 0, 1772452800000, 0, 0);
+INSERT INTO deliveries VALUES (7, X'01900000000070008000000000000016', 6, 'ops', -2001, 5, 'alertmanager', 1, 0, 0, '', '', '[]', 1772366400000, 0, 0, 1772452800000, 0, 0);
+INSERT INTO deliveries VALUES (8, X'01900000000070008000000000000018', 7, 'carol', 0, 0, 'alertmanager', 0, 0, 0, '', '', '[]', 1772366400000, 0, 0, 1772452800000, 0, 0);
+INSERT INTO recipients VALUES ('alice', 1772366460000, 0, '', '', '');
+INSERT INTO recipients VALUES ('dave', 1772366400000, 0, '', '', '');
+INSERT INTO recipients VALUES ('ops', 1772366460000, 0, '', '', '');
+INSERT INTO bindings VALUES ('alice', 1001, 0, 'private', 'Alice', 'alice', 'en', 'active', 1772366460000, 0);
+INSERT INTO bindings VALUES ('dave', 1004, 0, 'private', 'Dave', '', '', 'blocked', 1772366400000, 0);
+INSERT INTO bindings VALUES ('ops', -2001, 5, 'supergroup', 'Ops', '', '', 'active', 1772366460000, 1772373600000);
+INSERT INTO links VALUES (1, X'019000000000700080000000000000C8', X'012A000000000000000000000000000000000000000000000000000000000000', 'alice', 'private', 1, 1, 1772366400000, 1772452800000, 0);
+INSERT INTO links VALUES (2, X'019000000000700080000000000000C9', X'022A000000000000000000000000000000000000000000000000000000000000', 'carol', 'private', 0, 1, 1772366400000, 1772452800000, 0);
+INSERT INTO links VALUES (3, X'019000000000700080000000000000CA', X'032A000000000000000000000000000000000000000000000000000000000000', 'ops', 'group', 1, 1, 1772366400000, 1772452800000, 0);
+INSERT INTO links VALUES (4, X'019000000000700080000000000000CB', X'042A000000000000000000000000000000000000000000000000000000000000', 'mallory', 'private', 0, 1, 1772366400000, 1772452800000, 1772366400000);
+INSERT INTO redemptions VALUES ('ops', -2001, 5, X'019000000000700080000000000000CA');
+INSERT INTO redemptions VALUES ('alice', 1001, 0, X'019000000000700080000000000000C8');
+INSERT INTO updates VALUES (77, 1772366400000);
+INSERT INTO settings VALUES ('bot_username', 'relay_bot');
+INSERT INTO numbers VALUES ('checked_at', 1795688185283);
+INSERT INTO numbers VALUES ('deliveries.failed', 1);
+INSERT INTO numbers VALUES ('deliveries.held', 1);
+INSERT INTO numbers VALUES ('deliveries.queued', 4);
+INSERT INTO numbers VALUES ('deliveries.sending', 1);
+INSERT INTO numbers VALUES ('deliveries.sent', 1);
+INSERT INTO numbers VALUES ('offset', 78);
