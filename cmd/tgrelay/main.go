@@ -34,9 +34,11 @@ type commands struct {
 	Recipients recipientsCommand `cmd:"" help:"List, import and export recipients and their chats."`
 	Deliveries deliveriesCommand `cmd:"" help:"List deliveries, newest first."`
 	Token      tokenCommand      `cmd:"" help:"Make, list and check tokens of callers."`
+	Health     healthCommand     `cmd:"" help:"Ask a running daemon whether it lives; the exit status says it."`
 	Completion completionCommand `cmd:"" help:"Print the completions for a shell."`
 	Complete   completeCommand   `cmd:"" hidden:""`
 	Version    versionCommand    `cmd:"" help:"Print version, commit and Go version."`
+	Man        manCommand        `cmd:"" hidden:"" help:"Print the manual pages, as packages have them."`
 }
 
 // streams are where a command reads and writes.

@@ -200,21 +200,27 @@ func TestBotTokenSources(t *testing.T) {
 	write(t, filepath.Join(dir, "bot-token"), "1:credential\n")
 	write(t, filepath.Join(dir, "file"), "2:file\n")
 	t.Setenv("TGRELAY_TEST_TOKEN", "3:env")
-	for text, want := range map[string]string{
-		"": "1:credential",
-		"[telegram]\ntoken_file = \"file\"\ntoken = \"\"":      "2:file",
-		"[telegram]\ntoken_env = \"TGRELAY_TEST_TOKEN\"":       "3:env",
-		"telegram = { token = \"4:value\", token_file = \"\"}": "4:value",
-	} {
-		c, err := config.Parse(filepath.Join(dir, "relay.toml"), []byte(text))
-		if err != nil {
-			t.Errorf("%q: %v", text, err)
-			continue
-		}
-		if got := c.Telegram.Token.Reveal(); got != want {
-			t.Errorf("%q: token %q, want %q", text, got, want)
+	tokens := func(want map[string]string) {
+		t.Helper()
+		for text, want := range want {
+			c, err := config.Parse(filepath.Join(dir, "relay.toml"), []byte(text))
+			if err != nil {
+				t.Errorf("%q: %v", text, err)
+				continue
+			}
+			if got := c.Telegram.Token.Reveal(); got != want {
+				t.Errorf("%q: token %q, want %q", text, got, want)
+			}
 		}
 	}
+	tokens(map[string]string{
+		"": "1:credential",
+		"[telegram]\ntoken_file = \"file\"\ntoken = \"\"":      "1:credential",
+		"[telegram]\ntoken_env = \"TGRELAY_TEST_TOKEN\"":       "3:env",
+		"telegram = { token = \"4:value\", token_file = \"\"}": "4:value",
+	})
+	t.Setenv("CREDENTIALS_DIRECTORY", "") // as for commands that root runs beside the service
+	tokens(map[string]string{"[telegram]\ntoken_file = \"file\"": "2:file"})
 }
 
 func TestLineAndFault(t *testing.T) {

@@ -66,8 +66,8 @@ func (k *checker) telegram(t *Telegram) {
 
 func (k *checker) botToken(t *Telegram) {
 	src := secret.Source{Value: t.Token, File: t.TokenFile, Env: t.TokenEnv}
-	if credential, ok := secret.Credential("bot-token"); ok && src.Given() == 0 {
-		src = credential
+	if credential, ok := secret.Credential("bot-token"); ok && src.Value.IsZero() && src.Env == "" {
+		src = credential // the file itself is often for root only, as commands run by root read it
 	}
 	v, err := k.secret("telegram.token", src)
 	t.TokenFile = k.c.path(t.TokenFile)
