@@ -22,7 +22,7 @@ const drawing = `
 5  relay/intake
 4  relay/thread
 3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client  relay/action
-2  relay      relay/telegram       relay/render       relay/config
+2  relay      relay/telegram       relay/render       relay/config       relay/look
 1  relay/markup     relay/alertmanager     templates
 0  relay/secret     relay/shape        docs/examples/shop
 `
