@@ -3,7 +3,6 @@ package main_test
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -26,36 +25,6 @@ func fences(t *testing.T, file, language string) []string {
 		t.Fatalf("%s has no %s blocks", file, language)
 	}
 	return blocks
-}
-
-const documented = "http://127.0.0.1:9786"
-
-// The README's curl lines work as they stand, but for the port.
-func TestCurlLinesOfTheDocs(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		without(t, "curl", err)
-	}
-	w := newWorld(t, fast)
-	ada, lines := w.connect("Ada", "ops"), 0
-	for _, file := range []string{"README.md", "docs/receivers.md"} {
-		for _, block := range fences(t, file, "sh") {
-			for line := range strings.Lines(block) {
-				if !strings.HasPrefix(line, "curl ") {
-					continue
-				}
-				lines++
-				line = strings.ReplaceAll(line, documented, w.relay)
-				if out, err := exec.Command("bash", "-c", "set -e; curl() { command curl -sS --fail-with-body \"$@\"; }; "+line).CombinedOutput(); err != nil {
-					t.Errorf("%s: %v\n%s", line, err, out)
-				}
-			}
-		}
-	}
-	got := w.messages(ada, 1+lines)
-	if lines < 2 || got[1].Text != "Deploy done in 42s" || len(got[1].Entities) != 2 {
-		t.Errorf("%d lines; arrived: %+v", lines, got)
-	}
 }
 
 // The README's configuration makes a real Alertmanager send what arrives in the chat.
@@ -113,27 +82,5 @@ func TestReadmesConfiguration(t *testing.T) {
 	}
 	if out, errs, status := run(t, "", "check", "--config", config); status != 0 {
 		t.Errorf("with it: status %d\n%s%s", status, out, errs)
-	}
-}
-
-// The lines about the interface, in their order, as somebody would paste them.
-func TestLinesOfTheInterface(t *testing.T) {
-	t.Parallel()
-	if _, err := exec.LookPath("curl"); err != nil {
-		without(t, "curl", err)
-	}
-	w := newWorld(t, fast)
-	ada := w.connect("Ada", "ops")
-	for _, block := range fences(t, "docs/http.md", "sh") {
-		script := "set -e; curl() { command curl -sS --fail-with-body \"$@\"; }\n" + strings.ReplaceAll(block, documented, w.relay)
-		paste := exec.Command("bash", "-c", script)
-		paste.Dir = t.TempDir()
-		if out, err := paste.CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", block, err, out)
-		}
-	}
-	got := w.arrived(ada, 3, "Tonight")
-	if got[1].Text != "Deployed" || got[2].FileName != "report.json" {
-		t.Errorf("arrived: %+v", got)
 	}
 }
