@@ -18,7 +18,7 @@ const drawing = `
 9  cmd/tgrelay
 8  relay/daemon     relay/web/openapitest
 7  relay/web        relay/chat
-6  relay/oncall     relay/heartbeat     relay/trouble
+6  relay/oncall     relay/heartbeat     relay/trouble      relay/web/console
 5  relay/intake
 4  relay/thread
 3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client  relay/action

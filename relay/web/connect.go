@@ -83,14 +83,7 @@ func wordsFor(r *http.Request) words {
 
 // pageURL is where the page of a new link is. Its fragment is the token.
 func (s *Server) pageURL(r *http.Request, l *onboarding.Link) string {
-	base := s.PublicURL
-	if base == "" {
-		base = "http://" + r.Host
-		if r.TLS != nil {
-			base = "https://" + r.Host
-		}
-	}
-	return base + "/link/" + l.ID.String() + "#" + l.Token
+	return s.baseURL(r) + "/link/" + l.ID.String() + "#" + l.Token
 }
 
 // linkPage is the same for every link, also for those that do not exist: only its script knows the token.
@@ -108,7 +101,7 @@ func (s *Server) linkPage(w http.ResponseWriter, r *http.Request, _ *Token) erro
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Vary", "Accept-Language")
-	secure(h, "connect-src 'self'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+"'")
+	secure(h, "connect-src 'self'; script-src 'nonce-"+nonce+"'; style-src 'nonce-"+nonce+"'", "'none'")
 	w.Write(page.Bytes()) // a reader who has gone away is nobody to tell
 	return nil
 }

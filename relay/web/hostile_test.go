@@ -59,7 +59,7 @@ func TestHostileRequests(t *testing.T) {
 		"NUL in a recipient":    {"POST /hooks/json/a%00b HTTP/1.1\r\n" + boss + "Content-Length: 2\r\n\r\n{}", "400"},
 		"no UTF-8":              {"POST /hooks/json/%ff%fe HTTP/1.1\r\n" + boss + "Content-Length: 2\r\n\r\n{}", "400"},
 		"a broken escape":       {"GET /hooks/%zz HTTP/1.1\r\n" + boss + "\r\n", "400"},
-		"a proxy's request":     {"CONNECT example.org:443 HTTP/1.1\r\n" + boss + "\r\n", "404"},
+		"a proxy's request":     {"CONNECT example.org:443 HTTP/1.1\r\n" + boss + "\r\n", "405"},
 		"another's address":     {"GET http://example.org/-/healthy HTTP/1.1\r\n" + boss + "\r\n", "200"},
 		"a preflight":           {"OPTIONS /api/v1/messages HTTP/1.1\r\n" + boss + "Origin: https://evil.example\r\nAccess-Control-Request-Method: POST\r\n\r\n", "405"},
 		"another site's page":   {"POST /api/v1/messages HTTP/1.1\r\n" + boss + "Sec-Fetch-Site: cross-site\r\nContent-Length: 2\r\n\r\n{}", "403"},

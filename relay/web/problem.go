@@ -28,6 +28,20 @@ const defaultRetryAfter = 5 * time.Second
 
 // fail answers an error. What has no code is our own fault: it is logged, and its text stays in the house.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e := s.coded(w, r, err)
+	status := e.Code.Status()
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="tgrelay"`)
+	}
+	if server, ok := s.standIn(r); ok {
+		_ = give(w, server.Refused(status, e))
+		return
+	}
+	writeJSON(w, "application/problem+json", status, s.problemOf(e))
+}
+
+// coded is an error as it may be told, with the headers that go with it. What has no code is logged.
+func (s *Server) coded(w http.ResponseWriter, r *http.Request, err error) *relay.Error {
 	var e *relay.Error
 	if !errors.As(err, &e) {
 		e = &relay.Error{Code: relay.CodeInternal, Err: err}
@@ -42,14 +56,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", strconv.Itoa(seconds(e.RetryAfter)))
 	}
-	if status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="tgrelay"`)
-	}
-	if server, ok := s.standIn(r); ok {
-		_ = give(w, server.Refused(status, e))
-		return
-	}
-	writeJSON(w, "application/problem+json", status, s.problemOf(e))
+	return e
 }
 
 func (s *Server) problemOf(e *relay.Error) problem {

@@ -79,7 +79,7 @@ func (e explanation) write(w http.ResponseWriter, r *http.Request) error {
 		page.WriteString(e.Heading() + "\n\n" + e.Means + "\n" + e.Do + "\n")
 	}
 	w.Header().Set("Vary", "Accept")
-	secure(w.Header(), "style-src 'unsafe-inline'")
+	secure(w.Header(), "style-src 'unsafe-inline'", "'none'")
 	tagged(w, r, kind+"; charset=utf-8", page.Bytes())
 	return nil
 }
@@ -102,9 +102,9 @@ func wantsHTML(r *http.Request) bool {
 	return false
 }
 
-// secure keeps a page from being framed, and from loading anything but what sources allow.
-func secure(h http.Header, sources string) {
-	h.Set("Content-Security-Policy", "default-src 'none'; "+sources+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+// secure keeps a page from being framed, from loading anything but what sources allow, and from sending forms elsewhere than forms says.
+func secure(h http.Header, sources, forms string) {
+	h.Set("Content-Security-Policy", "default-src 'none'; "+sources+"; base-uri 'none'; form-action "+forms+"; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")

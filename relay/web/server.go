@@ -22,6 +22,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
+	"github.com/tgrelay/tgrelay/relay/web/console"
 )
 
 // Options are what a Server needs.
@@ -56,12 +57,14 @@ type Server struct {
 	Options
 	mux      *http.ServeMux
 	auth     atomic.Pointer[keyring]
+	console  *console.Console
+	sessions *sessions
 	received *prometheus.CounterVec
 }
 
 // New returns a Server.
 func New(o Options) *Server {
-	s := &Server{Options: o, mux: http.NewServeMux()}
+	s := &Server{Options: o, mux: http.NewServeMux(), sessions: newSessions()}
 	if s.Seen == nil {
 		s.Seen = func(context.Context, string) error {
 			return &relay.Error{Code: relay.CodeNotFound, Detail: "there are no heartbeats here"}
@@ -76,11 +79,25 @@ func New(o Options) *Server {
 	for _, r := range routes {
 		s.mux.Handle(r.pattern, s.guard(r))
 	}
+	s.openConsole()
 	s.mux.HandleFunc("/", s.elsewhere(s.aliases()))
 	if o.Telegram != nil {
 		s.mux.Handle("POST "+o.WebhookPath, o.Telegram)
 	}
 	return s
+}
+
+func (s *Server) openConsole() {
+	c, err := console.New(console.Options{
+		Door: s.Door, Desk: s.Desk, Outbox: s.Outbox, Directory: s.Directory, Links: s.Links, OpenAPI: OpenAPI, Log: s.Log,
+	})
+	if err != nil {
+		panic(err) // not reached: the document is ours
+	}
+	s.console = c
+	for _, p := range append(pages, s.signing()...) {
+		s.mux.Handle(p.pattern, s.guardPage(p))
+	}
 }
 
 // SetTokens changes who may call, for all requests from now on.
@@ -95,6 +112,10 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	defer func() { s.survive(w, r, recover()) }()
 	if err := crossOrigin.Check(r); err != nil {
 		s.fail(w, r, &relay.Error{Code: relay.CodeForbidden, Detail: "this interface is not for pages of other sites"})
+		return
+	}
+	if err := s.atHome(r); err != nil {
+		s.fail(w, r, err)
 		return
 	}
 	if dotted(r.URL.Path) {
@@ -228,5 +249,6 @@ func (s *Server) HTTPServer() *http.Server {
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
 	server.RegisterOnShutdown(s.Desk.Close)
+	server.RegisterOnShutdown(s.console.Close)
 	return server
 }

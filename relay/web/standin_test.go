@@ -96,7 +96,7 @@ func TestOtherTypesServeNoFurtherPaths(t *testing.T) {
 		{"POST", "/webhooks/telegram/1", 404, ""},
 		{"POST", "/alerts", 404, ""},
 		{"POST", "/v1/alertmanager/1", 404, ""},
-		{"POST", "/", 404, ""},
+		{"POST", "/", 405, "GET"},
 		{"PUT", "/ops", 404, ""},
 		{"POST", "/api/messages/ops", 404, ""},
 		{"GET", "/api/inlets/default/ops", 404, ""},

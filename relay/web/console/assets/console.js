@@ -1,0 +1,29 @@
+"use strict";
+// Pages work without this. It copies, filters, and shows times in the browser's own zone.
+
+addEventListener("click", async event => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const from = document.getElementById(button.dataset.copy);
+  const text = "value" in from ? from.value : from.textContent;
+  try { await navigator.clipboard.writeText(text); } catch { getSelection().selectAllChildren(from); return; }
+  const was = button.textContent;
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = was; }, 1500);
+});
+
+// filter hides what has none of the words that were typed, in the list and in its index.
+function filter(input) {
+  const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const hides = text => !words.every(word => text.toLowerCase().includes(word));
+  for (const item of document.querySelectorAll(input.dataset.filter)) item.hidden = hides(item.dataset.words);
+  for (const item of document.querySelectorAll(input.dataset.filterIndex)) item.hidden = document.getElementById(item.hash.slice(1))?.hidden ?? false;
+}
+addEventListener("input", event => { if (event.target.matches("[data-filter]")) filter(event.target); });
+
+function enliven(root) {
+  for (const each of root.querySelectorAll("[data-copy][hidden], .filter[hidden]")) each.hidden = false;
+  for (const time of root.querySelectorAll("time[datetime]")) time.title = new Date(time.dateTime).toLocaleString();
+}
+enliven(document);
+document.addEventListener("htmx:load", event => enliven(event.target.parentNode ?? document));

@@ -1,0 +1,69 @@
+// Package console is the pages for whoever operates the relay: what came in, what waits and why something failed, who is connected,
+// what a template makes of a webhook, and the interface's reference.
+//
+// It acts through the rooms that the API acts through, within what the token behind a visit reaches, and keeps nothing. Pages are made
+// here and read without JavaScript; what scripts add are shown changes and fewer clicks. Nothing is loaded from another host. Who visits,
+// and whether that one may, is the business of package web.
+package console
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
+)
+
+// Options are what a Console needs.
+type Options struct {
+	Door      *intake.Door
+	Desk      *onboarding.Desk
+	Outbox    relay.Outbox
+	Directory relay.Directory
+	Links     relay.Links
+
+	OpenAPI []byte // the document of the reference
+	Log     *slog.Logger
+}
+
+// Console serves the pages. Its methods are safe for concurrent use.
+type Console struct {
+	Options
+	reference *reference
+	ended     context.Context // done when streams have to end
+	end       context.CancelFunc
+}
+
+// New returns a Console. The error is one of the OpenAPI document.
+func New(o Options) (*Console, error) {
+	reference, err := readReference(o.OpenAPI)
+	if err != nil {
+		return nil, err
+	}
+	c := &Console{Options: o, reference: reference}
+	c.ended, c.end = context.WithCancel(context.Background())
+	return c, nil
+}
+
+// Close ends the streams that pages listen to.
+func (c *Console) Close() { c.end() }
+
+// Viewer is who looks at a page: what the token behind the visit reaches.
+type Viewer struct {
+	Name   string // the token's; empty where none is asked for
+	Open   bool   // no token is asked for: there is nothing to sign out of
+	Nobody bool   // nobody signed in
+	Admin  bool   // may change something
+	Base   string // how the viewer reaches this server, such as https://relay.example.org
+	// Caller is how the door knows it.
+	Caller intake.Caller
+	// Receiver reports whether webhooks of a receiver may be shown.
+	Receiver func(name string) bool
+	// Own is a recipient's ID as the viewer knows it, and Prefix what begins the IDs of all that it may see.
+	Own    func(id string) string
+	Prefix string
+}
+
+// Whole reports whether the viewer sees all of the relay, not only some recipients.
+func (v *Viewer) Whole() bool { return !v.Caller.Bounded && !v.Caller.Apart }

@@ -1,0 +1,86 @@
+package console
+
+import (
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+// pages are the templates by name, each with the frame and the parts that all may use.
+var pages = parsePages()
+
+func parsePages() map[string]*template.Template {
+	common := template.Must(template.New("").Funcs(functions).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html"))
+	names, err := fs.Glob(pageFiles, "pages/*.html")
+	if err != nil {
+		panic(err) // not reached: the pattern is right
+	}
+	all := map[string]*template.Template{}
+	for _, name := range names {
+		all[strings.TrimSuffix(path.Base(name), ".html")] = template.Must(template.Must(common.Clone()).ParseFS(pageFiles, name))
+	}
+	return all
+}
+
+// view is what a page shows.
+type view struct {
+	*Viewer
+	Page   string // its template
+	Title  string
+	Notice string // what has just been done
+	Data   any
+	Status int // 0: 200
+}
+
+// frame shows a whole page; who came from a button of another is told what it did (?done=).
+func (c *Console) frame(w http.ResponseWriter, r *http.Request, v view) error {
+	v.Notice = notices[r.URL.Query().Get("done")]
+	return show(w, r, v, "frame")
+}
+
+// part shows what takes the place of some of a page.
+func (c *Console) part(w http.ResponseWriter, r *http.Request, v view, name string) error {
+	return show(w, r, v, name)
+}
+
+func show(w http.ResponseWriter, r *http.Request, v view, name string) error {
+	var b bytes.Buffer
+	if err := pages[v.Page].ExecuteTemplate(&b, name, v); err != nil {
+		return err
+	}
+	if v.Status == 0 {
+		v.Status = http.StatusOK
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
+	write(w, r, v.Status, b.Bytes())
+	return nil
+}
+
+// write packs what is worth it.
+func write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	w.Header().Add("Vary", "Accept-Encoding")
+	if len(body) > 1<<10 && acceptsGzip(r) {
+		w.Header().Set("Content-Encoding", "gzip")
+		body = pack(body, gzip.DefaultCompression)
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a reader who has gone away is nobody to tell
+}
+
+// partial reports whether htmx asks, for a part of the page that it shows.
+func partial(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
+
+// notices are what pages may say of what has just been done, by ?done=: nothing else can be put into an address.
+var notices = map[string]string{}

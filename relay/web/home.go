@@ -1,0 +1,53 @@
+package web
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// atHome refuses a request to a relay without tokens that came by a name which is not this machine's. A web page can give its own name our
+// address (DNS rebinding), and is then the same site to its reader's browser; by its name alone it can be told from us.
+// Error: relay.CodeForbidden.
+func (s *Server) atHome(r *http.Request) error {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil || !peer.Addr().Unmap().IsLoopback() || len(s.auth.Load().tokens) > 0 || s.ownName(r.Host) {
+		return nil // no browser speaks to unix sockets
+	}
+	return &relay.Error{Code: relay.CodeForbidden, Detail: "without tokens this relay is called by an IP address, by localhost or a name without dots, or by public_url of relay.toml only"}
+}
+
+// ownName reports whether a Host is one that no page of another site can have. A name without a dot is of the network around us.
+func (s *Server) ownName(host string) bool {
+	name := host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		name = h
+	}
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
+	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") {
+		return true
+	}
+	public, err := url.Parse(s.PublicURL)
+	return err == nil && name == strings.ToLower(public.Hostname())
+}
+
+// encrypted reports whether the caller's connection is, up to us or to a proxy that we trust.
+func (s *Server) encrypted(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return r.TLS != nil || err == nil && s.trusted(peer.Addr().Unmap()) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// baseURL is how others reach this server: by public_url, else as the caller did.
+func (s *Server) baseURL(r *http.Request) string {
+	switch {
+	case s.PublicURL != "":
+		return s.PublicURL
+	case s.encrypted(r):
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
