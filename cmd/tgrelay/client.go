@@ -141,13 +141,3 @@ func (c *linkCommand) Run(ctx context.Context, std *streams) error {
 		link.StartCommand, chats, link.Recipient, link.ExpiresAt.Local().Format(time.DateTime))
 	return nil
 }
-
-// isTerminal reports whether somebody looks at w.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
-}

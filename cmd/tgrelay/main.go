@@ -35,6 +35,9 @@ type commands struct {
 	Deliveries deliveriesCommand `cmd:"" help:"List deliveries, newest first."`
 	Token      tokenCommand      `cmd:"" help:"Make, list and check tokens of callers."`
 	Health     healthCommand     `cmd:"" help:"Ask a running daemon whether it lives; the exit status says it."`
+	Backup     backupCommand     `cmd:"" help:"Make a checked copy of the storage, beside a running daemon; encrypted if wanted."`
+	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the storage."`
+	Migrate    migrateCommand    `cmd:"" help:"Bring the storage to the newest schema, after a copy of it."`
 	Completion completionCommand `cmd:"" help:"Print the completions for a shell."`
 	Complete   completeCommand   `cmd:"" hidden:""`
 	Version    versionCommand    `cmd:"" help:"Print version, commit and Go version."`

@@ -67,7 +67,7 @@ func (c *renderCommand) one(rules *intake.Rules, std *streams) error {
 		if i > 0 {
 			fmt.Fprintln(std.out, "────────")
 		}
-		fmt.Fprintln(std.out, part.Terminal(colored(std)))
+		fmt.Fprintln(std.out, part.Terminal(colored(std.out)))
 		if i == 0 && len(preview.ReplyMarkup) > 0 {
 			fmt.Fprintln(std.out, drawButtons(preview.ReplyMarkup))
 		}
@@ -77,8 +77,6 @@ func (c *renderCommand) one(rules *intake.Rules, std *streams) error {
 	}
 	return nil
 }
-
-func colored(std *streams) bool { return isTerminal(std.out) && os.Getenv("NO_COLOR") == "" }
 
 // rehearse draws what webhooks that come one after the other say in a chat: a conversation, where they are about alerts.
 func (c *renderCommand) rehearse(ctx context.Context, rules *intake.Rules, std *streams) error {
@@ -117,7 +115,7 @@ func drawSaid(std *streams, m *relay.Message, there map[string]bool) {
 	if m.Content.DisableNotification {
 		head += ", without a sound"
 	}
-	fmt.Fprintf(std.out, "(%s)\n%s\n", head, m.Content.Text.Terminal(colored(std)))
+	fmt.Fprintf(std.out, "(%s)\n%s\n", head, m.Content.Text.Terminal(colored(std.out)))
 	if len(m.Content.ReplyMarkup) > 0 {
 		fmt.Fprintln(std.out, drawButtons(m.Content.ReplyMarkup))
 	}

@@ -59,6 +59,7 @@ type Daemon struct {
 	inForce  atomic.Pointer[config.Config]
 	log      *slog.Logger
 	registry *prometheus.Registry
+	lock     *store.Lock // of the storage: no second daemon may send what waits in it
 	db       *store.DB
 	client   *telegram.Client
 	door     *intake.Door
@@ -117,6 +118,11 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) error
 }
 
 func (d *Daemon) openStorage(ctx context.Context) error {
+	lock, err := store.Acquire(d.config.Storage.URL)
+	if err != nil {
+		return err
+	}
+	d.lock = lock
 	db, err := store.Open(ctx, store.Options{
 		URL: d.config.Storage.URL, CacheSize: d.config.Storage.CacheSize, Log: d.log, Registerer: d.registry,
 		Queued: d.wake, Ended: func(all []relay.Delivery) { d.engine.Ended(all) },
@@ -256,6 +262,9 @@ func (d *Daemon) Close() error {
 	}
 	if d.db != nil {
 		err = errors.Join(err, d.db.Close())
+	}
+	if d.lock != nil {
+		err = errors.Join(err, d.lock.Release())
 	}
 	return err
 }

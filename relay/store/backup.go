@@ -50,10 +50,12 @@ func backup(ctx context.Context, from, to string) (err error) {
 	return syncFolder(filepath.Dir(to))
 }
 
+// waitForLock is how long a lock held by another program is waited for by whoever copies or looks.
+const waitForLock = 5 * time.Second
+
 // copyInto has SQLite write a compact copy of one snapshot into an empty file.
 func copyInto(ctx context.Context, from, to string) error {
-	const busy = 5 * time.Second
-	pool, err := openCopier(from, busy)
+	pool, err := openCopier(from, waitForLock)
 	if err != nil {
 		return err
 	}

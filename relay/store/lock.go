@@ -1,0 +1,56 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// ErrInUse is of Acquire: another program holds the storage.
+var ErrInUse = errors.New("another tgrelay is running on this storage")
+
+// Lock keeps a storage for one program: two daemons on one would each send what waits. It is the system's (flock) and ends with the process, however
+// that ends. It stands on a file of its own beside the storage, since closing any handle of a database's own file would give SQLite's locks up.
+type Lock struct{ file *os.File }
+
+// Acquire takes the lock of the storage at address ("sqlite:PATH"), whose folder must exist. Backups, and whoever only reads, need none. The error is ErrInUse where another
+// holds it. A file system that knows no locks gives one that keeps nobody out.
+func Acquire(address string) (*Lock, error) {
+	path, err := sqlitePath(address)
+	if err != nil {
+		return nil, err
+	}
+	path += ".lock"
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock storage: %w: create the folder, owned by the user that tgrelay runs as, or change storage.url", err)
+	}
+	inherit(path, filepath.Dir(path))
+	for {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil, errors.Join(fmt.Errorf("%w: stop it, or change storage.url", ErrInUse), f.Close())
+	}
+	return &Lock{f}, nil
+}
+
+// Release gives the storage free. The file stays: taking it away would let two hold locks on two files of one name.
+func (l *Lock) Release() error { return l.file.Close() }
+
+// inherit gives a file the owner of another, or of its folder, where root made it: the daemon's own user has to be able to use it.
+func inherit(path, from string) {
+	if os.Geteuid() != 0 {
+		return
+	}
+	if info, err := os.Stat(from); err == nil {
+		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
+			_ = os.Chown(path, int(owner.Uid), int(owner.Gid))
+		}
+	}
+}

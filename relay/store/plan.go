@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Plan is how far a storage's schema is from this version's.
+type Plan struct {
+	Schema int      `json:"schema"` // 0: there is no storage yet
+	Newest int      `json:"newest"`
+	Steps  []string `json:"steps"` // to come
+}
+
+// PlanMigration looks at the storage at address ("sqlite:PATH") without changing it. A daemon may be running on it.
+func PlanMigration(ctx context.Context, address string) (*Plan, error) {
+	path, err := sqlitePath(address)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := migrations(schema, "schema/sqlite")
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{Newest: len(steps), Steps: []string{}}
+	if _, err := os.Stat(path); err == nil {
+		if p.Schema, err = versionOf(ctx, path); err != nil {
+			return nil, err
+		}
+	}
+	for _, step := range steps[min(p.Schema, len(steps)):] {
+		p.Steps = append(p.Steps, step.name)
+	}
+	return p, nil
+}
+
+func versionOf(ctx context.Context, path string) (version int, err error) {
+	pool, err := openCopier(path, waitForLock)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("open storage %s: %s: %w", path, reason(err), err)
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	return schemaVersion(ctx, conn)
+}
+
+// Migrate brings the storage at address to this version's schema. The caller holds its lock.
+func Migrate(ctx context.Context, address string) error {
+	db := &DB{options: Options{URL: address}.withDefaults()}
+	return errors.Join(db.open(ctx), db.closePools())
+}
