@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,9 +47,16 @@ type Notification struct {
 // RouteLabel is a label of the route, for the function routeLabels; empty if there is none.
 func (n *Notification) RouteLabel(name string) string { return n.RouteLabels[name] }
 
-// Alert is an alert, as Alertmanager's templates know it, with what Grafana adds.
+// Alert is an alert, with the fields of Alertmanager's template.Alert and what Grafana adds. They stand side by side: text/template takes ten times as
+// long to find one that is embedded.
 type Alert struct {
-	template.Alert
+	Status       string      `json:"status"`
+	Labels       template.KV `json:"labels"`
+	Annotations  template.KV `json:"annotations"`
+	StartsAt     time.Time   `json:"startsAt"`
+	EndsAt       time.Time   `json:"endsAt"`
+	GeneratorURL string      `json:"generatorURL"`
+	Fingerprint  string      `json:"fingerprint"`
 
 	SilenceURL   string
 	DashboardURL string
@@ -68,15 +76,22 @@ func (as Alerts) Firing() Alerts { return as.with("firing") }
 // Resolved returns those that are over.
 func (as Alerts) Resolved() Alerts { return as.with("resolved") }
 
+// with returns those of a status. Where they follow each other, as they mostly do, they are not copied.
 func (as Alerts) with(status string) Alerts {
-	n := 0
+	n, first, last := 0, 0, 0
 	for i := range as {
 		if as[i].Status == status {
-			n++
+			if n == 0 {
+				first = i
+			}
+			n, last = n+1, i
 		}
 	}
-	if n == 0 {
+	switch {
+	case n == 0:
 		return nil
+	case n == last-first+1:
+		return slices.Clip(as[first : last+1])
 	}
 	some := make(Alerts, 0, n)
 	for i := range as {
@@ -160,17 +175,20 @@ func (alertmanager) Decode(r Request) ([]Draft, error) {
 
 // decodeNotification reads an alert webhook. What has no list of alerts is none, a custom payload for one.
 func decodeNotification(r Request, sender string) (*Notification, error) {
-	var e envelope
-	if err := decode(r.Body, &e); err != nil {
-		if relay.ErrorCode(err) == relay.CodeInvalidJSON {
-			return nil, err
+	n, ok := quick(r.Body)
+	if !ok {
+		var e envelope
+		if err := decode(r.Body, &e); err != nil {
+			if relay.ErrorCode(err) == relay.CodeInvalidJSON {
+				return nil, err
+			}
+			return nil, notThis(sender)
 		}
+		n = e.notification()
+	}
+	if len(n.Alerts) == 0 || n.Status == "" {
 		return nil, notThis(sender)
 	}
-	if len(e.Alerts) == 0 || e.Status == "" {
-		return nil, notThis(sender)
-	}
-	n := e.notification()
 	n.around = r.around()
 	return n, nil
 }
@@ -202,10 +220,8 @@ func (e *envelope) notification() *Notification {
 
 func (a *wireAlert) alert() Alert {
 	return Alert{
-		Alert: template.Alert{
-			Status: string(a.Status), Labels: pairs(a.Labels), Annotations: pairs(a.Annotations),
-			StartsAt: a.StartsAt.Time, EndsAt: a.EndsAt.Time, GeneratorURL: string(a.GeneratorURL), Fingerprint: string(a.Fingerprint),
-		},
+		Status: string(a.Status), Labels: pairs(a.Labels), Annotations: pairs(a.Annotations),
+		StartsAt: a.StartsAt.Time, EndsAt: a.EndsAt.Time, GeneratorURL: string(a.GeneratorURL), Fingerprint: string(a.Fingerprint),
 		SilenceURL: string(a.SilenceURL), DashboardURL: string(a.DashboardURL), PanelURL: string(a.PanelURL),
 		ImageURL: string(a.ImageURL), RuleUID: string(a.RuleUID), ValueString: string(a.ValueString), Values: numbers(a.Values),
 	}
@@ -278,14 +294,18 @@ func (n *Notification) group() string {
 // said is which alerts fire or are resolved, since when, and why the sender speaks: repeating itself it is no twin. What may differ
 // between two Alertmanagers (endsAt, annotations, the order) is left out.
 func (n *Notification) said() string {
-	lines := []string{n.Status + " " + n.NotificationReason}
-	for _, a := range n.Alerts {
-		var line strings.Builder
-		fmt.Fprintf(&line, "%s %s", a.Status, a.StartsAt.UTC().Format(time.RFC3339Nano))
+	lines := make([]string, 0, len(n.Alerts)+1)
+	lines = append(lines, n.Status+" "+n.NotificationReason)
+	var line []byte
+	for i := range n.Alerts {
+		a := &n.Alerts[i]
+		line = append(append(line[:0], a.Status...), ' ')
+		line = a.StartsAt.UTC().AppendFormat(line, time.RFC3339Nano)
 		for _, p := range a.Labels.SortedPairs() {
-			fmt.Fprintf(&line, " %q=%q", p.Name, p.Value)
+			line = strconv.AppendQuote(append(line, ' '), p.Name)
+			line = strconv.AppendQuote(append(line, '='), p.Value)
 		}
-		lines = append(lines, line.String())
+		lines = append(lines, string(line))
 	}
 	slices.Sort(lines[1:])
 	return strings.Join(lines, "\n")

@@ -66,10 +66,6 @@ func (c *count) UnmarshalJSON(b []byte) error {
 type table map[string]text
 
 func (t *table) UnmarshalJSON(b []byte) error {
-	if fast, ok := flat(b); ok {
-		*t = fast
-		return nil
-	}
 	var m map[string]text
 	if json.Unmarshal(b, &m) == nil {
 		*t = m
@@ -79,40 +75,6 @@ func (t *table) UnmarshalJSON(b []byte) error {
 
 // limits are far beyond what a webhook has; the depth is encoding/json's own. Keys that come twice are the sender's business.
 var limits = shape.Limits{Depth: 10_000, Keys: 100_000}
-
-// flat reads an object of plain strings, as almost every label set is; false for anything else. b is valid JSON.
-func flat(b []byte) (table, bool) {
-	if len(b) < 2 || b[0] != '{' || bytes.IndexByte(b, '\\') >= 0 {
-		return nil, false
-	}
-	t := make(table, bytes.Count(b, []byte(`":`)))
-	for b = space(b[1:]); b[0] != '}'; b = space(b) {
-		name, rest := word(b)
-		if rest = space(rest); name == nil || rest[0] != ':' {
-			return nil, false
-		}
-		value, rest := word(space(rest[1:]))
-		if value == nil {
-			return nil, false
-		}
-		t[string(name)] = text(value)
-		if b = space(rest); b[0] == ',' {
-			b = b[1:]
-		}
-	}
-	return t, true
-}
-
-func space(b []byte) []byte { return bytes.TrimLeft(b, " \t\r\n") }
-
-// word is the string that b begins with, nil for none, and what follows.
-func word(b []byte) (inside, rest []byte) {
-	if b[0] != '"' {
-		return nil, b
-	}
-	end := bytes.IndexByte(b[1:], '"') + 1
-	return b[1:end:end], b[end+1:]
-}
 
 // decode reads one JSON value in UTF-8. Numbers in an any stay exact. Error: relay.CodeInvalidJSON, with the byte offset.
 func decode(body []byte, into any) error {

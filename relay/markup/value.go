@@ -43,7 +43,11 @@ func Value(s string) string {
 // AppendValue appends Value(s) to b.
 func AppendValue(b []byte, s string) []byte {
 	b = utf8.AppendRune(b, ValueStart)
-	b = appendClean(b, s)
+	if clean(s) {
+		b = append(b, s...)
+	} else {
+		b = appendClean(b, s)
+	}
 	return utf8.AppendRune(b, ValueEnd)
 }
 

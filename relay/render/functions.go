@@ -57,12 +57,15 @@ func functions(now func() time.Time) template.FuncMap {
 		"escapemd":  func(v any) any { return v }, // telepush's: a value needs no escaping here
 		"div":       div,
 
+		"codes":         codes,
+		"shortDuration": shortDuration,
+
 		"default":          defaultTo,
 		"humanize":         humanize,
 		"humanizeDuration": func(v any) (string, error) { return duration(plainNumber(v)) },
 		"json":             toJSON,
 		"toJson":           compactJSON,
-		"truncate":         truncate,
+		"truncate":         func(n int, v any) string { return Truncate(n, textOf(v)) },
 	})
 	return f
 }
@@ -199,10 +202,9 @@ func compactJSON(v any) (string, error) {
 	return string(b), err
 }
 
-// truncate cuts a text to at most n characters as people count them (grapheme clusters), the last one an ellipsis:
+// Truncate cuts a text to at most n characters as people count them (grapheme clusters), the last one an ellipsis:
 // {{ truncate 100 .Annotations.description }}.
-func truncate(n int, v any) string {
-	s := textOf(v)
+func Truncate(n int, s string) string {
 	if len(s) <= n || uniseg.GraphemeClusterCount(s) <= n {
 		return s
 	}

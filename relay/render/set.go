@@ -159,7 +159,7 @@ const maxError = 300
 
 // tidy takes the package's name from the front of text/template's errors; file and line, which follow it, stay.
 func tidy(err error) error {
-	return errors.New(truncate(maxError, strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "template: "), "\uFFFD")))
+	return errors.New(Truncate(maxError, strings.ToValidUTF8(strings.TrimPrefix(err.Error(), "template: "), "\uFFFD")))
 }
 
 // Has reports whether there is a template of a name.
