@@ -16,7 +16,7 @@ const module = "github.com/tgrelay/tgrelay/"
 // A package imports only from floors below its own; neighbours on a floor do not know each other.
 const drawing = `
 9  cmd/tgrelay
-8  relay/daemon     relay/web/openapitest
+8  relay/daemon     relay/doctor     relay/web/openapitest
 7  relay/web        relay/chat
 6  relay/oncall     relay/heartbeat     relay/trouble      relay/web/console
 5  relay/intake

@@ -10,12 +10,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // templates name time zones, and a small system may know none
 
 	"github.com/alecthomas/kong"
 
 	"github.com/tgrelay/tgrelay/relay/config"
+	"github.com/tgrelay/tgrelay/relay/doctor"
 	"github.com/tgrelay/tgrelay/relay/simulator"
 )
 
@@ -28,6 +30,7 @@ type commands struct {
 	Demo       demoCommand       `cmd:"" help:"Show the whole product at work: daemon and simulated Telegram in one process, nothing left behind."`
 	Simulator  simulatorCommand  `cmd:"" help:"Run a simulated Bot API, to develop and test without Telegram."`
 	Check      checkCommand      `cmd:"" help:"Check configuration and templates; print every fault."`
+	Doctor     doctorCommand     `cmd:"" help:"Look at what surrounds the relay (bot, network, storage, files, certificates) and say how to mend what is not well."`
 	Render     renderCommand     `cmd:"" help:"Show in the terminal what a webhook or a template becomes."`
 	Send       sendCommand       `cmd:"" help:"Send a text to a recipient through a running daemon."`
 	Link       linkCommand       `cmd:"" help:"Make a deep link that connects a chat to a recipient; draw its QR code."`
@@ -72,7 +75,7 @@ func run(ctx context.Context, args []string, std *streams) (status int) {
 		kong.Exit(func(code int) { exit = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(std),
-		kong.Vars{"simulator_token": simulator.DefaultToken},
+		kong.Vars{"simulator_token": simulator.DefaultToken, "checks": strings.Join(doctor.Checks(), ",")},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)
 	if err != nil {

@@ -20,6 +20,19 @@ func colored(w io.Writer) bool {
 	return isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
+// width is how many columns w has; 0 for what is no terminal: nothing is cut then.
+func width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := xterm.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
+
 // progressFlag is shared by the commands that may take their time.
 type progressFlag struct {
 	Quiet bool `short:"q" help:"Show no progress."`

@@ -55,3 +55,17 @@ func Migrate(ctx context.Context, address string) error {
 	db := &DB{options: Options{URL: address}.withDefaults()}
 	return errors.Join(db.open(ctx), db.closePools())
 }
+
+// QuickCheck has SQLite look through the storage at address for damage, its indexes excepted. A daemon may be running on it. It ends with ctx.
+func QuickCheck(ctx context.Context, address string) (err error) {
+	path, err := sqlitePath(address)
+	if err != nil {
+		return err
+	}
+	pool, err := openCopier(path, waitForLock)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	return Integrity(ctx, pool, "quick_check")
+}

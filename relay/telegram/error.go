@@ -84,7 +84,7 @@ func (e *Error) Error() string {
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}
-	if hint := e.hint(); hint != "" {
+	if hint := e.Hint(); hint != "" {
 		s += ": " + hint
 	}
 	return s
@@ -92,8 +92,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// hint is what a person can do about it.
-func (e *Error) hint() string {
+// Hint is what a person can do about it, empty where there is nothing.
+func (e *Error) Hint() string {
 	if e.Reason == NoRights && strings.HasSuffix(e.Method, "ForumTopic") {
 		return "make the bot an administrator of this group, with the right to manage topics"
 	}
