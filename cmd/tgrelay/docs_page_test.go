@@ -180,7 +180,7 @@ func (p *page) runs(command string) bool {
 }
 
 func stays(line, command string) bool {
-	return regexp.MustCompile(`(?m)tgrelay (`+command+`)\b`).MatchString(line) && !strings.Contains(line, "--once") && !strings.Contains(line, "--help")
+	return regexp.MustCompile(`(?m)(tgrelay |^)(`+command+`)\b`).MatchString(line) && !strings.Contains(line, "--once") && !strings.Contains(line, "--help")
 }
 
 // errorf is a fault of the page, where it stands.

@@ -29,6 +29,7 @@ type session struct {
 	page       *page
 	dir        string
 	relay, sim string      // host:port
+	manager    string      // host:port of an Alertmanager
 	world      *world      // a running relay, once somebody needs one
 	stay       []*terminal // programs that go on running
 }
@@ -36,11 +37,12 @@ type session struct {
 // newSession makes the folder: programs in bin, and relay.toml as it comes with the program, its Bot API the simulated one.
 func newSession(t *testing.T, p *page) *session {
 	t.Helper()
-	s := &session{t: t, page: p, dir: t.TempDir(), relay: "127.0.0.1:" + freePort(t), sim: "127.0.0.1:" + freePort(t)}
+	s := &session{t: t, page: p, dir: t.TempDir(), relay: "127.0.0.1:" + freePort(t), sim: "127.0.0.1:" + freePort(t), manager: "127.0.0.1:" + freePort(t)}
 	s.program("bin/tgrelay", fmt.Sprintf(shim, s.sim, s.relay, binary))
 	s.program("tgrelay", fmt.Sprintf(shim, s.sim, s.relay, binary))
 	s.program("bin/go", goShim)
-	s.program("bin/sudo", "#!/bin/sh\nexec \"$@\"\n")
+	s.program("bin/alertmanager", fmt.Sprintf("#!/bin/sh\nexec prometheus-alertmanager --web.listen-address=%s --cluster.listen-address= --storage.path=alertmanager \"$@\"\n", s.manager))
+	s.program("bin/sudo", "#!/bin/sh\nif [ \"$1\" = -u ]; then shift 2; fi\nexec \"$@\"\n")
 	reference, err := os.ReadFile(filepath.Join(root, "relay.toml"))
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +52,7 @@ func newSession(t *testing.T, p *page) *session {
 	s.templates()
 	for _, b := range p.blocks {
 		if name, ok := b.marks["file"]; ok {
-			s.write(name, s.here(b.text))
+			s.write(name, s.simulated(s.here(b.text)))
 		}
 	}
 	return s
@@ -77,6 +79,14 @@ echo "no go $* in the docs' tests" >&2
 exit 1
 `
 
+// simulated has a whole relay.toml speak to the simulated Telegram.
+func (s *session) simulated(text string) string {
+	if strings.Contains(text, "api_url") {
+		return text
+	}
+	return strings.Replace(text, "[telegram]\n", "[telegram]\napi_url = \"http://"+s.sim+"\"\n", 1)
+}
+
 func (s *session) write(name, content string) {
 	s.t.Helper()
 	path := filepath.Join(s.dir, name)
@@ -98,12 +108,12 @@ func (s *session) program(name, content string) {
 
 // here puts this page's addresses into a text of the documentation.
 func (s *session) here(text string) string {
-	return strings.NewReplacer("127.0.0.1:9786", s.relay, documentedSimulator, s.sim, documentedPublic, "http://"+s.relay, "/etc/tgrelay/", s.dir+"/").Replace(text)
+	return strings.NewReplacer("127.0.0.1:9786", s.relay, documentedSimulator, s.sim, "127.0.0.1:9093", s.manager, documentedPublic, "http://"+s.relay, "/etc/tgrelay/", s.dir+"/", "/var/backups/", s.dir+"/").Replace(text)
 }
 
 // there puts the addresses of the documentation into a text of this page's.
 func (s *session) there(text string) string {
-	return strings.NewReplacer(s.relay, "127.0.0.1:9786", s.sim, documentedSimulator, s.dir+"/", "", s.dir, "").Replace(text)
+	return strings.NewReplacer(s.relay, "127.0.0.1:9786", s.sim, documentedSimulator, s.manager, "127.0.0.1:9093", s.dir+"/", "", s.dir, "").Replace(text)
 }
 
 // running starts a relay, unless the page starts one, with Ada's chat for the recipient ops.
@@ -139,6 +149,7 @@ export -f curl
 
 // terminal is a line of shell with what it wrote.
 type terminal struct {
+	script string
 	mu     sync.Mutex
 	output bytes.Buffer
 	exited chan struct{}
@@ -164,19 +175,14 @@ func (s *session) begin(script string) *terminal {
 	cmd := exec.Command("bash", "-c", preamble+s.here(script))
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(s.dir, "bin")+":"+os.Getenv("PATH"), "HOME="+s.dir, "TZ=UTC", "NO_COLOR=1", "TGRELAY_SERVER=http://"+s.relay, "CREDENTIALS_DIRECTORY=", "HTTP_PROXY=", "http_proxy=")
-	if stays(script, "serve|demo") { // the page's reader has ended an earlier one
-		for _, earlier := range s.stay {
-			earlier.kill()
-		}
-		s.stay = nil
-	}
+	s.clear(script)
 	if stays(script, "serve") {
 		s.simulate()
 		cmd.Env = append(cmd.Env, "SESSION_LISTENS=1")
 		cmd.ExtraFiles = []*os.File{s.listen()}
 	}
 	cmd.Stdin = strings.NewReader(botToken + "\n") // what somebody pastes
-	t := &terminal{exited: make(chan struct{})}
+	t := &terminal{script: script, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = t, t
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = time.Second
@@ -197,6 +203,17 @@ func (s *session) begin(script string) *terminal {
 	}
 	s.t.Cleanup(t.kill)
 	return t
+}
+
+// clear ends what a program that goes on running would be in the way of, as the reader has done with Ctrl-C.
+func (s *session) clear(script string) {
+	for _, command := range []string{"serve", "simulator", "demo"} {
+		for _, earlier := range s.stay {
+			if stays(script, command) && stays(earlier.script, command+"|demo") || stays(script, "demo") {
+				earlier.kill()
+			}
+		}
+	}
 }
 
 // listen is the relay's socket. It is open before the relay is up, so that nobody comes too early.
@@ -222,14 +239,17 @@ func (s *session) shell(b *block) {
 	s.t.Helper()
 	s.running()
 	t := s.begin(b.text)
-	if stays(b.text, "serve|simulator|demo") {
+	if stays(b.text, staying) {
 		s.stay = append(s.stay, t)
-		s.await(b, t, regexp.MustCompile(`listening|serves|goes on serving`))
+		s.await(b, t, regexp.MustCompile(`(?i)listening|serves|goes on serving`))
 		s.ready(b.text)
 		return
 	}
 	s.end(b, t)
 }
+
+// staying are the commands that go on running.
+const staying = "serve|simulator|demo|alertmanager --"
 
 // ready waits until a relay that was started knows its bot.
 func (s *session) ready(script string) {
@@ -253,6 +273,16 @@ func (s *session) end(b *block, t *terminal) {
 	}
 	if t.err != nil {
 		b.errorf(s.t, "%v\n%s\n%s", t.err, b.text, t.text())
+	}
+	s.open(t.text())
+}
+
+// open has Ada open the link that a line of shell made, unless the page says how to.
+func (s *session) open(output string) {
+	s.t.Helper()
+	link := regexp.MustCompile(`https://t\.me/relay_bot\?start=[\w-]+`).FindString(output)
+	if link != "" && !strings.Contains(string(s.page.source), "/open") {
+		s.world.open(s.world.user("Ada"), link)
 	}
 }
 
@@ -295,7 +325,7 @@ func (s *session) console(b *block) {
 	s.running()
 	for _, scene := range scenes(b.text) {
 		t := s.begin(scene.typed)
-		if stays(scene.typed, "serve|simulator|demo") {
+		if stays(scene.typed, staying) {
 			s.stay = append(s.stay, t)
 			s.await(b, t, pattern("", scene.answered, ""))
 			s.ready(scene.typed)
@@ -359,7 +389,7 @@ var changes = []struct{ shown, is string }{
 	{`(?m)^[ │]*…$\n?`, `(?s:.*?)`},
 	{`…`, `[^\n]*?`},
 	{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}`, `[0-9a-f-]{36}`},
-	{`(\?start=|\?startgroup=|/start |/link |#)[A-Za-z0-9_-]{16,}`, `(\?start=|\?startgroup=|/start |/link |#)[A-Za-z0-9_-]{16,}`},
+	{`(\?start=|\?startgroup=|/start |/start@relay_bot |/link |#)[A-Za-z0-9_-]{16,}`, `(\?start=|\?startgroup=|/start |/start@relay_bot |/link |#)[A-Za-z0-9_-]{16,}`},
 	{`tgr_[A-Za-z0-9_-]{20,}`, `tgr_[A-Za-z0-9_-]{20,}`},
 	{`\b[0-9a-f]{64}\b`, `[0-9a-f]{64}`},
 	{`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?`, `\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?`},

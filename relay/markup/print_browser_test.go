@@ -18,11 +18,17 @@ func TestBrowser(t *testing.T) {
 	}{
 		{"a < b & c", nil, "a &lt; b &amp; c"},
 		{"bold", []markup.Entity{{Type: markup.Bold, Length: 4}}, "<b>bold</b>"},
-		{"see docs", []markup.Entity{{Type: markup.TextLink, Offset: 4, Length: 4, URL: `https://example.org/?a=1&b="`}},
-			`see <a rel="noopener noreferrer nofollow" target="_blank" href="https://example.org/?a=1&amp;b=&quot;">docs</a>`},
+		{
+			"see docs",
+			[]markup.Entity{{Type: markup.TextLink, Offset: 4, Length: 4, URL: `https://example.org/?a=1&b="`}},
+			`see <a rel="noopener noreferrer nofollow" target="_blank" href="https://example.org/?a=1&amp;b=&quot;">docs</a>`,
+		},
 		{"tap", []markup.Entity{{Type: markup.TextLink, Length: 3, URL: "javascript:alert(1)"}}, `<span class="tg-mention">tap</span>`},
-		{"😀 example.org", []markup.Entity{{Type: "url", Offset: 3, Length: 11}},
-			`😀 <a rel="noopener noreferrer nofollow" target="_blank" href="http://example.org">example.org</a>`},
+		{
+			"😀 example.org",
+			[]markup.Entity{{Type: "url", Offset: 3, Length: 11}},
+			`😀 <a rel="noopener noreferrer nofollow" target="_blank" href="http://example.org">example.org</a>`,
+		},
 		{"/start", []markup.Entity{{Type: "bot_command", Length: 6}}, `<span class="tg-mention">/start</span>`},
 		{"x\nq\ny", []markup.Entity{{Type: markup.Blockquote, Offset: 2, Length: 1}}, "x\n<blockquote>q</blockquote>y"},
 		{"a()", []markup.Entity{{Type: markup.Pre, Length: 3, Language: "go"}}, `<pre data-language="go">a()</pre>`},
