@@ -38,7 +38,7 @@ type block struct {
 	marks    map[string]string
 }
 
-// pages are all pages of the project.
+// pages are all pages of the project, those with the most to run first.
 func pages(t *testing.T) []*page {
 	t.Helper()
 	var all []*page
@@ -62,6 +62,7 @@ func pages(t *testing.T) []*page {
 	if err != nil {
 		t.Fatal(err)
 	}
+	slices.SortStableFunc(all, func(a, b *page) int { return len(b.of("sh", "console")) - len(a.of("sh", "console")) })
 	return all
 }
 
