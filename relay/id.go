@@ -3,6 +3,7 @@ package relay
 import (
 	"database/sql/driver"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -20,6 +21,12 @@ func ParseID(s string) (ID, error) {
 		return ID{}, fmt.Errorf("%q is no UUID", s)
 	}
 	return ID(u), nil
+}
+
+// Time is when the ID was made, to the millisecond. Of an ID that is no UUIDv7 it says nothing.
+func (id ID) Time() time.Time {
+	sec, nsec := uuid.UUID(id).Time().UnixTime()
+	return time.Unix(sec, nsec).UTC()
 }
 
 // IsZero reports whether the ID is not set.

@@ -57,7 +57,7 @@ func TestOffers(t *testing.T) {
 	}{
 		{[]string{"se"}, "serve send"},
 		{[]string{"comp"}, "completion"},
-		{[]string{"recipients", ""}, "list import export"},
+		{[]string{"recipients", ""}, "list show set bind unbind forget import export"},
 		{[]string{"recipients", "--pre"}, "--prefix"},
 		{[]string{"check", "--config", ""}, ":files"},
 		{[]string{"check", "-c", "x"}, ":files"},

@@ -34,10 +34,11 @@ type commands struct {
 	Render     renderCommand     `cmd:"" help:"Show in the terminal what a webhook or a template becomes."`
 	Send       sendCommand       `cmd:"" help:"Send a text to a recipient through a running daemon."`
 	Link       linkCommand       `cmd:"" help:"Make a deep link that connects a chat to a recipient; draw its QR code."`
-	Recipients recipientsCommand `cmd:"" help:"List, import and export recipients and their chats."`
-	Deliveries deliveriesCommand `cmd:"" help:"List deliveries, newest first."`
+	Recipients recipientsCommand `cmd:"" help:"List, show, change, connect, forget, import and export recipients."`
+	Deliveries deliveriesCommand `cmd:"" help:"List, show, retry and discard deliveries."`
 	Token      tokenCommand      `cmd:"" help:"Make, list and check tokens of callers."`
 	Health     healthCommand     `cmd:"" help:"Ask a running daemon whether it lives; the exit status says it."`
+	Telegram   telegramCommand   `cmd:"" help:"Ask Telegram about the bot; set or delete its webhook."`
 	Backup     backupCommand     `cmd:"" help:"Make a checked copy of the storage, beside a running daemon; encrypted if wanted."`
 	Restore    restoreCommand    `cmd:"" help:"Put a backup in the place of the storage."`
 	Migrate    migrateCommand    `cmd:"" help:"Bring the storage to the newest schema, after a copy of it."`
@@ -85,7 +86,7 @@ func run(ctx context.Context, args []string, std *streams) (status int) {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
-	k, err := parser.Parse(args)
+	k, err := parser.Parse(chatNumbers(args))
 	if exit >= 0 {
 		return exit // --help was asked for
 	}

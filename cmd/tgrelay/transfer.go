@@ -9,24 +9,30 @@ import (
 
 type importCommand struct {
 	serverFlags
+	progressFlag
 	File string `arg:"" complete:"files" help:"Lines of JSON: {\"recipient\": …, \"chat_id\": …, \"message_thread_id\": …}; - for standard input."`
 }
 
 func (c *importCommand) Run(ctx context.Context, std *streams) error {
-	var lines io.Reader = std.in
+	lines, size := std.in, int64(-1)
 	if c.File != "-" {
 		f, err := os.Open(c.File)
 		if err != nil {
 			return usageError{err}
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil {
+			size = info.Size()
+		}
 		lines = f
 	}
 	api, err := c.client()
 	if err != nil {
 		return err
 	}
-	done, err := api.ImportRecipients(ctx, lines)
+	bar := c.start(std, "importing", size)
+	done, err := api.ImportRecipients(ctx, io.TeeReader(lines, &counter{progress: bar}))
+	bar.done()
 	if err != nil {
 		return err
 	}
@@ -45,6 +51,7 @@ func (c *importCommand) Run(ctx context.Context, std *streams) error {
 
 type exportCommand struct {
 	serverFlags
+	progressFlag
 }
 
 func (c *exportCommand) Run(ctx context.Context, std *streams) error {
@@ -52,5 +59,10 @@ func (c *exportCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	return api.ExportRecipients(ctx, std.out)
+	if isTerminal(std.out) {
+		return api.ExportRecipients(ctx, std.out) // which moves by itself
+	}
+	bar := c.start(std, "exporting", -1)
+	defer bar.done()
+	return api.ExportRecipients(ctx, io.MultiWriter(std.out, &counter{progress: bar}))
 }

@@ -4,12 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 
 	"github.com/tgrelay/tgrelay/relay/chat"
+	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/secret"
+	"github.com/tgrelay/tgrelay/relay/store"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
@@ -31,7 +34,7 @@ func (d *Daemon) openTelegram(ctx context.Context, transport http.RoundTripper) 
 	if t.Mode != "webhook" {
 		return nil
 	}
-	token, err := d.webhookSecret(ctx)
+	token, err := WebhookSecret(ctx, d.config, d.db)
 	if err != nil {
 		return err
 	}
@@ -43,19 +46,28 @@ func (d *Daemon) openTelegram(ctx context.Context, transport http.RoundTripper) 
 	return nil
 }
 
-// webhookSecret is the configured secret token, else one that is made once and kept.
-func (d *Daemon) webhookSecret(ctx context.Context) (secret.Value, error) {
-	if v := d.config.Telegram.Webhook.SecretToken; !v.IsZero() {
+// WebhookSecret is the configured secret token, else one that is made once and kept.
+func WebhookSecret(ctx context.Context, c *config.Config, db *store.DB) (secret.Value, error) {
+	if v := c.Telegram.Webhook.SecretToken; !v.IsZero() {
 		return v, nil
 	}
-	kept, err := d.db.Setting(ctx, secretSetting)
+	kept, err := db.Setting(ctx, secretSetting)
 	if err != nil || kept != "" {
 		return secret.New(kept), err
 	}
 	b := make([]byte, 32)
 	rand.Read(b) // never fails: crypto/rand
 	made := base64.RawURLEncoding.EncodeToString(b)
-	return secret.New(made), d.db.SetSetting(ctx, secretSetting, made)
+	return secret.New(made), db.SetSetting(ctx, secretSetting, made)
+}
+
+// KeptSecret is the secret token that a daemon which is running has made and kept.
+func KeptSecret(ctx context.Context, c *config.Config) (secret.Value, error) {
+	kept, err := store.KeptSetting(ctx, c.Storage.URL, secretSetting)
+	if err == nil && kept == "" {
+		err = errors.New("the running daemon has no secret token for a webhook yet: restart it, and it sets the webhook by itself")
+	}
+	return secret.New(kept), err
 }
 
 func (d *Daemon) webhookPath() string {

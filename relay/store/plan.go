@@ -69,3 +69,21 @@ func QuickCheck(ctx context.Context, address string) (err error) {
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	return Integrity(ctx, pool, "quick_check")
 }
+
+// KeptSetting reads a setting of the storage at address, empty where there is none. A daemon may be running on it.
+func KeptSetting(ctx context.Context, address, name string) (value string, err error) {
+	path, err := sqlitePath(address)
+	if err != nil {
+		return "", err
+	}
+	pool, err := openCopier(path, waitForLock)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	err = pool.QueryRowContext(ctx, `SELECT coalesce((SELECT value FROM settings WHERE name = ?1), '')`, name).Scan(&value)
+	if err != nil {
+		return "", fmt.Errorf("read storage: %s: %w", reason(err), err)
+	}
+	return value, nil
+}

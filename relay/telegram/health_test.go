@@ -103,7 +103,7 @@ func TestWatchAsksOnlyWhenQuiet(t *testing.T) {
 			if _, err := c.GetChatMember(t.Context(), telegram.GetChatMember{}); err == nil {
 				t.Fatal("true is no ChatMember")
 			}
-			if err := c.DeleteWebhook(t.Context()); err != nil {
+			if err := c.DeleteWebhook(t.Context(), telegram.DeleteWebhook{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -54,7 +54,7 @@ func (w *Webhook) ensure(ctx context.Context) error {
 		}
 		w.o.Log.Warn("the webhook was changed by somebody else; setting it again", "differs", w.differs(info))
 	}
-	if err := w.set(ctx); err != nil {
+	if err := w.Set(ctx, false); err != nil {
 		return err
 	}
 	info, err := w.o.Client.GetWebhookInfo(ctx)
@@ -68,8 +68,9 @@ func (w *Webhook) ensure(ctx context.Context) error {
 	return nil
 }
 
-func (w *Webhook) set(ctx context.Context) error {
-	p := SetWebhook{URL: w.o.URL, MaxConnections: w.o.MaxConnections, AllowedUpdates: AllowedUpdates, SecretToken: w.o.SecretToken}
+// Set tells Telegram of the webhook once, whatever it knows.
+func (w *Webhook) Set(ctx context.Context, dropPendingUpdates bool) error {
+	p := SetWebhook{DropPendingUpdates: dropPendingUpdates, URL: w.o.URL, MaxConnections: w.o.MaxConnections, AllowedUpdates: AllowedUpdates, SecretToken: w.o.SecretToken}
 	if w.o.CertificateFile != "" {
 		pem, err := os.ReadFile(w.o.CertificateFile)
 		if err != nil {

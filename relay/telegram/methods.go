@@ -47,6 +47,8 @@ type SetWebhook struct {
 	MaxConnections int    // 1 to 100; 0 leaves it to Telegram (40)
 	AllowedUpdates []string
 	SecretToken    secret.Value // 1 to 256 of A-Z a-z 0-9 _ -
+
+	DropPendingUpdates bool // else what waits is kept
 }
 
 // SetWebhook tells Telegram where to send updates.
@@ -58,7 +60,11 @@ func (c *Client) SetWebhook(ctx context.Context, p SetWebhook) error {
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	writeFields(form, [][2]string{
-		{"url", p.URL}, {"allowed_updates", string(kinds)}, {"secret_token", p.SecretToken.Reveal()}, {"max_connections", number(p.MaxConnections)},
+		{"url", p.URL},
+		{"allowed_updates", string(kinds)},
+		{"secret_token", p.SecretToken.Reveal()},
+		{"max_connections", number(p.MaxConnections)},
+		{"drop_pending_updates", truth(p.DropPendingUpdates)},
 	})
 	if len(p.Certificate) > 0 {
 		part, _ := form.CreateFormFile("certificate", "certificate.pem")
@@ -75,9 +81,14 @@ func number(n int) string {
 	return strconv.Itoa(n)
 }
 
-// DeleteWebhook ends the webhook, so that getUpdates works; what waits is kept.
-func (c *Client) DeleteWebhook(ctx context.Context) error {
-	return c.call(ctx, "deleteWebhook", nil, nil)
+// DeleteWebhook are the parameters of deleteWebhook.
+type DeleteWebhook struct {
+	DropPendingUpdates bool `json:"drop_pending_updates,omitempty"` // else what waits is kept
+}
+
+// DeleteWebhook ends the webhook, so that getUpdates works.
+func (c *Client) DeleteWebhook(ctx context.Context, p DeleteWebhook) error {
+	return c.call(ctx, "deleteWebhook", p, nil)
 }
 
 // GetWebhookInfo asks for the webhook's state; its URL is empty if there is none.
@@ -235,6 +246,13 @@ type CommandScope struct {
 // SetMyCommands sets the bot's menu.
 func (c *Client) SetMyCommands(ctx context.Context, p SetMyCommands) error {
 	return c.call(ctx, "setMyCommands", p, nil)
+}
+
+// GetMyCommands asks for the bot's menu in a scope.
+func (c *Client) GetMyCommands(ctx context.Context, scope CommandScope) ([]BotCommand, error) {
+	var commands []BotCommand
+	err := c.call(ctx, "getMyCommands", map[string]any{"scope": scope}, &commands)
+	return commands, err
 }
 
 // GetChatMember are the parameters of getChatMember.

@@ -59,7 +59,7 @@ func (p *Poller) removeWebhook(ctx context.Context) error {
 		return err
 	}
 	p.Log.Info("removing the webhook, since mode is polling", "pending_update_count", info.PendingUpdateCount)
-	return p.Client.DeleteWebhook(ctx)
+	return p.Client.DeleteWebhook(ctx, DeleteWebhook{})
 }
 
 // insist tries until do works; false means that ctx ended.
