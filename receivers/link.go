@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/tgrelay/tgrelay/relay/markup"
@@ -49,6 +50,31 @@ func (n *Notification) Links() []Link {
 		}
 	}
 	return links
+}
+
+// Address is a link that no button can have, by the name of what it leads to.
+type Address struct{ Name, URL string }
+
+// dotless is an address of a host that Telegram takes for none.
+var dotless = regexp.MustCompile(`^https?://[^/.]*(/|$|:[0-9]*(/|$))`)
+
+// Addresses are the links that can only be shown, to be copied. The expression is one alert's alone.
+func (n *Notification) Addresses() (shown []Address) {
+	notes, first := n.CommonAnnotations, &n.Alerts[0]
+	all := []Address{
+		{"Dashboard", cmp.Or(notes["dashboard_url"], notes["dashboard"], first.DashboardURL)},
+		{"Runbook", cmp.Or(notes["runbook_url"], notes["runbook"])},
+		{"Source", first.GeneratorURL},
+	}
+	if len(n.Alerts) > 1 {
+		all = all[:2]
+	}
+	for _, a := range all {
+		if dotless.MatchString(a.URL) {
+			shown = append(shown, a)
+		}
+	}
+	return shown
 }
 
 // silencePage is Grafana's for its one alert, else Alertmanager's for what all have in common.

@@ -41,6 +41,9 @@ func quick(body []byte) (*Notification, bool) {
 	return n, true
 }
 
+// maxRoom is for how many alerts room is made ahead.
+const maxRoom = 64
+
 // quickReader cuts its texts out of the whole document.
 type quickReader struct {
 	whole string
@@ -123,7 +126,7 @@ func (q *quickReader) alerts(all *Alerts) error {
 	if err := q.begin('['); err != nil {
 		return err
 	}
-	*all = make(Alerts, 0, 8)
+	*all = make(Alerts, 0, min(strings.Count(q.whole, `"labels"`), maxRoom))
 	for q.dec.PeekKind() == '{' {
 		a := Alert{Annotations: template.KV{}, Values: map[string]json.Number{}}
 		if err := q.object(func(name string) error { return q.alert(&a, name) }); err != nil {

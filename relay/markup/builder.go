@@ -120,7 +120,9 @@ func (b *builder) mark(p place, k kind) {
 
 // add does so for one that has more than a kind.
 func (b *builder) add(p place, e Entity) {
-	if b.length(p) > 0 {
+	if e == (Entity{Type: e.Type}) {
+		b.mark(p, kindOf(&e))
+	} else if b.length(p) > 0 {
 		b.note(span{int(p.units), b.units, kindOf(&e), int32(len(b.given))})
 		b.given = append(b.given, e)
 	}

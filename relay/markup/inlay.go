@@ -8,7 +8,8 @@ func (b *builder) inlay(s string, i int) int {
 		place
 		e Entity
 	}
-	var open []wrapped
+	var room [2]wrapped // few are within others
+	open := room[:0]
 	b.inlays++
 	defer func(units int) { b.inlaid += b.units - units }(b.units)
 	for depth := 0; ; {

@@ -32,7 +32,7 @@ func scanVersion(row scanner) (version, error) {
 // than they can be sent, the newest still has its turn. What has begun to be sent, or is for a later hour, is let alone. One that waits
 // (relay.Message.Patient) takes over until when the older one is held back.
 func (t *tx) supersede(ctx context.Context, d *relay.Delivery, waits bool) (int64, error) {
-	if d.Key == "" || d.OnUpdate != relay.Edit || !d.State.Waiting() || !d.SendAt.IsZero() {
+	if d.Key == "" || d.OnUpdate != relay.Edit || !d.State.Waiting() || !d.SendAt.IsZero() || t.began[d.Key] {
 		return d.Seq, nil
 	}
 	older, found, err := first(ctx, t, scanVersion, `SELECT seq, rank, priority, CASE state WHEN 0 THEN not_before ELSE 0 END, expires_at FROM deliveries

@@ -105,6 +105,7 @@ func (t *tx) insert(ctx context.Context, m *relay.Message, content []byte) error
 			err = t.acceptDelivery(ctx, m, &m.Deliveries[i])
 		}
 	}
+	delete(t.began, m.Key)
 	if err == nil && len(m.File) > 0 {
 		err = t.run(ctx, `INSERT INTO files (message, content) VALUES ($1, $2)`, t.seqs.message, m.File)
 	}

@@ -101,7 +101,18 @@ func (t *tx) putThread(ctx context.Context, thread *relay.Thread) error {
 	if err == nil && stored == 0 {
 		err = &relay.Error{Code: relay.CodeConflict, Detail: fmt.Sprintf("thread %s was changed meanwhile", thread.ID)}
 	}
+	if err == nil && thread.Version == 0 {
+		t.begin(thread.ID.String())
+	}
 	return err
+}
+
+// begin notes the key of a thread's live messages: there are none yet.
+func (t *tx) begin(key string) {
+	if t.began == nil {
+		t.began = map[string]bool{}
+	}
+	t.began[key] = true
 }
 
 // pruneThreads lets go of threads that ended a day ago, and of those that nobody has spoken of for as long as deliveries are kept.

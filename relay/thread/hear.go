@@ -107,6 +107,9 @@ func (s *State) merge(n *receivers.Notification, from string, repeated bool) (fr
 		known := index[id]
 		isNew := known == nil && !named[id] && !(repeated && len(s.Alerts) >= MaxAlerts) || known != nil && (!known.Firing || a.StartsAt.After(known.StartsAt))
 		if a.Status == "firing" && isNew {
+			if fresh == nil {
+				fresh = make(receivers.Alerts, 0, len(n.Alerts)-i)
+			}
 			fresh = append(fresh, *a)
 		}
 		named[id] = true

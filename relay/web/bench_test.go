@@ -28,7 +28,7 @@ func BenchmarkMessage(b *testing.B) {
 		for pb.Next() {
 			r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/api/v1/messages", strings.NewReader(body))
 			r.Header.Set("Content-Type", "application/json")
-			r.RemoteAddr = "127.0.0.1:1"
+			r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1"
 			w := httptest.NewRecorder()
 			h.web.ServeHTTP(w, r)
 			if w.Code != http.StatusAccepted {
@@ -67,7 +67,7 @@ func BenchmarkHook(b *testing.B) {
 		for pb.Next() {
 			body := strings.Replace(string(text), "%08d", fmt.Sprintf("%08d", n.Add(1)), 1)
 			r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/hooks/alertmanager/ops", strings.NewReader(body))
-			r.RemoteAddr = "127.0.0.1:1"
+			r.Host, r.RemoteAddr = "localhost", "127.0.0.1:1"
 			w := httptest.NewRecorder()
 			h.web.ServeHTTP(w, r)
 			if w.Code != http.StatusAccepted {
