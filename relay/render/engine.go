@@ -1,7 +1,6 @@
 package render
 
 import (
-	"slices"
 	"sync"
 	"text/template"
 	"text/template/parse"
@@ -15,7 +14,7 @@ import (
 // which it is.
 type engine struct {
 	funcs   template.FuncMap
-	defined []*template.Template // as they were parsed
+	defined func() ([]*template.Template, error) // parses them anew
 	fast    *stages
 	exact   func() (*stages, error) // made when it is first needed, which most never are
 	binds   bool                    // whether a template calls what depends on the execution
@@ -26,8 +25,8 @@ func newEngine(funcs template.FuncMap, maxTime time.Duration) engine {
 	return engine{funcs: funcs, maxTime: maxTime, fast: &stages{set: template.New("").Funcs(funcs), maxTime: maxTime}}
 }
 
-// define adds templates or replaces them.
-func (e *engine) define(all []*template.Template) error {
+// define adds templates or replaces them, and takes them over. defined parses anew all that the engine then has: what is needed seldom is not kept.
+func (e *engine) define(all []*template.Template, defined func() ([]*template.Template, error)) error {
 	for _, t := range all {
 		e.binds = e.binds || calls(t.Tree, safeHTMLFunction, routeLabelsFunction, headerFunction, queryFunction)
 	}
@@ -35,11 +34,15 @@ func (e *engine) define(all []*template.Template) error {
 		return err
 	}
 	e.fast.binds = e.binds
-	e.defined = append(slices.Clip(e.defined), all...)
-	funcs, defined, binds, maxTime := e.funcs, e.defined, e.binds, e.maxTime
+	e.defined = defined
+	funcs, binds, maxTime := e.funcs, e.binds, e.maxTime
 	e.exact = sync.OnceValues(func() (*stages, error) {
+		all, err := defined()
+		if err != nil {
+			return nil, err
+		}
 		set := template.New("").Funcs(funcs).Funcs(template.FuncMap{exactFunction: exact})
-		return &stages{set: set, binds: binds, maxTime: maxTime}, addAll(set, defined, rewriteExact)
+		return &stages{set: set, binds: binds, maxTime: maxTime}, addAll(set, all, rewriteExact)
 	})
 	return nil
 }
@@ -47,9 +50,8 @@ func (e *engine) define(all []*template.Template) error {
 // addAll adds templates to a set in another form.
 func addAll(set *template.Template, all []*template.Template, rewrite func(*parse.Tree)) error {
 	for _, t := range all {
-		tree := t.Tree.Copy()
-		rewrite(tree)
-		if _, err := set.AddParseTree(t.Name(), tree); err != nil {
+		rewrite(t.Tree)
+		if _, err := set.AddParseTree(t.Name(), t.Tree); err != nil {
 			return err
 		}
 	}

@@ -54,23 +54,11 @@ func New(o Options) (*Set, error) {
 		o.Now = time.Now
 	}
 	s := &Set{funcs: functions(o.Now)}
-	root := template.New("").Funcs(s.funcs)
-	if err := parseAlertmanagers(root); err != nil {
-		return nil, err
-	}
-	files, err := builtin()
+	root, own, err := parseAll(s.funcs, o.Files)
 	if err != nil {
 		return nil, err
 	}
-	for i, f := range append(files, o.Files...) {
-		defines, err := add(root, s.funcs, f)
-		if err != nil {
-			return nil, err
-		}
-		if i >= len(files) {
-			s.own = append(s.own, defines...)
-		}
-	}
+	s.own = own
 	for _, t := range defined(root) {
 		if err := checkCalls(root, t.Tree); err != nil {
 			return nil, err
@@ -79,7 +67,32 @@ func New(o Options) (*Set, error) {
 	}
 	slices.Sort(s.names)
 	s.engine = newEngine(s.funcs, cmp.Or(o.MaxTime, MaxTime))
-	return s, s.define(defined(root))
+	return s, s.define(defined(root), func() ([]*template.Template, error) {
+		root, _, err := parseAll(s.funcs, o.Files)
+		return defined(root), err
+	})
+}
+
+// parseAll parses Alertmanager's own default templates, ours, and the operator's files; own are the names that the last define.
+func parseAll(funcs template.FuncMap, files []File) (root *template.Template, own []string, err error) {
+	root = template.New("").Funcs(funcs)
+	if err := parseAlertmanagers(root); err != nil {
+		return root, nil, err
+	}
+	ours, err := builtin()
+	if err != nil {
+		return root, nil, err
+	}
+	for i, f := range append(ours, files...) {
+		defines, err := add(root, funcs, f)
+		if err != nil {
+			return root, nil, err
+		}
+		if i >= len(ours) {
+			own = append(own, defines...)
+		}
+	}
+	return root, own, nil
 }
 
 // parseAlertmanagers adds the templates that Alertmanager's users' files build upon, "__text_alert_list" and the like. Its package
@@ -94,7 +107,7 @@ func parseAlertmanagers(root *template.Template) error {
 		if t.Tree == nil || t.Name() == "" {
 			continue
 		}
-		if _, err := root.AddParseTree(t.Name(), t.Tree.Copy()); err != nil {
+		if _, err := root.AddParseTree(t.Name(), t.Tree); err != nil {
 			return fmt.Errorf("add Alertmanager's template %s: %w", t.Name(), err)
 		}
 	}
@@ -205,11 +218,17 @@ const inline = "inline"
 
 // Inline parses a template that may use those of the set.
 func (s *Set) Inline(text string) (*Inline, error) {
-	t, err := template.New(inline).Funcs(s.funcs).Parse(text)
-	if err != nil {
-		return nil, fmt.Errorf("parse %q: %w", text, tidy(err))
+	parse := func() ([]*template.Template, error) {
+		t, err := template.New(inline).Funcs(s.funcs).Parse(text)
+		if err != nil {
+			return nil, fmt.Errorf("parse %q: %w", text, tidy(err))
+		}
+		return defined(t), nil
 	}
-	all := defined(t)
+	all, err := parse()
+	if err != nil {
+		return nil, err
+	}
 	if len(all) == 0 { // the text is empty
 		return &Inline{}, nil
 	}
@@ -219,7 +238,16 @@ func (s *Set) Inline(text string) (*Inline, error) {
 			return nil, fmt.Errorf("parse %q: %w", text, err)
 		}
 	}
-	if err := e.define(all); err != nil {
+	base := e.defined
+	err = e.define(all, func() ([]*template.Template, error) {
+		own, err := parse()
+		if base == nil || err != nil {
+			return own, err
+		}
+		below, err := base()
+		return append(below, own...), err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("parse %q: %w", text, err)
 	}
 	for _, t := range all {

@@ -88,13 +88,9 @@ func New(o Options) *Server {
 }
 
 func (s *Server) openConsole() {
-	c, err := console.New(console.Options{
+	s.console = console.New(console.Options{
 		Door: s.Door, Desk: s.Desk, Outbox: s.Outbox, Directory: s.Directory, Links: s.Links, OpenAPI: OpenAPI, Log: s.Log,
 	})
-	if err != nil {
-		panic(err) // not reached: the document is ours
-	}
-	s.console = c
 	for _, p := range append(pages, s.signing()...) {
 		s.mux.Handle(p.pattern, s.guardPage(p))
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
@@ -27,8 +28,8 @@ type asset struct {
 
 var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
-// assets are by the names that they are served under, assetNames those by the files' own.
-var assets, assetNames = loadAssets()
+// assets are by the names that they are served under, and those names by the files' own. They are packed for the first visitor: most starts see none.
+var assets = sync.OnceValues(loadAssets)
 
 func loadAssets() (map[string]asset, map[string]string) {
 	served, names := map[string]asset{}, map[string]string{}
@@ -62,7 +63,8 @@ func pack(content []byte, level int) []byte {
 
 // Asset serves a style sheet, script or picture of the pages.
 func (c *Console) Asset(w http.ResponseWriter, r *http.Request, _ *Viewer) error {
-	a, known := assets[r.PathValue("name")]
+	all, _ := assets()
+	a, known := all[r.PathValue("name")]
 	if !known {
 		return &relay.Error{Code: relay.CodeNotFound, Detail: "there is no such file"}
 	}

@@ -31,7 +31,8 @@ func TestVendoredFilesAreAsPublished(t *testing.T) {
 
 func TestAssetsArePackedAndKept(t *testing.T) {
 	total := 0
-	for name, a := range assets {
+	all, _ := assets()
+	for name, a := range all {
 		for _, accepts := range []string{"", "br;q=1, gzip;q=0.8", "gzip; q=0"} {
 			w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/assets/"+name, nil)
 			r.SetPathValue("name", name)

@@ -9,6 +9,7 @@ package console
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/intake"
@@ -30,20 +31,17 @@ type Options struct {
 // Console serves the pages. Its methods are safe for concurrent use.
 type Console struct {
 	Options
-	reference *reference
+	reference func() (*reference, error)
 	ended     context.Context // done when streams have to end
 	end       context.CancelFunc
 }
 
-// New returns a Console. The error is one of the OpenAPI document.
-func New(o Options) (*Console, error) {
-	reference, err := readReference(o.OpenAPI)
-	if err != nil {
-		return nil, err
-	}
-	c := &Console{Options: o, reference: reference}
+// New returns a Console.
+func New(o Options) *Console {
+	c := &Console{Options: o}
+	c.reference = sync.OnceValues(func() (*reference, error) { return readReference(o.OpenAPI) })
 	c.ended, c.end = context.WithCancel(context.Background())
-	return c, nil
+	return c
 }
 
 // Close ends the streams that pages listen to.

@@ -10,10 +10,11 @@ import (
 // functions are what the pages' templates may call.
 var functions = template.FuncMap{
 	"asset": func(name string) (string, error) {
-		if assetNames[name] == "" {
+		_, served := assets()
+		if served[name] == "" {
 			return "", fmt.Errorf("there is no asset %q", name)
 		}
-		return assetNames[name], nil
+		return served[name], nil
 	},
 	"moment": moment,
 	"prose":  prose,

@@ -9,13 +9,14 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 )
 
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-// pages are the templates by name, each with the frame and the parts that all may use.
-var pages = parsePages()
+// pages are the templates by name, each with the frame and the parts that all may use; parsed for the first visitor.
+var pages = sync.OnceValue(parsePages)
 
 func parsePages() map[string]*template.Template {
 	common := template.Must(template.New("").Funcs(functions).ParseFS(pageFiles, "pages/frame.html", "pages/parts.html"))
@@ -53,7 +54,7 @@ func (c *Console) part(w http.ResponseWriter, r *http.Request, v view, name stri
 
 func show(w http.ResponseWriter, r *http.Request, v view, name string) error {
 	var b bytes.Buffer
-	if err := pages[v.Page].ExecuteTemplate(&b, name, v); err != nil {
+	if err := pages()[v.Page].ExecuteTemplate(&b, name, v); err != nil {
 		return err
 	}
 	if v.Status == 0 {

@@ -271,5 +271,9 @@ func (p referencePage) Curl(c call) string { return strings.Replace(c.Curl, "BAS
 
 // Reference shows the HTTP interface.
 func (c *Console) Reference(w http.ResponseWriter, r *http.Request, v *Viewer) error {
-	return c.frame(w, r, view{Viewer: v, Page: "reference", Title: "API reference", Data: referencePage{c.reference, v.Base}})
+	reference, err := c.reference()
+	if err != nil {
+		return err
+	}
+	return c.frame(w, r, view{Viewer: v, Page: "reference", Title: "API reference", Data: referencePage{reference, v.Base}})
 }
