@@ -13,6 +13,7 @@ import (
 var threadsSuite = map[string]func(*testing.T, *place){
 	"a thread is kept with what is said in it":   threadKept,
 	"a thread is not overwritten unseen":         threadConflict,
+	"a thread may be told twice as it begins":    toldTwice,
 	"a group has one open thread":                oneOpenThread,
 	"threads end, and are forgotten a day after": threadsEnd,
 	"a forgotten recipient leaves its threads":   threadsForget,
@@ -43,6 +44,23 @@ func threadKept(t *testing.T, p *place) {
 	}
 	if _, err := p.ThreadOf(t.Context(), [32]byte{9}); relay.ErrorCode(err) != relay.CodeNotFound {
 		t.Errorf("an unknown group: %v", err)
+	}
+}
+
+// A webhook in several parts may begin a conversation and bring it up to date at once.
+func toldTwice(t *testing.T, p *place) {
+	thread := newThread(1, "alice", "bob")
+	key := thread.ID.String()
+	first, second := update(relay.Edit, key, to("alice", 1), to("bob", 2)), update(relay.Edit, key, to("alice", 1), to("bob", 2))
+	must(t, p.Tell(t.Context(), []*relay.Thread{thread}, first, second))
+	for m, want := range map[*relay.Message]relay.State{first: relay.Superseded, second: relay.Queued} {
+		got, err := p.Message(t.Context(), m.ID)
+		must(t, err)
+		for _, d := range got.Deliveries {
+			if d.State != want {
+				t.Errorf("what is for %s is %s, want %s", d.Recipient, d.State, want)
+			}
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ type tx struct {
 	links  *linkCursor
 	rows   int64 // written
 
-	began    map[string]bool // keys of threads that this transaction begins, until it has a message of theirs
+	began map[string]bool // keys of threads that this transaction begins, until it has a message of theirs
 
 	eventful bool // somebody wants events
 	happened bool // there are events that may be told
