@@ -106,7 +106,7 @@ type Page[T any] struct {
 // Backlog is how much waits.
 type Backlog struct {
 	Count  map[State]int64 // deliveries by state, finished ones kept by retention included
-	Oldest time.Time       // creation of the oldest queued or sending delivery; zero when nothing waits
+	Oldest time.Time       // since when the queued or sending delivery waits that waits for longest: its creation or SendAt; zero when nothing is due
 }
 
 // Waiting is how many deliveries are still to be sent.

@@ -17,6 +17,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/alertmanager"
 	"github.com/tgrelay/tgrelay/relay/markup"
 	"github.com/tgrelay/tgrelay/relay/oncall"
+	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 	"github.com/tgrelay/tgrelay/relay/thread"
 )
@@ -63,7 +64,7 @@ func (b *Bot) toast(ctx context.Context, queryID string, m *telegram.Message, an
 	if answer.Template != "" {
 		var err error
 		if text, err = b.text(m, answer.Template, answer.Data); err != nil {
-			b.Log.Error("a template failed", "template", answer.Template, "error", err)
+			b.Log.Error("a template failed", "template", answer.Template, "error", render.WithoutValues(err))
 		}
 	}
 	b.Acknowledge(ctx, queryID, shortened(text.Normalize().Text))

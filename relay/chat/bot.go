@@ -226,7 +226,7 @@ func (b *Bot) text(m *telegram.Message, template string, data any) (markup.Text,
 	if broken != nil || !known.Has(template) {
 		return text, err
 	}
-	b.Log.Error("a template failed; the built-in one stands in", "template", template, "error", err)
+	b.Log.Error("a template failed; the built-in one stands in", "template", template, "error", render.WithoutValues(err))
 	return executed(known, template, language, data)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
@@ -138,7 +139,7 @@ func (b *Bot) EventMissed(ctx context.Context, e relay.Event) {
 	m := &telegram.Message{From: &telegram.User{LanguageCode: p.From.LanguageCode}}
 	text, err := b.text(m, "chat.button_later", nil)
 	if err != nil {
-		b.Log.Error("a template failed", "error", err)
+		b.Log.Error("a template failed", "error", render.WithoutValues(err))
 	}
 	b.Acknowledge(ctx, p.CallbackQueryID, shortened(text.Text))
 }

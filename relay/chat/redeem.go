@@ -44,7 +44,7 @@ func (b *Bot) redeem(ctx context.Context, m *telegram.Message, token string) err
 		return b.explain(ctx, m, err)
 	}
 	if composed != nil {
-		b.Log.Error("the welcome could not be rendered; the chat is connected without one", "error", composed)
+		b.Log.Error("the welcome could not be rendered; the chat is connected without one", "error", render.WithoutValues(composed))
 	}
 	if !redeemed.Already {
 		b.Log.Info("a chat was connected", "recipient", redeemed.Link.Recipient, "chat_id", m.Chat.ID, "type", m.Chat.Type, "released", redeemed.Held)
@@ -57,7 +57,7 @@ func (b *Bot) redeem(ctx context.Context, m *telegram.Message, token string) err
 func (b *Bot) welcome(m *telegram.Message, own *relay.Welcome, data welcome) (answer *relay.Message, err error) {
 	if own != nil {
 		if answer, err = b.ownWelcome(m, own, data); err != nil {
-			b.Log.Error("the welcome of a link could not be rendered; the usual one stands in", "template", own.Template, "error", err)
+			b.Log.Error("the welcome of a link could not be rendered; the usual one stands in", "template", own.Template, "error", render.WithoutValues(err))
 		}
 	}
 	if answer == nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/events"
 	"github.com/tgrelay/tgrelay/relay/heartbeat"
 	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/logging"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
 	"github.com/tgrelay/tgrelay/relay/oncall"
 	"github.com/tgrelay/tgrelay/relay/render"
@@ -58,6 +59,7 @@ type Daemon struct {
 	config   *config.Config // as the daemon was started with
 	inForce  atomic.Pointer[config.Config]
 	log      *slog.Logger
+	limiter  *logging.Limiter // under log
 	registry *prometheus.Registry
 	lock     *store.Lock // of the storage: no second daemon may send what waits in it
 	db       *store.DB
@@ -87,7 +89,9 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{config: o.Config, log: o.Log, registry: newRegistry(o.Version, o.Commit)}
+	d := &Daemon{config: o.Config, registry: newRegistry(o.Version, o.Commit)}
+	d.limiter = logging.Limit(o.Log.Handler(), d.registry)
+	d.log = slog.New(logging.Requests(d.limiter))
 	d.username.Store("")
 	d.inForce.Store(o.Config)
 	if err := d.open(ctx, o, rules); err != nil {
@@ -132,7 +136,7 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 		return err
 	}
 	d.db = db
-	d.registry.MustRegister(census{db})
+	d.registry.MustRegister(census{db}, disk{strings.TrimPrefix(d.config.Storage.URL, "sqlite:")})
 	name, err := db.Setting(ctx, usernameSetting)
 	d.username.Store(name)
 	return err
@@ -266,6 +270,7 @@ func (d *Daemon) Close() error {
 	if d.lock != nil {
 		err = errors.Join(err, d.lock.Release())
 	}
+	d.limiter.Close()
 	return err
 }
 

@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/trouble"
 )
 
 func newRegistry(version, commit string) *prometheus.Registry {
@@ -24,7 +27,7 @@ func newRegistry(version, commit string) *prometheus.Registry {
 }
 
 func metricsHandler(r *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
 var (
@@ -44,22 +47,48 @@ func (census) Describe(ch chan<- *prometheus.Desc) {
 	ch <- bindingsDesc
 }
 
-// Collect implements prometheus.Collector. A storage that cannot be read shows as a fault of the scrape.
+// Collect implements prometheus.Collector. While the storage cannot be read there is nothing to tell; all other metrics are served.
 func (c census) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), countTime)
 	defer cancel()
 	n, err := c.directory.RecipientCount(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(recipientsDesc, err)
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(recipientsDesc, prometheus.GaugeValue, float64(n))
 	states, err := c.directory.BindingCount(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(bindingsDesc, err)
 		return
 	}
-	for state, n := range states {
-		ch <- prometheus.MustNewConstMetric(bindingsDesc, prometheus.GaugeValue, float64(n), string(state))
+	for _, state := range []relay.ChatState{relay.Active, relay.Blocked, relay.Left} {
+		ch <- prometheus.MustNewConstMetric(bindingsDesc, prometheus.GaugeValue, float64(states[state]), string(state))
+	}
+}
+
+var (
+	sizeDesc = prometheus.NewDesc("tgrelay_storage_size_bytes", "Size of the storage's files: database and write-ahead log (wal).", []string{"file"}, nil)
+	freeDesc = prometheus.NewDesc("tgrelay_storage_free_bytes", "What may still be written to the file system of the storage.", nil, nil)
+)
+
+// disk looks at the storage's files when it is asked.
+type disk struct{ path string }
+
+// Describe implements prometheus.Collector.
+func (disk) Describe(ch chan<- *prometheus.Desc) {
+	ch <- sizeDesc
+	ch <- freeDesc
+}
+
+// Collect implements prometheus.Collector.
+func (d disk) Collect(ch chan<- prometheus.Metric) {
+	for file, path := range map[string]string{"database": d.path, "wal": d.path + "-wal"} {
+		size := 0.
+		if info, err := os.Stat(path); err == nil {
+			size = float64(info.Size())
+		}
+		ch <- prometheus.MustNewConstMetric(sizeDesc, prometheus.GaugeValue, size, file)
+	}
+	if space, err := trouble.SpaceOf(filepath.Dir(d.path)); err == nil && space.Total > 0 {
+		ch <- prometheus.MustNewConstMetric(freeDesc, prometheus.GaugeValue, float64(space.Free))
 	}
 }

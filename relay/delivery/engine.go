@@ -85,7 +85,7 @@ func New(o Options) *Engine {
 	if o.Failed == nil {
 		o.Failed = func(relay.Delivery) {}
 	}
-	e := &Engine{o: o, metrics: newMetrics(o.Registerer, o.Outbox), woken: map[int64]relay.Priority{}, signal: make(chan struct{}, 1)}
+	e := &Engine{o: o, metrics: newMetrics(o.Registerer, o.Outbox, o.Concurrency), woken: map[int64]relay.Priority{}, signal: make(chan struct{}, 1)}
 	e.rates.Store(&o.Rates)
 	return e
 }
@@ -137,10 +137,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ended counts deliveries that failed for what became of another one, and tells of them. It never blocks.
+// Ended tells of deliveries that failed for what became of another one. It never blocks.
 func (e *Engine) Ended(all []relay.Delivery) {
 	for _, d := range all {
-		e.metrics.deliveries.WithLabelValues(string(d.State)).Inc()
 		e.o.Failed(d)
 	}
 }
@@ -155,7 +154,11 @@ func (e *Engine) finish(ctx context.Context, w *work) error {
 	if o.State == relay.Queued {
 		return nil
 	}
-	e.metrics.ended(&w.job.Delivery, o)
+	if o.State == relay.Sent {
+		e.metrics.sent(&w.job.Delivery, o)
+		e.o.Log.Debug("delivered", "delivery", w.job.ID, "message", w.job.MessageID, "recipient", w.job.Recipient, "chat_id", w.job.ChatID,
+			"attempts", o.Attempts, "after", o.At.Sub(w.job.CreatedAt).Round(time.Millisecond))
+	}
 	if o.State == relay.Failed || o.State == relay.Expired {
 		d := w.job.Delivery
 		d.State, d.Reason, d.LastError, d.Attempts = o.State, o.Reason, o.LastError, o.Attempts

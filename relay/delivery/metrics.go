@@ -11,26 +11,40 @@ import (
 )
 
 type metrics struct {
-	deliveries *prometheus.CounterVec
-	latency    prometheus.Histogram
+	latency  prometheus.Histogram
+	failures *prometheus.CounterVec
+	lastSent prometheus.Gauge
+	inFlight prometheus.Gauge
 }
 
-// newMetrics registers with r; nil counts in vain.
-func newMetrics(r prometheus.Registerer, outbox relay.Outbox) *metrics {
+// newMetrics registers with r; nil counts in vain. concurrency is how many requests may be under way.
+func newMetrics(r prometheus.Registerer, outbox relay.Outbox, concurrency int) *metrics {
 	f := promauto.With(r)
 	m := &metrics{
-		deliveries: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "tgrelay_deliveries_total",
-			Help: "Deliveries that came to their end, by the state that they ended in.",
-		}, []string{"state"}),
 		latency: f.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tgrelay_delivery_latency_seconds",
 			Help:    "From being accepted (or from send_at) to being sent.",
 			Buckets: []float64{.05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200},
 		}),
+		failures: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "tgrelay_delivery_failed_attempts_total",
+			Help: "Requests that brought no message into a chat, by reason; most are tried again.",
+		}, []string{"reason"}),
+		lastSent: f.NewGauge(prometheus.GaugeOpts{
+			Name: "tgrelay_delivery_last_sent_timestamp_seconds",
+			Help: "When the last delivery was sent; 0 before the first since the start.",
+		}),
+		inFlight: f.NewGauge(prometheus.GaugeOpts{
+			Name: "tgrelay_delivery_requests_in_flight",
+			Help: "Requests of deliveries that are under way.",
+		}),
 	}
-	for _, s := range []relay.State{relay.Sent, relay.Failed, relay.Expired} {
-		m.deliveries.WithLabelValues(string(s))
+	f.NewGauge(prometheus.GaugeOpts{
+		Name: "tgrelay_delivery_concurrency",
+		Help: "How many requests of deliveries may be under way at once (concurrency).",
+	}).Set(float64(concurrency))
+	for reason := range reactions {
+		m.failures.WithLabelValues(string(reason))
 	}
 	if r != nil {
 		r.MustRegister(backlog{outbox})
@@ -38,13 +52,11 @@ func newMetrics(r prometheus.Registerer, outbox relay.Outbox) *metrics {
 	return m
 }
 
-// ended counts a delivery that came to its end.
-func (m *metrics) ended(d *relay.Delivery, o *relay.Outcome) {
-	m.deliveries.WithLabelValues(string(o.State)).Inc()
-	if o.State == relay.Sent {
-		due := later(d.CreatedAt, d.SendAt)
-		m.latency.Observe(max(o.At.Sub(due), 0).Seconds())
-	}
+// sent notes a delivery that arrived.
+func (m *metrics) sent(d *relay.Delivery, o *relay.Outcome) {
+	due := later(d.CreatedAt, d.SendAt)
+	m.latency.Observe(max(o.At.Sub(due), 0).Seconds())
+	m.lastSent.SetToCurrentTime()
 }
 
 // backlog asks the outbox when it is scraped.
@@ -52,7 +64,7 @@ type backlog struct{ outbox relay.Outbox }
 
 var (
 	countDesc  = prometheus.NewDesc("tgrelay_outbox_deliveries", "Deliveries in the storage, by state.", []string{"state"}, nil)
-	oldestDesc = prometheus.NewDesc("tgrelay_outbox_oldest_seconds", "Age of the oldest delivery that waits for being sent; 0 when none does.", nil, nil)
+	oldestDesc = prometheus.NewDesc("tgrelay_outbox_oldest_seconds", "How long the oldest delivery has waited for being sent, since it was accepted or from send_at on; 0 when none waits.", nil, nil)
 )
 
 func (backlog) Describe(ch chan<- *prometheus.Desc) {

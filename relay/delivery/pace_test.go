@@ -176,11 +176,12 @@ func TestMetrics(t *testing.T) {
 		h.run(t)
 		after(20 * time.Second)
 		err := testutil.GatherAndCompare(h.registry, strings.NewReader(`
-# HELP tgrelay_deliveries_total Deliveries that came to their end, by the state that they ended in.
-# TYPE tgrelay_deliveries_total counter
-tgrelay_deliveries_total{state="expired"} 0
-tgrelay_deliveries_total{state="failed"} 1
-tgrelay_deliveries_total{state="sent"} 1
+# HELP tgrelay_delivery_concurrency How many requests of deliveries may be under way at once (concurrency).
+# TYPE tgrelay_delivery_concurrency gauge
+tgrelay_delivery_concurrency 32
+# HELP tgrelay_delivery_requests_in_flight Requests of deliveries that are under way.
+# TYPE tgrelay_delivery_requests_in_flight gauge
+tgrelay_delivery_requests_in_flight 0
 # HELP tgrelay_outbox_deliveries Deliveries in the storage, by state.
 # TYPE tgrelay_outbox_deliveries gauge
 tgrelay_outbox_deliveries{state="discarded"} 0
@@ -191,15 +192,33 @@ tgrelay_outbox_deliveries{state="queued"} 1
 tgrelay_outbox_deliveries{state="sending"} 0
 tgrelay_outbox_deliveries{state="sent"} 1
 tgrelay_outbox_deliveries{state="superseded"} 0
-# HELP tgrelay_outbox_oldest_seconds Age of the oldest delivery that waits for being sent; 0 when none does.
+# HELP tgrelay_outbox_oldest_seconds How long the oldest delivery has waited for being sent, since it was accepted or from send_at on; 0 when none waits.
 # TYPE tgrelay_outbox_oldest_seconds gauge
 tgrelay_outbox_oldest_seconds 20
-`), "tgrelay_deliveries_total", "tgrelay_outbox_deliveries", "tgrelay_outbox_oldest_seconds")
+`), "tgrelay_delivery_concurrency", "tgrelay_delivery_requests_in_flight", "tgrelay_outbox_deliveries", "tgrelay_outbox_oldest_seconds")
 		if err != nil {
 			t.Error(err)
 		}
 		if n, err := testutil.GatherAndCount(h.registry, "tgrelay_delivery_latency_seconds"); n != 1 || err != nil {
 			t.Errorf("%d histograms, %v", n, err)
+		}
+		failed, sent := 0., 0.
+		families, err := h.registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				switch f.GetName() {
+				case "tgrelay_delivery_failed_attempts_total":
+					failed += m.GetCounter().GetValue()
+				case "tgrelay_delivery_last_sent_timestamp_seconds":
+					sent = m.GetGauge().GetValue()
+				}
+			}
+		}
+		if ago := float64(time.Now().Unix()) - sent; failed != 1 || ago < 0 || ago > 20 {
+			t.Errorf("%v attempts failed, the last success was %v s ago", failed, ago)
 		}
 		h.outbox.setDown(true)
 		if _, err := h.registry.Gather(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
@@ -99,7 +98,6 @@ func (s *scheduler) expire() {
 				s.expireAt = now
 			}
 			s.storage("end deliveries that are too old; trying again", err)
-			s.metrics.deliveries.WithLabelValues(string(relay.Expired)).Add(float64(len(ended)))
 		})
 	})
 }

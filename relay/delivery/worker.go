@@ -11,6 +11,7 @@ import (
 func (s *scheduler) start(l *lane) {
 	l.busy, l.since = true, time.Time{}
 	s.sending++
+	s.metrics.inFlight.Inc()
 	w := l.current
 	s.o.Outbox.Sending(w.job.ID)
 	s.workers.Go(func() {
@@ -21,6 +22,7 @@ func (s *scheduler) start(l *lane) {
 		}
 		s.results <- func(now time.Time) {
 			s.sending--
+			s.metrics.inFlight.Dec()
 			s.judge(l, a, failed, now)
 			s.done(l, stored, now)
 		}
@@ -29,6 +31,9 @@ func (s *scheduler) start(l *lane) {
 
 // judge lets the answer to a request act on the rates.
 func (s *scheduler) judge(l *lane, a action, failed *telegram.Error, now time.Time) {
+	if failed != nil {
+		s.metrics.failures.WithLabelValues(string(failed.Reason)).Inc()
+	}
 	switch {
 	case failed == nil:
 		l.pace.ease()

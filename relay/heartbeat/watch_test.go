@@ -422,7 +422,7 @@ func TestMetric(t *testing.T) {
 			t.Helper()
 			want := "# HELP tgrelay_heartbeat_last_seen_timestamp_seconds When the last sign of life of a heartbeat came; 0 if none ever did.\n" +
 				"# TYPE tgrelay_heartbeat_last_seen_timestamp_seconds gauge\ntgrelay_heartbeat_last_seen_timestamp_seconds{heartbeat=\"watchdog\"} " + value + "\n"
-			if err := testutil.GatherAndCompare(w.registry, strings.NewReader(want)); err != nil {
+			if err := testutil.GatherAndCompare(w.registry, strings.NewReader(want), "tgrelay_heartbeat_last_seen_timestamp_seconds"); err != nil {
 				t.Error(err)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
 )
 
 const (
@@ -139,7 +140,7 @@ func (d *Door) digestHead(count int, language string) markup.Text {
 	set := d.Rules().Templates
 	head, err := set.Execute(set.Localized("chat.digest_head", language), markup.MarkdownV2, struct{ Count int }{count})
 	if err != nil {
-		d.log.Error("a template failed", "template", "chat.digest_head", "error", err)
+		d.log.Error("a template failed", "template", "chat.digest_head", "error", render.WithoutValues(err))
 		return markup.ParseTemplate(markup.MarkdownV2, fmt.Sprintf("🗞 *%d*", count))
 	}
 	return head

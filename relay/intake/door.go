@@ -113,12 +113,15 @@ func New(o Options, rules *Rules) *Door {
 	if d.alive == nil {
 		d.alive = func(context.Context, string) error { return nil }
 	}
-	d.rules.Store(rules)
+	d.SetRules(rules)
 	return d
 }
 
 // SetRules puts other rules in force, for all that comes in from now on.
-func (d *Door) SetRules(rules *Rules) { d.rules.Store(rules) }
+func (d *Door) SetRules(rules *Rules) {
+	d.metrics.begin(rules)
+	d.rules.Store(rules)
+}
 
 // Rules returns the rules in force. The caller must not change them.
 func (d *Door) Rules() *Rules { return d.rules.Load() }
@@ -165,7 +168,30 @@ func (d *Door) accept(ctx context.Context, messages []*relay.Message) error {
 	if len(full) == 0 {
 		return nil
 	}
-	return d.outbox.Accept(ctx, full...)
+	err := d.outbox.Accept(ctx, full...)
+	if err == nil {
+		d.accepted(ctx, full)
+	}
+	return err
+}
+
+// accepted logs a line for each message that is on disk now: by it, its request, its receiver and its deliveries are found together.
+func (d *Door) accepted(ctx context.Context, messages []*relay.Message) {
+	if !d.log.Enabled(ctx, slog.LevelInfo) {
+		return
+	}
+	for _, m := range messages {
+		recipients := map[string]bool{}
+		held := 0
+		for _, delivery := range m.Deliveries {
+			recipients[delivery.Recipient] = true
+			if delivery.State == relay.Held {
+				held++
+			}
+		}
+		d.log.LogAttrs(ctx, slog.LevelInfo, "message accepted", slog.Any("message", m.ID), slog.String("receiver", m.Receiver), slog.String("token", m.Owner),
+			slog.Int("recipients", len(recipients)), slog.Int("deliveries", len(m.Deliveries)), slog.Int("held", held), slog.Bool("repeated_request", m.Replayed))
+	}
 }
 
 // delivered are the messages that have deliveries. One without any is a message that nobody was to get; its request may still come twice.

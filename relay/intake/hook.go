@@ -58,7 +58,12 @@ func (d *Door) tell(ctx context.Context, threads []*relay.Thread, messages []*re
 	if len(threads) == 0 {
 		return d.accept(ctx, messages)
 	}
-	return d.threads.Tell(ctx, threads, delivered(messages)...)
+	full := delivered(messages)
+	err := d.threads.Tell(ctx, threads, full...)
+	if err == nil {
+		d.accepted(ctx, full)
+	}
+	return err
 }
 
 // heard is a webhook on its way to messages.

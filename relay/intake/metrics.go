@@ -12,6 +12,14 @@ type metrics struct {
 	fallbacks *prometheus.CounterVec
 }
 
+// begin has the counters of receivers at zero, so that an increase is seen from the first one on.
+func (m *metrics) begin(rules *Rules) {
+	for name := range rules.Receivers {
+		m.fallbacks.WithLabelValues(name, stepBuiltin)
+		m.fallbacks.WithLabelValues(name, stepPlain)
+	}
+}
+
 func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tgrelay_render_fallbacks_total",

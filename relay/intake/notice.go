@@ -10,6 +10,7 @@ import (
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
 )
 
 const (
@@ -42,7 +43,7 @@ func (d *Door) show(rules *Rules, rc *Receiver, draft receivers.Draft) markup.Te
 // troubled logs a fault of the operator's templates and tells the fallback recipient, at most once an hour for each setting. An empty
 // receiver: of what the daemon itself says.
 func (d *Door) troubled(rules *Rules, receiver, setting string, err error) {
-	d.log.Error("a template of relay.toml failed; the message goes on without it", "receiver", receiver, "setting", setting, "error", err)
+	d.log.Error("a template of relay.toml failed; the message goes on without it", "receiver", receiver, "setting", setting, "error", render.WithoutValues(err))
 	n := &d.notices
 	n.mu.Lock()
 	key, now := receiver+"\x00"+setting, time.Now()
@@ -130,7 +131,7 @@ func (d *Door) Tell(ctx context.Context, text string) {
 // Failed notes a delivery that ended without arriving, for the next digest. The fallback's own are only logged: telling of
 // them would go the same way.
 func (d *Door) Failed(failed relay.Delivery) {
-	d.log.Warn("a delivery ended without arriving", "delivery", failed.ID, "recipient", failed.Recipient, "chat_id", failed.ChatID,
+	d.log.Warn("a delivery ended without arriving", "delivery", failed.ID, "message", failed.MessageID, "recipient", failed.Recipient, "chat_id", failed.ChatID,
 		"state", failed.State, "reason", failed.Reason, "last_error", failed.LastError, "attempts", failed.Attempts)
 	if failed.Recipient == "" || failed.Recipient == d.Rules().Fallback {
 		return

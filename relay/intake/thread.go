@@ -8,6 +8,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/markup"
+	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/thread"
 )
 
@@ -51,7 +52,7 @@ func (d *Door) words(rules *Rules, receiver, template string, data any) markup.T
 		d.metrics.fallbacks.WithLabelValues(receiver, stepBuiltin).Inc()
 		d.troubled(rules, receiver, template, err)
 		if text, err = rules.Builtin.Execute(template, markup.MarkdownV2, data); err != nil {
-			d.log.Error("a built-in template failed", "template", template, "error", err)
+			d.log.Error("a built-in template failed", "template", template, "error", render.WithoutValues(err))
 		}
 	}
 	return tidy(text)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/thread"
 )
 
@@ -83,7 +84,7 @@ func (d *Desk) next(rc *intake.Receiver, story *thread.Story) []string {
 	for _, template := range rc.Escalate.To {
 		text, err := template.String(story)
 		if err != nil {
-			d.o.Log.Error("a template of relay.toml failed", "receiver", rc.Name, "setting", "escalate.to", "error", err)
+			d.o.Log.Error("a template of relay.toml failed", "receiver", rc.Name, "setting", "escalate.to", "error", render.WithoutValues(err))
 			continue
 		}
 		for _, id := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }) {

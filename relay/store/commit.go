@@ -172,6 +172,7 @@ func (c *committer) unavailable(err error) error {
 		c.log.Error("the storage takes no writes; it is tried again with each", "reason", reason(err), "file", c.db.path, "error", err)
 	}
 	c.ill = true
+	c.db.metrics.up.Set(0)
 	return &relay.Error{Code: relay.CodeStorageUnavailable, Detail: reason(err), RetryAfter: retryAfter, Err: fmt.Errorf("commit: %w", err)}
 }
 
@@ -180,4 +181,5 @@ func (c *committer) recovered() {
 		c.log.Info("the storage takes writes again", "file", c.db.path)
 	}
 	c.ill = false
+	c.db.metrics.up.Set(1)
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
@@ -170,15 +171,25 @@ func (db *DB) Backlog(ctx context.Context) (relay.Backlog, error) {
 	if err != nil {
 		return b, fault("count deliveries", err)
 	}
+	b.Oldest, err = db.oldest(ctx, time.Now())
+	return b, fault("find the oldest delivery", err)
+}
+
+// oldest is since when the delivery waits that waits for longest, zero if none does. What is for a later hour (send_at) waits from then on.
+func (db *DB) oldest(ctx context.Context, now time.Time) (time.Time, error) {
+	since, waits, err := first(ctx, db.read, value[int64],
+		`SELECT send_at FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND send_at <= $1 ORDER BY send_at LIMIT 1`, millis(now))
 	for _, s := range lively {
-		created, ok, err := first(ctx, db.read, value[int64],
-			`SELECT created_at FROM deliveries WHERE state = `+strconv.Itoa(code(s))+` AND state <> 3 ORDER BY seq LIMIT 1`)
 		if err != nil {
-			return b, fault("find the oldest delivery", err)
+			break
 		}
-		if at := moment(created); ok && (b.Oldest.IsZero() || at.Before(b.Oldest)) {
-			b.Oldest = at
+		var created int64
+		var found bool
+		created, found, err = first(ctx, db.read, value[int64],
+			`SELECT created_at FROM deliveries WHERE state = `+strconv.Itoa(code(s))+` AND state <> 3 AND send_at = 0 ORDER BY seq LIMIT 1`)
+		if found && (!waits || created < since) {
+			since, waits = created, true
 		}
 	}
-	return b, nil
+	return moment(since), err
 }

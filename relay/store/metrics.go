@@ -8,14 +8,17 @@ import (
 type metrics struct {
 	hits, misses prometheus.Counter
 	commit, rows prometheus.Histogram
+	deliveries   *prometheus.CounterVec
+	up           prometheus.Gauge
 }
 
+// newMetrics registers with r; nil counts in vain.
 func newMetrics(r prometheus.Registerer) *metrics {
 	with := promauto.With(r)
 	requests := with.NewCounterVec(prometheus.CounterOpts{
 		Name: "tgrelay_recipient_cache_requests_total", Help: "Look-ups of recipients, answered from memory (hit) or not (miss).",
 	}, []string{"result"})
-	return &metrics{
+	m := &metrics{
 		hits: requests.WithLabelValues("hit"), misses: requests.WithLabelValues("miss"),
 		commit: with.NewHistogram(prometheus.HistogramOpts{
 			Name: "tgrelay_storage_commit_seconds", Help: "How long commits took: mostly the disk's fsync.",
@@ -25,5 +28,24 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "tgrelay_storage_batch_rows", Help: "Rows written in one transaction.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 13), // 1 to 4096
 		}),
+		deliveries: with.NewCounterVec(prometheus.CounterOpts{
+			Name: "tgrelay_deliveries_total",
+			Help: "Deliveries that came to their end, by the state that they ended in: sent, failed, expired, discarded or superseded.",
+		}, []string{"state"}),
+		up: with.NewGauge(prometheus.GaugeOpts{
+			Name: "tgrelay_storage_up", Help: "Whether the storage took the last write: 1, else 0.",
+		}),
+	}
+	m.ended([len(states)]int64{})
+	m.up.Set(1)
+	return m
+}
+
+// ended counts deliveries by the state that they ended in.
+func (m *metrics) ended(endings [len(states)]int64) {
+	for i, s := range states {
+		if !s.Waiting() {
+			m.deliveries.WithLabelValues(string(s)).Add(float64(endings[i]))
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,7 +148,7 @@ func TestMetrics(t *testing.T) {
 				for _, l := range m.GetLabel() {
 					name += "{" + l.GetName() + "=" + l.GetValue() + "}"
 				}
-				out[name] = m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+				out[name] = m.GetCounter().GetValue() + m.GetGauge().GetValue() + float64(m.GetHistogram().GetSampleCount())
 			}
 		}
 		return out
@@ -160,18 +161,36 @@ func TestMetrics(t *testing.T) {
 	}
 	_, err := db.Recipient(t.Context(), "bob")
 	wantCode(t, err, relay.CodeUnknownRecipient)
+	sent, left := text("x", to("alice", 1)), text("y", to("alice", 1))
+	must(t, db.Accept(t.Context(), sent, left, text("z", relay.Delivery{Recipient: "bob", ChatID: 2, State: relay.Failed, Reason: "blocked"})))
+	must(t, db.Finish(t.Context(), relay.Outcome{Delivery: sent.Deliveries[0].ID, State: relay.Sent, At: t0}))
+	_, err = db.UnbindChat(t.Context(), 1, 0)
+	must(t, err)
+	db.BeforeCommit(func() error { return errors.New("the disk is on strike") })
+	wantCode(t, db.Finish(t.Context(), relay.Outcome{Delivery: left.Deliveries[0].ID, State: relay.Sent, At: t0}), relay.CodeStorageUnavailable)
+	down := families()
+	db.BeforeCommit(nil)
+	must(t, db.Check(t.Context()))
+	if down["tgrelay_storage_up"] != 0 || families()["tgrelay_storage_up"] != 1 {
+		t.Errorf("the storage counts as up: %v", down)
+	}
 	after := families()
 	for name, want := range map[string]float64{
 		"tgrelay_recipient_cache_requests_total{result=hit}":  2,
 		"tgrelay_recipient_cache_requests_total{result=miss}": 2,
-		"tgrelay_storage_commit_seconds":                      1,
-		"tgrelay_storage_batch_rows":                          1,
+		"tgrelay_storage_commit_seconds":                      5,
+		"tgrelay_storage_batch_rows":                          5,
+		"tgrelay_deliveries_total{state=sent}":                1,
+		"tgrelay_deliveries_total{state=failed}":              1,
+		"tgrelay_deliveries_total{state=expired}":             0,
+		"tgrelay_deliveries_total{state=discarded}":           1,
+		"tgrelay_deliveries_total{state=superseded}":          0,
 	} {
 		if _, there := before[name]; !there || after[name]-before[name] != want {
 			t.Errorf("%s: from %v to %v, want %v more", name, before[name], after[name], want)
 		}
 	}
-	if len(after) != 4 {
-		t.Errorf("there are %d metrics, want 4: %v", len(after), after)
+	if len(after) != 10 {
+		t.Errorf("there are %d metrics, want 10: %v", len(after), after)
 	}
 }

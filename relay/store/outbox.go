@@ -132,6 +132,7 @@ func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Deli
 		d.Seq, d.ID[:], t.seqs.message, d.Recipient, d.ChatID, d.MessageThreadID, d.Receiver, code(d.State), int64(d.Priority), d.Attempts, d.Reason, d.LastError,
 		millis(d.CreatedAt), millis(d.SendAt), millis(d.NotBefore), millis(d.ExpiresAt), finished, rank, d.Key, string(d.OnUpdate))
 	t.count(d.State, 1)
+	t.end(d.State, 1)
 	if d.State == relay.Queued {
 		a := arrival{d.ChatID, d.Priority}
 		if rank != d.Seq || !d.SendAt.IsZero() {

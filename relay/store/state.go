@@ -66,6 +66,7 @@ func (t *tx) move(ctx context.Context, c change) (int64, error) {
 		}
 		t.count(from, -n)
 		t.count(c.to, n)
+		t.end(c.to, n)
 		moved += n
 		if c.one && n > 0 {
 			break
@@ -75,6 +76,13 @@ func (t *tx) move(ctx context.Context, c change) (int64, error) {
 }
 
 func (t *tx) count(s relay.State, n int64) { t.counts[code(s)] += n }
+
+// end counts deliveries that came to their end, for the metrics.
+func (t *tx) end(s relay.State, n int64) {
+	if !s.Waiting() {
+		t.endings[code(s)] += n
+	}
+}
 
 // saveCounts adds what changed to the numbers in the file, once for a batch.
 func (t *tx) saveCounts(ctx context.Context) error {

@@ -253,6 +253,14 @@ func backlogCounted(t *testing.T, p *place) {
 	if diff := cmp.Diff(want, b.Count); diff != "" || !b.Oldest.Equal(t0.Add(-time.Hour)) {
 		t.Errorf("the oldest is of %v, the counts (-want +got):\n%s", b.Oldest, diff)
 	}
+	for _, hour := range []time.Time{t0.Add(-90 * time.Minute), time.Now().Add(time.Hour)} { // due for long, and for later
+		scheduled := text("s", to("a", 3))
+		scheduled.SendAt, scheduled.Deliveries[0].SendAt, scheduled.Deliveries[0].CreatedAt = hour, hour, t0.Add(-50*time.Hour)
+		p.accept(t, scheduled)
+	}
+	if b, err = p.Backlog(t.Context()); err != nil || !b.Oldest.Equal(t0.Add(-90*time.Minute)) {
+		t.Errorf("with one for later the oldest is of %v (%v)", b.Oldest, err)
+	}
 }
 
 func manyAccept(t *testing.T, p *place) {

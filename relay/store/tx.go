@@ -27,6 +27,7 @@ type tx struct {
 // undoable is what a function that fails must not leave behind in memory.
 type undoable struct {
 	counts   [len(states)]int64 // by how much the number of deliveries in a state changed
+	endings  [len(states)]int64 // how many came to their end, by the state
 	queued   []arrival          // where something was queued
 	migrated [][2]int64
 	ended    []relay.Delivery
@@ -41,16 +42,16 @@ type arrival struct {
 
 // mark is where an undoable stood.
 type mark struct {
-	counts                         [len(states)]int64
+	counts, endings                [len(states)]int64
 	queued, migrated, ended, stale int
 }
 
 func (u *undoable) mark() mark {
-	return mark{u.counts, len(u.queued), len(u.migrated), len(u.ended), len(u.stale)}
+	return mark{u.counts, u.endings, len(u.queued), len(u.migrated), len(u.ended), len(u.stale)}
 }
 
 func (u *undoable) undo(m mark) {
-	u.counts, u.queued, u.migrated, u.ended, u.stale = m.counts, u.queued[:m.queued], u.migrated[:m.migrated], u.ended[:m.ended], u.stale[:m.stale]
+	u.counts, u.endings, u.queued, u.migrated, u.ended, u.stale = m.counts, m.endings, u.queued[:m.queued], u.migrated[:m.migrated], u.ended[:m.ended], u.stale[:m.stale]
 }
 
 // seqs are the last numbers given. They never go back while the process runs, also where a transaction does.
@@ -130,6 +131,7 @@ func (t *tx) publish(db *DB, kept bool) {
 	if !kept {
 		return
 	}
+	db.metrics.ended(t.endings)
 	if t.happened {
 		db.options.Happened()
 	}

@@ -65,8 +65,9 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		base: base, token: o.Token, transport: o.Transport, hide: hiding(o.Token.Reveal()),
-		log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), metrics: newMetrics(o.Registerer),
+		log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 	}
+	c.metrics = newMetrics(o.Registerer, c.Healthy)
 	if c.transport == nil {
 		c.transport, err = newTransport(o.ProxyURL)
 	}

@@ -17,8 +17,16 @@ type metrics struct {
 }
 
 // newMetrics registers with r; nil counts in vain.
-func newMetrics(r prometheus.Registerer) *metrics {
+func newMetrics(r prometheus.Registerer, healthy func() error) *metrics {
 	f := promauto.With(r)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tgrelay_telegram_up", Help: "Whether Telegram answers and takes the bot's token: 1, else 0.",
+	}, func() float64 {
+		if healthy() != nil {
+			return 0
+		}
+		return 1
+	})
 	return &metrics{
 		requests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "tgrelay_telegram_requests_total",
@@ -47,14 +55,22 @@ func newMetrics(r prometheus.Registerer) *metrics {
 func (m *metrics) called(method string, took time.Duration, failed *Error) {
 	code := "200"
 	if failed != nil {
-		code = strconv.Itoa(failed.Code)
-		if failed.Code == 0 {
-			code = string(failed.Reason)
-		}
+		code = codeOf(failed)
 		m.retryAfter.Add(failed.RetryAfter.Seconds())
 	}
 	m.requests.WithLabelValues(method, code).Inc()
 	m.duration.WithLabelValues(method).Observe(took.Seconds())
+}
+
+// codeOf is the HTTP status of a failed call. A number that is none, as something between us and Telegram may answer, is "other".
+func codeOf(failed *Error) string {
+	switch {
+	case failed.Code == 0:
+		return string(failed.Reason)
+	case failed.Code < 100 || failed.Code > 599:
+		return "other"
+	}
+	return strconv.Itoa(failed.Code)
 }
 
 func (m *metrics) received(u *Update) {

@@ -108,6 +108,7 @@ func (s *Server) as(w http.ResponseWriter, r *http.Request, receiver string, ser
 func (s *Server) bridge(w http.ResponseWriter, r *http.Request, chats string) error {
 	caller, err := s.authorize(r, ScopeHooks)
 	if err != nil {
+		s.refused(r, err)
 		return err
 	}
 	hook, err := s.hookOf(w, r, caller)

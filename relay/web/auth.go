@@ -120,7 +120,7 @@ func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
 	}
 	caller := keys.find(token)
 	if caller != nil && !caller.from(s.remote(r)) {
-		s.Log.Warn("a token was shown at an address that its sources leave out", "token", caller.Name, "address", s.remote(r))
+		s.Log.WarnContext(r.Context(), "a token was shown at an address that its sources leave out", "token", caller.Name, "address", s.remote(r))
 		return nil, notKnown()
 	}
 	if caller == nil {

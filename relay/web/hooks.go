@@ -16,11 +16,7 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request, caller *Token) err
 		return s.stand(w, r, stand)
 	}
 	messages, err := s.takeHook(w, r, caller)
-	name := r.PathValue("receiver")
-	if s.Door.Rules().Receivers[name] == nil {
-		name = "unknown"
-	}
-	s.count(name, err, http.StatusAccepted)
+	s.count(s.inlet(r), err, http.StatusAccepted)
 	if err != nil {
 		return err
 	}
@@ -53,6 +49,25 @@ func (s *Server) hookOf(w http.ResponseWriter, r *http.Request, caller *Token) (
 	body, err := s.body(w, r)
 	hook.Request = receivers.Request{Receiver: receiver, Method: r.Method, Path: standPath(r), Header: r.Header, Query: r.URL.Query(), Body: body}
 	return hook, err
+}
+
+// inlet is what a request came by, as metrics name it: a receiver that exists, "unknown" for any other, or "api".
+func (s *Server) inlet(r *http.Request) string {
+	name := r.PathValue("receiver")
+	switch {
+	case name == "":
+		return "api"
+	case s.Door.Rules().Receivers[name] == nil:
+		return "unknown"
+	}
+	return name
+}
+
+// refused counts a request that was to bring messages and did not get as far.
+func (s *Server) refused(r *http.Request, err error) {
+	if bringsMessages(r) {
+		s.count(s.inlet(r), err, 0)
+	}
 }
 
 // count counts a request that was to bring messages.

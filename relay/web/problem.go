@@ -48,7 +48,10 @@ func (s *Server) coded(w http.ResponseWriter, r *http.Request, err error) *relay
 	}
 	status := e.Code.Status()
 	if e.Code == relay.CodeInternal || e.Err != nil && status >= http.StatusInternalServerError {
-		s.Log.Error("a request failed", "request_id", w.Header().Get("X-Request-Id"), "method", r.Method, "path", r.Pattern, "code", e.Code, "error", err)
+		s.Log.ErrorContext(r.Context(), "a request failed", "method", r.Method, "route", r.Pattern, "code", e.Code, "error", err)
+	}
+	if bringsMessages(r) && status < http.StatusInternalServerError { // its sentence may show what was sent, and is the caller's
+		s.Log.WarnContext(r.Context(), "a request that was to bring a message was refused", "receiver", s.inlet(r), "status", status, "code", e.Code)
 	}
 	if e.Code == relay.CodeInternal {
 		e.Detail = "something went wrong inside of tgrelay; its log tells more under this request ID: " + w.Header().Get("X-Request-Id")

@@ -91,7 +91,9 @@ func (s *Server) guard(rt route) http.Handler {
 		if err == nil {
 			err = caller.spend(1, rt.scope)
 		}
-		if err == nil {
+		if err != nil {
+			s.refused(r, err)
+		} else {
 			err = rt.serve(s, w, r, caller)
 		}
 		if err != nil {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/logging"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
 	"github.com/tgrelay/tgrelay/relay/web/console"
 )
@@ -60,6 +61,7 @@ type Server struct {
 	console  *console.Console
 	sessions *sessions
 	received *prometheus.CounterVec
+	took     prometheus.Histogram // to answer them
 }
 
 // New returns a Server.
@@ -75,7 +77,11 @@ func New(o Options) *Server {
 		Name: "tgrelay_messages_received_total",
 		Help: `Requests that brought messages, by receiver ("api" for the API, "unknown" for none of ours) and HTTP status code.`,
 	}, []string{"receiver", "code"})
-	o.Registerer.MustRegister(s.received)
+	s.took = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "tgrelay_message_request_duration_seconds", Help: "How long requests that brought messages took to be answered, from their headers on: 202 says that they are on disk.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	})
+	o.Registerer.MustRegister(s.received, s.took)
 	for _, r := range routes {
 		s.mux.Handle(r.pattern, s.guard(r))
 	}
@@ -101,7 +107,8 @@ func (s *Server) SetTokens(tokens []Token) { s.auth.Store(newKeyring(tokens, s.a
 
 // ServeHTTP gives the request an ID, takes doubled and trailing slashes out of the path, and survives panics.
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	id := requestID(r)
+	id, start := requestID(r), time.Now()
+	r = r.WithContext(logging.WithRequest(r.Context(), id))
 	w := &tracked{ResponseWriter: rw}
 	w.Header().Set("X-Request-Id", id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -118,7 +125,25 @@ func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, notFound("path"))
 		return
 	}
-	s.mux.ServeHTTP(w, straight(r))
+	r = straight(r)
+	s.mux.ServeHTTP(w, r)
+	s.served(w, r, time.Since(start))
+}
+
+// served notes a request that was answered. Its path is told as the route has it: some hold a token, and in others people are named.
+func (s *Server) served(w *tracked, r *http.Request, took time.Duration) {
+	if bringsMessages(r) {
+		s.took.Observe(took.Seconds())
+	}
+	if !s.Log.Enabled(r.Context(), slog.LevelDebug) {
+		return
+	}
+	s.Log.DebugContext(r.Context(), "request", "method", r.Method, "route", r.Pattern, "receiver", r.PathValue("receiver"), "status", w.status, "took", took)
+}
+
+// bringsMessages reports whether a request that was routed is one of those that messages_received_total counts.
+func bringsMessages(r *http.Request) bool {
+	return r.PathValue("receiver") != "" || strings.HasPrefix(r.Pattern, "POST /api/v1/messages")
 }
 
 // dotted reports whether a path leads up: a proxy that lets only some paths through may have read it otherwise.
@@ -149,7 +174,7 @@ func (s *Server) survive(w *tracked, r *http.Request, p any) {
 		return
 	}
 	if p != http.ErrAbortHandler {
-		s.Log.Error("a request panicked; this is a fault of tgrelay", "request_id", w.Header().Get("X-Request-Id"), "method", r.Method, "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		s.Log.ErrorContext(r.Context(), "a request panicked; this is a fault of tgrelay", "method", r.Method, "route", r.Pattern, "panic", p, "stack", string(debug.Stack()))
 	}
 	if p == http.ErrAbortHandler || w.began {
 		panic(http.ErrAbortHandler)
@@ -157,18 +182,25 @@ func (s *Server) survive(w *tracked, r *http.Request, p any) {
 	s.fail(w, r, &relay.Error{Code: relay.CodeInternal})
 }
 
-// tracked knows whether an answer has begun.
+// tracked knows whether an answer has begun, and with which status.
 type tracked struct {
 	http.ResponseWriter
-	began bool
+	began  bool
+	status int
 }
 
 func (t *tracked) WriteHeader(status int) {
+	if !t.began {
+		t.status = status
+	}
 	t.began = true
 	t.ResponseWriter.WriteHeader(status)
 }
 
 func (t *tracked) Write(b []byte) (int, error) {
+	if !t.began {
+		t.status = http.StatusOK
+	}
 	t.began = true
 	return t.ResponseWriter.Write(b)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/logging"
 	"github.com/tgrelay/tgrelay/relay/markup"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
 	"github.com/tgrelay/tgrelay/relay/render"
@@ -56,7 +57,7 @@ func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 func newIndoors(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	t.Helper()
 	h := &house{}
-	log := slog.New(slog.NewTextHandler(&h.log, nil))
+	log := slog.New(logging.Requests(slog.NewTextHandler(&h.log, nil)))
 	registry := prometheus.NewRegistry()
 	var err error
 	h.db, err = store.Open(t.Context(), store.Options{URL: "sqlite:" + t.TempDir() + "/relay.db", CacheSize: 100, Log: log, Registerer: registry})

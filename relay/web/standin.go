@@ -57,6 +57,7 @@ func (s *Server) stand(w http.ResponseWriter, r *http.Request, server receivers.
 		route.Recipient, err = caller.sole(route.Recipient)
 	}
 	if err != nil {
+		s.refused(r, err)
 		return err
 	}
 	if route.Page != nil {

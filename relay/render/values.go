@@ -1,0 +1,24 @@
+package render
+
+import (
+	"regexp"
+	"strings"
+)
+
+// said is what a function of a template said of the value that it was given.
+var said = regexp.MustCompile(`(?s)(: error calling \S+?): .*`)
+
+// quoted is what an error quotes, with the word before it; its end may be cut off.
+var quoted = regexp.MustCompile(`(?s)(\w+ )?"(?:[^"\\]|\\.)*(?:"|$)`)
+
+// WithoutValues is the text of an error of a template, for a log: without the values that it speaks of. Names of templates stay.
+func WithoutValues(err error) string {
+	text := said.ReplaceAllString(err.Error(), "$1")
+	return quoted.ReplaceAllStringFunc(text, func(found string) string {
+		if strings.HasPrefix(found, "executing ") || strings.HasPrefix(found, "template ") {
+			return found
+		}
+		before, _, _ := strings.Cut(found, `"`)
+		return before + `"…"`
+	})
+}
