@@ -20,7 +20,7 @@ const drawing = `
 7  relay/web        relay/chat
 6  relay/oncall     relay/heartbeat     relay/trouble      relay/web/console
 5  relay/intake
-4  relay/thread
+4  relay/thread     relay/simulator/chatpage
 3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client  relay/action
 2  relay      relay/telegram       relay/render       relay/config       relay/look
 1  relay/markup     relay/alertmanager     templates

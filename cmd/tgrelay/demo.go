@@ -21,6 +21,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/daemon"
 	"github.com/tgrelay/tgrelay/relay/markup"
 	"github.com/tgrelay/tgrelay/relay/simulator"
+	"github.com/tgrelay/tgrelay/relay/simulator/chatpage"
 )
 
 type demoCommand struct {
@@ -45,7 +46,7 @@ func (c *demoCommand) Run(ctx context.Context, std *streams) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return serveUntil(ctx, d.simListener, d.sim) })
+	group.Go(func() error { return serveUntil(ctx, d.simListener, chatpage.Handler(d.sim)) })
 	group.Go(func() error { return d.relay.Run(ctx) })
 	group.Go(func() error {
 		if err := d.walk(ctx); err != nil || c.Once {
@@ -83,7 +84,7 @@ func (c *demoCommand) open(ctx context.Context, dir string, std *streams) (*demo
 		return nil, errors.Join(err, d.simListener.Close())
 	}
 	cfg, err := config.Parse(filepath.Join(dir, "relay.toml"), fmt.Appendf(nil,
-		"[telegram]\ntoken = %q\napi_url = %q\n[delivery]\nchat_rate = 3\n", d.sim.Token(), "http://"+d.simListener.Addr().String()))
+		"[telegram]\ntoken = %q\napi_url = %[2]q\nlink_url = %[2]q\n[delivery]\nchat_rate = 3\n", d.sim.Token(), "http://"+d.simListener.Addr().String()))
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +271,7 @@ func (d *demo) step(text string) { fmt.Fprintf(d.out, "\n%s\n", text) }
 func (d *demo) next() {
 	relay, sim := "http://"+d.relay.Addr().String(), "http://"+d.simListener.Addr().String()
 	fmt.Fprintf(d.out, `
-It goes on serving; Ctrl-C ends it and leaves nothing behind. To try next, in another terminal:
+It goes on serving; Ctrl-C ends it and leaves nothing behind. A browser shows the chats at %[2]s. To try next, in another terminal:
 
   curl --json '{"to": "ops", "text": "Hello from *curl*", "parse_mode": "MarkdownV2"}' %[1]s/api/v1/messages
   curl --json '{"to": "ops", "key": "deploy", "text": "Deploying: 10 %%"}' %[1]s/api/v1/messages    # again with another text: it is edited

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay/simulator"
+	"github.com/tgrelay/tgrelay/relay/simulator/chatpage"
 )
 
 type simulatorCommand struct {
@@ -23,18 +24,20 @@ func (c *simulatorCommand) Run(ctx context.Context, std *streams) error {
 		return fmt.Errorf("listen: %w; choose another address with --listen", err)
 	}
 	sim := simulator.New(simulator.Options{Token: c.Token, Username: c.Username})
-	fmt.Fprintf(std.out, `A simulated Bot API serves http://%s
+	fmt.Fprintf(std.out, `A simulated Telegram serves http://%s
+A browser shows its chats there: be anybody, press, block, make groups and trouble.
 
   [telegram]
-  api_url = "http://%[1]s"
-  token   = %[2]q
+  api_url  = "http://%[1]s"
+  link_url = "http://%[1]s"
+  token    = %[2]q
 
-Be somebody who opens a link:
+Or be somebody who opens a link by curl:
   curl --json '{"name": "Ada"}' http://%[1]s/sim/users
   curl --json '{"link": "https://t.me/%[3]s?start=…"}' http://%[1]s/sim/users/1001/open
   curl http://%[1]s/sim/chats/1001/messages
 `, l.Addr(), c.Token, c.Username)
-	return serveUntil(ctx, l, sim)
+	return serveUntil(ctx, l, chatpage.Handler(sim))
 }
 
 // serveUntil serves HTTP until ctx ends. What is under way then is cut off: long polls would hold it up.

@@ -17,6 +17,7 @@ type Call struct {
 }
 
 func (s *Server) note(method string, a *arguments, status int) {
+	s.version.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	chat, _ := strconv.ParseInt(a.text("chat_id"), 10, 64)

@@ -14,6 +14,7 @@ import (
 // order is the body of a control request; each path reads what it needs.
 type order struct {
 	Name      string  `json:"name"`
+	Language  string  `json:"language_code"` // a person's; empty: as it is, en at first
 	Title     string  `json:"title"`
 	Kind      string  `json:"kind"` // group, supergroup, forum or channel
 	Members   []int64 `json:"members"`
@@ -100,9 +101,8 @@ func decodeOrder(r *http.Request, into any) error {
 }
 
 func (f *Fault) check() error {
-	kinds := []Kind{TooManyRequests, Status, Gateway, Empty, Truncated, ResetBefore, ResetAfter, Slow}
-	if !slices.Contains(kinds, f.Kind) {
-		return fmt.Errorf("unknown kind %q; one of %v", f.Kind, kinds)
+	if !slices.Contains(Kinds, f.Kind) {
+		return fmt.Errorf("unknown kind %q; one of %v", f.Kind, Kinds)
 	}
 	return nil
 }
@@ -121,7 +121,13 @@ func (s *Server) controlUser(_ *http.Request, o order) (any, error) {
 	if o.Name == "" {
 		return nil, errors.New(`a name is wanted: {"name": "Ada"}`)
 	}
-	return s.User(o.Name), nil
+	u := s.User(o.Name)
+	if o.Language != "" {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		u.Language = o.Language
+	}
+	return u, nil
 }
 
 func pathID(r *http.Request) int64 {
@@ -191,11 +197,11 @@ func (s *Server) controlPress(r *http.Request, o order) (any, error) {
 type toasted struct {
 	Answered bool   `json:"answered"`
 	Text     string `json:"text"`
+	Alert    bool   `json:"show_alert,omitempty"` // in a window to be closed
 }
 
 func (s *Server) controlPressed(r *http.Request, _ order) (any, error) {
-	text, answered := s.Toast(r.PathValue("query"))
-	return toasted{answered, text}, nil
+	return s.toast(r.PathValue("query")), nil
 }
 
 func (s *Server) controlGroup(_ *http.Request, o order) (any, error) {
@@ -251,7 +257,11 @@ func (s *Server) controlBot(r *http.Request, o order) (any, error) {
 		return nil, errors.New("status is one of administrator, member, restricted, left, kicked")
 	}
 	g.AllowTopics(o.Topics == nil || *o.Topics)
-	g.SetBot(u, o.Status)
+	if o.Status == "member" && !g.hasBot() {
+		g.AddBot(u)
+	} else {
+		g.SetBot(u, o.Status)
+	}
 	return s.describe(g.c), nil
 }
 

@@ -23,6 +23,9 @@ const (
 	Slow            Kind = "slow"              // the answer comes Delay later
 )
 
+// Kinds are all kinds of fault.
+var Kinds = []Kind{TooManyRequests, Status, Gateway, Empty, Truncated, ResetBefore, ResetAfter, Slow}
+
 // Fault is trouble on demand.
 type Fault struct {
 	Kind        Kind          `json:"kind"`

@@ -85,6 +85,13 @@ func (g *Group) AddBot(by *User) {
 	}
 }
 
+// hasBot tells whether the bot is in the group.
+func (g *Group) hasBot() bool {
+	g.s.mu.Lock()
+	defer g.s.mu.Unlock()
+	return g.c.here()
+}
+
 // SetBot changes the bot's standing: administrator, member, restricted, left or kicked.
 func (g *Group) SetBot(by *User, status string) {
 	g.s.mu.Lock()

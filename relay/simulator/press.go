@@ -96,11 +96,16 @@ func (s *Server) answerCallbackQuery(a *arguments) *answer {
 
 // Toast is what the bot answered to a press, and whether it has.
 func (s *Server) Toast(query string) (text string, answered bool) {
+	t := s.toast(query)
+	return t.Text, t.Answered
+}
+
+func (s *Server) toast(query string) toasted {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.presses[query]
 	if p == nil {
-		return "", false
+		return toasted{}
 	}
-	return p.text, p.answered
+	return toasted{p.answered, p.text, p.alert}
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -50,6 +51,8 @@ type Server struct {
 	rates    rates
 	calls    []Call
 	serial   int64 // of callback queries, files and the like
+
+	version atomic.Uint64
 }
 
 // New returns a Server that nobody has talked to.
@@ -106,6 +109,7 @@ func (s *Server) Username() string { return s.options.Username }
 
 // wake tells those who wait that something changed. The caller holds mu.
 func (s *Server) wake() {
+	s.version.Add(1)
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
@@ -115,6 +119,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := r.URL.Path
 	if strings.HasPrefix(path, "/sim/") {
 		s.control.ServeHTTP(w, r)
+		if r.Method != http.MethodGet {
+			s.version.Add(1)
+		}
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
