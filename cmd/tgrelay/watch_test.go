@@ -234,7 +234,7 @@ func logTellsNothingPrivate(t *testing.T, b *busy) {
 		`level=WARN msg="a request that was to bring a message was refused" receiver=json status=401 code=unauthenticated request_id=\S+`,
 		`level=WARN msg="a request that was to bring a message was refused" receiver=unknown status=404 code=unknown_receiver`,
 		`level=WARN msg="a token was shown at an address that its sources leave out" token=elsewhere`,
-		`level=ERROR msg="a template of relay.toml failed; the message goes on without it" receiver=bad setting=priority`,
+		`level=ERROR msg="a template of relay.toml failed; the message goes on without it" receiver=bad setting=priority error=.* request_id=\S+`,
 		`level=WARN msg="a delivery ended without arriving" delivery=\S+ message=\S+ recipient=carol`,
 		`level=WARN msg="a button is left out`,
 	} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/logging"
 )
 
 // Hook is a webhook as it came in.
@@ -39,7 +40,7 @@ func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Messag
 	}
 	drafts = d.beats(ctx, caller, rules, rc, drafts)
 	for try := 1; ; try++ {
-		heard := &heard{Door: d, caller: caller, rules: rules, rc: rc, named: h.Recipient, now: time.Now().UTC().Truncate(time.Millisecond)}
+		heard := &heard{Door: d, caller: caller, rules: rules, rc: rc, named: h.Recipient, request: logging.RequestID(ctx), now: time.Now().UTC().Truncate(time.Millisecond)}
 		if err := heard.all(ctx, drafts); err != nil {
 			return nil, err
 		}
@@ -69,14 +70,28 @@ func (d *Door) tell(ctx context.Context, threads []*relay.Thread, messages []*re
 // heard is a webhook on its way to messages.
 type heard struct {
 	*Door
-	caller Caller
-	rules  *Rules
-	rc     *Receiver
-	named  string // recipient, of the path
-	now    time.Time
+	caller  Caller
+	rules   *Rules
+	rc      *Receiver
+	named   string // recipient, of the path
+	request string // ID, for the log
+	now     time.Time
 
 	threads  []*relay.Thread
 	messages []*relay.Message
+}
+
+// troubled is the Door's, in a line that belongs to the request.
+func (h *heard) troubled(rules *Rules, receiver, setting string, err error) {
+	h.Door.troubled(rules, receiver, setting, err, h.ofRequest()...)
+}
+
+// ofRequest is what a line of the log says of the request that it belongs to.
+func (h *heard) ofRequest() []any {
+	if h.request == "" {
+		return nil
+	}
+	return []any{"request_id", h.request}
 }
 
 // all makes the messages of a webhook. What has nothing to say leaves a message without deliveries.
@@ -132,7 +147,7 @@ var noPreview = json.RawMessage(`{"is_disabled":true}`)
 
 // recipients are whom a draft is for, by their full names: the fallback where nobody is named.
 func (h *heard) recipients(draft receivers.Draft) ([]string, error) {
-	to, err := h.Door.recipients(h.rules, h.rc, h.named, draft)
+	to, err := h.wanted(draft)
 	if err != nil {
 		return nil, err
 	}
@@ -184,40 +199,40 @@ func (h *heard) priority(draft receivers.Draft) relay.Priority {
 	return p
 }
 
-// recipients are those of the path, else of the document, else of the receiver's `to`; none where the fallback is to be told.
-func (d *Door) recipients(rules *Rules, rc *Receiver, named string, draft receivers.Draft) ([]string, error) {
-	if named != "" {
-		return []string{named}, relay.CheckRecipientID(named)
+// wanted are those of the path, else of the document, else of the receiver's `to`; none where the fallback is to be told.
+func (h *heard) wanted(draft receivers.Draft) ([]string, error) {
+	if h.named != "" {
+		return []string{h.named}, relay.CheckRecipientID(h.named)
 	}
 	to := slices.Clone(draft.To)
 	if len(to) == 0 {
-		to = d.evaluate(rules, rc, draft.Data)
+		to = h.evaluate(draft.Data)
 	}
 	to = slices.DeleteFunc(to, func(id string) bool { return relay.CheckRecipientID(id) != nil })
 	if len(to) > 0 {
 		return to, nil
 	}
-	if rules.Fallback != "" {
+	if h.rules.Fallback != "" {
 		return nil, nil
 	}
 	return nil, &relay.Error{
 		Code:   relay.CodeUnknownRecipient,
-		Detail: fmt.Sprintf("nobody is named to receive this: post to /hooks/%s/RECIPIENT, or set `to` of [receivers.%s] or `fallback` of [delivery] in relay.toml", rc.Name, rc.Name),
+		Detail: fmt.Sprintf("nobody is named to receive this: post to /hooks/%s/RECIPIENT, or set `to` of [receivers.%s] or `fallback` of [delivery] in relay.toml", h.rc.Name, h.rc.Name),
 	}
 }
 
 // evaluate runs the templates of `to`. One that fails, or names what cannot be a recipient, costs only itself, and the operator is told.
-func (d *Door) evaluate(rules *Rules, rc *Receiver, data any) []string {
+func (h *heard) evaluate(data any) []string {
 	var to []string
-	for _, template := range rc.To {
+	for _, template := range h.rc.To {
 		out, err := template.String(data)
 		if err != nil {
-			d.troubled(rules, rc.Name, "to", err)
+			h.troubled(h.rules, h.rc.Name, "to", err)
 			continue
 		}
 		for _, id := range strings.FieldsFunc(out, func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }) {
 			if err := relay.CheckRecipientID(id); err != nil {
-				d.troubled(rules, rc.Name, "to", err)
+				h.troubled(h.rules, h.rc.Name, "to", err)
 			}
 			to = append(to, id)
 		}

@@ -31,19 +31,19 @@ type notices struct {
 }
 
 // show renders and notes when that did not go as the operator wished.
-func (d *Door) show(rules *Rules, rc *Receiver, draft receivers.Draft) markup.Text {
+func (h *heard) show(rules *Rules, rc *Receiver, draft receivers.Draft) markup.Text {
 	text, step, problem := show(rules, rc, draft)
 	if problem != nil {
-		d.metrics.fallbacks.WithLabelValues(rc.Name, step).Inc()
-		d.troubled(rules, rc.Name, "template", problem)
+		h.metrics.fallbacks.WithLabelValues(rc.Name, step).Inc()
+		h.troubled(rules, rc.Name, "template", problem)
 	}
 	return text
 }
 
 // troubled logs a fault of the operator's templates and tells the fallback recipient, at most once an hour for each setting. An empty
 // receiver: of what the daemon itself says.
-func (d *Door) troubled(rules *Rules, receiver, setting string, err error) {
-	d.log.Error("a template of relay.toml failed; the message goes on without it", "receiver", receiver, "setting", setting, "error", render.WithoutValues(err))
+func (d *Door) troubled(rules *Rules, receiver, setting string, err error, more ...any) {
+	d.log.Error("a template of relay.toml failed; the message goes on without it", append([]any{"receiver", receiver, "setting", setting, "error", render.WithoutValues(err)}, more...)...)
 	n := &d.notices
 	n.mu.Lock()
 	key, now := receiver+"\x00"+setting, time.Now()

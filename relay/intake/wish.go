@@ -33,7 +33,7 @@ func (h *heard) buttons(m *relay.Message, wanted []receivers.Button) json.RawMes
 		case b.Copy != "":
 			shown.CopyText = &copyText{b.Copy}
 		case b.Call != nil && !h.rc.Calls(b.Call.URL):
-			h.log.Warn("a button is left out, for http_actions of the receiver does not name the host that it would call", "receiver", h.rc.Name, "host", hostOf(b.Call.URL))
+			h.log.Warn("a button is left out, for http_actions of the receiver does not name the host that it would call", append([]any{"receiver", h.rc.Name, "host", hostOf(b.Call.URL)}, h.ofRequest()...)...)
 			continue
 		case b.Call != nil:
 			shown.CallbackData = CallButton(len(m.Content.Calls))

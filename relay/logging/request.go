@@ -14,6 +14,12 @@ func WithRequest(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestKey{}, id)
 }
 
+// RequestID is the ID of the request that a context's lines belong to; empty for none.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
 // Requests returns a handler that adds request_id to lines that belong to a request.
 func Requests(h slog.Handler) slog.Handler { return requests{h} }
 
@@ -21,7 +27,7 @@ type requests struct{ slog.Handler }
 
 // Handle implements slog.Handler.
 func (h requests) Handle(ctx context.Context, r slog.Record) error {
-	if id, ok := ctx.Value(requestKey{}).(string); ok {
+	if id := RequestID(ctx); id != "" {
 		r = r.Clone()
 		r.AddAttrs(slog.String("request_id", id))
 	}
