@@ -34,6 +34,7 @@ const (
 	timeout    = 15 * time.Second // for the application to answer, as the specification advises
 	maxAnswer  = 64 << 10         // bytes of an answer that are read
 	lookAgain  = 5 * time.Second  // for what was postponed
+	keepTime   = 5 * time.Second  // for noting that an event was told, at the end of the daemon too
 	longestGap = time.Hour        // between two attempts at an event that is refused
 	longestNap = 5 * time.Minute  // after which an application that cannot be reached is tried again
 )
@@ -211,8 +212,11 @@ func (s *Sender) tell(ctx context.Context, e relay.Event) result {
 		s.postpone(ctx, e, longestGap)
 		return s.count(refused)
 	}
-	s.o.Answered(ctx, e, body)
-	s.end(ctx, e)
+	// The application has done its part: an end of ours meanwhile must not make it hear the same again.
+	kept, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepTime)
+	defer cancel()
+	s.o.Answered(kept, e, body)
+	s.end(kept, e)
 	return s.count(told)
 }
 

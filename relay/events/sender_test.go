@@ -44,7 +44,10 @@ func (q *queue) DueEvents(_ context.Context, now time.Time, limit int) ([]relay.
 	return due, nil
 }
 
-func (q *queue) EndEvent(_ context.Context, id relay.ID) error {
+func (q *queue) EndEvent(ctx context.Context, id relay.ID) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.all = slices.DeleteFunc(q.all, func(e relay.Event) bool { return e.ID == id })
@@ -115,6 +118,19 @@ func TestToldInOrder(t *testing.T) {
 		told := strings.Join(a.told, "")
 		if len(a.told) != 4 || left != 0 || !(strings.Index(told, `{"n":1}`) < strings.Index(told, `{"n":2}`) && strings.Index(told, `{"n":2}`) < strings.Index(told, `{"n":4}`)) {
 			t.Errorf("told %q, %d left", a.told, left)
+		}
+	})
+}
+
+// What the application took while the daemon ends is not told again at the next start.
+func TestToldAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, left, log := run(t, time.Second, func(int, string) (int, error) {
+			time.Sleep(2 * time.Second)
+			return 204, nil
+		}, line{"a", 1})
+		if left != 0 || log != "" {
+			t.Errorf("%d left, %s", left, log)
 		}
 	})
 }
