@@ -4,7 +4,7 @@ GO       ?= go
 TOOL      = $(GO) tool -modfile=.ci/tools.mod
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build test lint fuzz bench demo clean
+.PHONY: build test lint fuzz bench soak chaos demo clean
 
 build: ## bin/tgrelay
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tgrelay ./cmd/tgrelay
@@ -27,6 +27,15 @@ fuzz: ## each fuzz target for FUZZTIME, little of it spent on making inputs smal
 
 bench: ## Go benchmarks of every room and of the whole way; writes docs/performance.md
 	.ci/bench
+
+SOAK ?= 30m
+soak: ## the program as it is released, under load and trouble for SOAK; docs/reliability.md has the figures of a run
+	$(GO) test -count=1 -v -timeout 12h ./cmd/tgrelay -run '^TestSoak$$' -soak $(SOAK)
+
+chaos: ## kills, full and broken disks, networks and names that fail, clocks that jump; as root, for some need mounts and network namespaces
+	$(GO) test -count=1 -v -race -timeout 30m ./cmd/tgrelay -chaos \
+		-run '^Test(Kill|Disk|Network|Names|TelegramIsSilent|Connections|EndWhile|Clock)'
+	$(GO) test -count=1 -race ./relay/store ./relay/delivery -run 'Crash|Kill|Torn|Chaos'
 
 demo: ## the whole product at work, offline
 	$(GO) run ./cmd/tgrelay demo

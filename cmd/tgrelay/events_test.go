@@ -35,7 +35,7 @@ type event struct {
 			State  string
 			Title  string
 		}
-		Delivery struct{ State, Reason string }
+		Delivery struct{ ID, State, Reason string }
 		From     struct {
 			UserID    int64 `json:"user_id"`
 			Recipient string

@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -37,7 +38,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	os.Setenv("GORACE", "atexit_sleep_ms=50 "+os.Getenv("GORACE")) // a second by default, for each command that ends
 	build := []string{"build", "-race", "-o", binary, "."}
-	if flag.Lookup("test.bench").Value.String() != "" { // as it is released
+	if flag.Lookup("test.bench").Value.String() != "" || *soak > 0 { // as it is released
 		build = []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "."}
 	}
 	if out, err := exec.Command("go", build...).CombinedOutput(); err != nil {
@@ -64,8 +65,14 @@ type process struct {
 
 func start(t testing.TB, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(binary, args...), lines: make(chan string, 1000), exited: make(chan struct{})}
-	p.cmd.Env = append(os.Environ(), "HTTP_PROXY=", "http_proxy=")
+	return startAs(t, exec.Command(binary, args...))
+}
+
+// startAs starts a command that runs the program, be it in another environment.
+func startAs(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, lines: make(chan string, 1000), exited: make(chan struct{})}
+	p.cmd.Env = append(append(os.Environ(), "HTTP_PROXY=", "http_proxy="), cmd.Env...)
 	r, w := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = w, w
 	if err := p.cmd.Start(); err != nil {
@@ -80,7 +87,7 @@ func start(t testing.TB, args ...string) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if strings.Contains(p.text(), "DATA RACE") {
-			t.Errorf("data race in %v:\n%s", args, p.text())
+			t.Errorf("data race in %v:\n%s", cmd.Args, p.text())
 		}
 	})
 	return p
@@ -165,11 +172,14 @@ type world struct {
 	t       testing.TB
 	dir     string
 	sim     string // URL
+	api     string // URL of the Bot API as the relay is told; empty: sim
 	relay   string // URL
 	process *process
 	extra   string // of relay.toml
 	server  string // of its table [server]
 	logs    []*process
+	// command makes the command of the relay; nil: the binary as it is.
+	command func(args ...string) *exec.Cmd
 }
 
 func newWorld(t testing.TB, extra string) *world {
@@ -204,9 +214,14 @@ func (w *world) serve() {
 		w.relay = "http://127.0.0.1:" + freePort(w.t)
 	}
 	listen := strings.TrimPrefix(w.relay, "http://")
+	api := cmp.Or(w.api, w.sim)
 	extra := strings.ReplaceAll(w.extra, "RELAY", w.relay)
-	w.write("relay.toml", fmt.Sprintf("[telegram]\ntoken_file = \"bot-token\"\napi_url = %q\n%s\n[server]\nlisten = [%q]\n%s", w.sim, extra, listen, w.server))
-	w.process = start(w.t, "serve", "--config", w.config())
+	w.write("relay.toml", fmt.Sprintf("[telegram]\ntoken_file = \"bot-token\"\napi_url = %q\n%s\n[server]\nlisten = [%q]\n%s", api, extra, listen, w.server))
+	command := w.command
+	if command == nil {
+		command = func(args ...string) *exec.Cmd { return exec.Command(binary, args...) }
+	}
+	w.process = startAs(w.t, command("serve", "--config", w.config()))
 	w.logs = append(w.logs, w.process)
 	w.process.await(w.t, `msg=listening address=(\S+)`)
 }

@@ -161,6 +161,7 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
 		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,
 		Topics:       d.db,
+		ClockSet:     d.db.ClockSet,
 		TopicGone:    func(ctx context.Context, gone *relay.Delivery) { d.bot.TopicGone(ctx, gone) },
 		AllowPrivate: c.Delivery.AllowPrivateAddresses,
 	})

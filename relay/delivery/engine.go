@@ -43,6 +43,8 @@ type Options struct {
 	Topics relay.Topics
 	// TopicGone is told of a delivery whose topic is closed or deleted: it goes to the chat's general topic; nil: nobody is.
 	TopicGone func(ctx context.Context, d *relay.Delivery)
+	// ClockSet makes the storage follow a clock that was set ahead by so much, or back by less than nothing; nil: it does not.
+	ClockSet func(ctx context.Context, by time.Duration) error
 	// Failed is told of each delivery that ended as failed or expired, after that was stored; nil: nobody is.
 	Failed func(relay.Delivery)
 }
@@ -81,6 +83,9 @@ func New(o Options) *Engine {
 	}
 	if o.TopicGone == nil {
 		o.TopicGone = func(context.Context, *relay.Delivery) {}
+	}
+	if o.ClockSet == nil {
+		o.ClockSet = func(context.Context, time.Duration) error { return nil }
 	}
 	if o.Failed == nil {
 		o.Failed = func(relay.Delivery) {}

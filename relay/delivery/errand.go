@@ -9,7 +9,7 @@ import (
 
 // startErrands asks the outbox for heads, and gives it outcomes that it is owed.
 func (s *scheduler) startErrands() {
-	for s.reading < readers && len(s.urgent)+len(s.errands) > 0 {
+	for s.clock.owed == 0 && s.reading < readers && len(s.urgent)+len(s.errands) > 0 {
 		from := &s.urgent
 		if len(s.urgent) == 0 {
 			from = &s.errands

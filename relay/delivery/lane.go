@@ -88,8 +88,12 @@ func (l *lane) fill(jobs []relay.Job, limit int, now time.Time) {
 	for i, job := range jobs {
 		l.newest = max(l.newest, job.Seq)
 		if kept != nil && job.ID == kept.job.ID && (i == 0 || kept.underWay()) {
+			kept.job.ExpiresAt = job.ExpiresAt
 			l.current = kept
 			continue
+		}
+		if !job.NotBefore.IsZero() {
+			job.NotBefore = now.Add(job.NotBefore.Sub(now)) // on the clock that does not jump
 		}
 		l.heads = append(l.heads, job)
 	}

@@ -15,7 +15,7 @@ func (s *scheduler) startRounds(now time.Time) {
 		s.findLanes(now)
 	}
 	if due(&s.expireAt, now) {
-		s.expire()
+		s.expire(now)
 		s.forget(now)
 	}
 	if due(&s.probeAt, now) {
@@ -86,9 +86,13 @@ func (s *scheduler) crowded(chatID int64, now time.Time) bool {
 	return true
 }
 
-func (s *scheduler) expire() {
+func (s *scheduler) expire(asked time.Time) {
+	if s.clock.owed != 0 {
+		s.expireAt = asked.Add(time.Second)
+		return
+	}
 	s.workers.Go(func() {
-		ended, err := s.o.Outbox.Expire(s.working, time.Now(), expireStep)
+		ended, err := s.o.Outbox.Expire(s.working, asked, expireStep)
 		for _, d := range ended {
 			s.o.Failed(d)
 		}

@@ -43,6 +43,7 @@ type scheduler struct {
 	broken                     int  // failures of Lanes in a row
 	stopped                    bool // the token is refused: nothing is sent
 	outage                     bool // the storage fails
+	clock                      clock
 	away                       bool // Telegram could not be reached, or failed, at the last request
 }
 
@@ -60,7 +61,7 @@ func newScheduler(e *Engine, working context.Context) *scheduler {
 		results: make(chan func(time.Time)), lanes: map[int64]*lane{},
 		waiting: queue{less: byTime}, ready: queue{less: byPriority},
 		bot: newPace(e.rates.Load().GlobalRate), rates: *e.rates.Load(),
-		lanesAt: now, expireAt: now.Add(expireEvery),
+		lanesAt: now, expireAt: now.Add(expireEvery), clock: clock{seen: now},
 	}
 }
 
@@ -85,6 +86,7 @@ func (s *scheduler) loop(ctx context.Context) {
 
 // step starts all that can be started now.
 func (s *scheduler) step(now time.Time) {
+	s.watchClock(now)
 	if r := *s.Engine.rates.Load(); r != s.rates {
 		s.retune(r, now)
 	}
@@ -112,7 +114,7 @@ func (s *scheduler) next() time.Time {
 	if l := s.ready.first(); l != nil && s.free() {
 		at = earlier(at, s.bot.next(l.current.size()))
 	}
-	for _, round := range []time.Time{s.lanesAt, s.expireAt, s.probeAt} {
+	for _, round := range []time.Time{s.lanesAt, s.expireAt, s.probeAt, s.clock.again} {
 		if !round.IsZero() {
 			at = earlier(at, round)
 		}
@@ -191,7 +193,7 @@ func (s *scheduler) place(l *lane, now time.Time) {
 // due moves on a lane whose moment has come.
 func (s *scheduler) due(l *lane, now time.Time) {
 	l.leave()
-	if l.current != nil && !l.owes() && l.current.tooOld(now) {
+	if l.current != nil && !l.owes() && !l.hungry(now) && s.tooOld(l.current, now) {
 		l.current.expire(now)
 	}
 	if l.owes() || l.hungry(now) {
@@ -234,7 +236,7 @@ func (s *scheduler) startSends(now time.Time) {
 			return
 		}
 		l.leave()
-		if l.hungry(now) || l.current.tooOld(now) {
+		if l.hungry(now) || s.tooOld(l.current, now) {
 			s.due(l, now)
 			continue
 		}

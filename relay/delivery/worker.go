@@ -100,8 +100,3 @@ func (s *scheduler) done(l *lane, stored error, now time.Time) {
 	}
 	s.place(l, now)
 }
-
-// tooOld reports whether a delivery must not be sent any more. One whose first parts have arrived is completed.
-func (w *work) tooOld(now time.Time) bool {
-	return !w.job.ExpiresAt.IsZero() && !now.Before(w.job.ExpiresAt) && !w.underWay()
-}

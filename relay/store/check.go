@@ -9,13 +9,16 @@ import (
 	"github.com/tgrelay/tgrelay/relay"
 )
 
+// checkedAt is when the storage was last seen to take writes.
+const checkedAt = "checked_at"
+
 // Check makes a small durable write. The error says in a person's words why the storage takes none.
 func (db *DB) Check(ctx context.Context) error {
 	if err := db.sameFile(); err != nil {
 		return &relay.Error{Code: relay.CodeStorageUnavailable, Detail: err.Error(), RetryAfter: retryAfter}
 	}
 	return db.write(ctx, "check storage", func(t *tx) error {
-		return t.setNumber(context.Background(), "checked_at", millis(time.Now()))
+		return t.setNumber(context.Background(), checkedAt, millis(time.Now()))
 	})
 }
 

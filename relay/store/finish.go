@@ -139,10 +139,13 @@ func (db *DB) Expire(ctx context.Context, now time.Time, limit int) ([]relay.Del
 	return ended, err
 }
 
-// requeue puts back what was being sent when the last process ended.
+// requeue puts back what was being sent when the last process ended, and follows a clock that was set back since.
 func (db *DB) requeue(ctx context.Context) error {
 	return db.write(ctx, "requeue", func(t *tx) error {
 		_, err := t.move(context.Background(), change{from: []relay.State{relay.Sending}, to: relay.Queued, where: `state <> 3`})
-		return err
+		if err != nil {
+			return err
+		}
+		return t.clockAtStart(context.Background(), time.Now())
 	})
 }
