@@ -19,6 +19,20 @@ import (
 	"time"
 )
 
+// Telegram's webhook comes through a proxy, and nothing else does while there are no tokens.
+func TestProxyWithoutTokens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, webhookMode+fast)
+	if !strings.Contains(w.process.text(), "there are no tokens, and others are to reach this server") {
+		t.Errorf("it says nothing of it:\n%s", w.process.text())
+	}
+	for _, path := range []string{"/api/v1/recipients", "/metrics"} {
+		if response, answer := w.exchange("GET", w.relay+path, "", "X-Forwarded-For", "203.0.113.7"); response.StatusCode != 401 {
+			t.Errorf("%s through a proxy: %d %s", path, response.StatusCode, answer)
+		}
+	}
+}
+
 // certify makes a certificate of one's own for 127.0.0.1, which is a CA too.
 func (w *world) certify(name string) *x509.CertPool {
 	w.t.Helper()

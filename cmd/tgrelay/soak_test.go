@@ -83,13 +83,13 @@ type soaking struct {
 	gauge   *gauge
 	began   time.Time
 
-	revision              int
-	stops, kills          int
-	reloads, refused      int
-	faults, ambiguous     int
-	jumps                 int
-	upgrades              int
-	idleBefore, idleAfter sample
+	revision          int
+	stops, kills      int
+	reloads, refused  int
+	faults, ambiguous int
+	jumps             int
+	upgrades          int
+	idleAfter         sample
 }
 
 // until does something at intervals until so much of the time is over.

@@ -92,6 +92,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	d := &Daemon{config: o.Config, registry: newRegistry(o.Version, o.Commit)}
 	d.limiter = logging.Limit(o.Log.Handler(), d.registry)
 	d.log = slog.New(logging.Requests(d.limiter))
+	d.warnUnguarded()
 	d.username.Store("")
 	d.inForce.Store(o.Config)
 	if err := d.open(ctx, o, rules); err != nil {

@@ -106,7 +106,7 @@ func (k *keyring) find(token string) *Token {
 func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
 	keys := s.auth.Load()
 	switch {
-	case scope == open, scope == openLocal && s.local(r), len(keys.tokens) == 0:
+	case scope == open, scope == openLocal && s.local(r), s.unguarded(r):
 		return everything, nil
 	case scope == openLocal:
 		scope = ScopeRead
@@ -114,6 +114,9 @@ func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
 	token := s.presented(r)
 	if rc := s.Door.Rules().Receivers[r.PathValue("receiver")]; token == "" && scope == ScopeHooks && rc != nil && rc.Signature.Wanted() {
 		return signer, nil
+	}
+	if token == "" && len(keys.tokens) == 0 {
+		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "without tokens this relay serves callers on its own machine only, and none through a proxy: make tokens with `tgrelay token new NAME`"}
 	}
 	if token == "" {
 		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "send a token: Authorization: Bearer TOKEN; `tgrelay token new NAME` makes one"}

@@ -35,6 +35,32 @@ func (s *Server) ownName(host string) bool {
 	return err == nil && name == strings.ToLower(public.Hostname())
 }
 
+// unguarded reports whether a caller may do everything because there are no tokens: one on this machine.
+func (s *Server) unguarded(r *http.Request) bool { return len(s.auth.Load().tokens) == 0 && s.local(r) }
+
+// local reports whether the caller is on this machine. What came through a proxy only looks so, unless the proxy is trusted and says for whom it
+// speaks.
+func (s *Server) local(r *http.Request) bool {
+	if forwarded(r) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || !s.trusted(peer.Addr().Unmap()) || r.Header.Get("X-Forwarded-For") == "" {
+			return false
+		}
+	}
+	addr := s.remote(r)
+	return !addr.IsValid() || addr.IsLoopback()
+}
+
+// forwarded reports whether a proxy says that it speaks for another.
+func forwarded(r *http.Request) bool {
+	for _, name := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via", "X-Forwarded-Host", "X-Forwarded-Proto"} {
+		if r.Header[name] != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // encrypted reports whether the caller's connection is, up to us or to a proxy that we trust.
 func (s *Server) encrypted(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)

@@ -249,17 +249,6 @@ func (s *Server) trusted(addr netip.Addr) bool {
 	return false
 }
 
-// local reports whether the caller is on this machine. A request that came through a proxy which is not trusted is not
-// believed to be: it only looks so.
-func (s *Server) local(r *http.Request) bool {
-	addr := s.remote(r)
-	forwarded := r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("Forwarded") != ""
-	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil && forwarded && !s.trusted(peer.Addr().Unmap()) {
-		return false
-	}
-	return !addr.IsValid() || addr.IsLoopback()
-}
-
 // HTTP server limits: a sender that takes longer than this to send its headers or body is cut off, and so is a reader that does not
 // take its answer. ?wait= is shorter; imports and exports may take longer.
 const (

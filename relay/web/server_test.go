@@ -390,6 +390,43 @@ func TestTokensBoundTheirBearer(t *testing.T) {
 	}
 }
 
+// Without tokens only this machine's own callers are served. What comes through a proxy may come from anywhere, also where the proxy speaks to a
+// unix socket: a proxy for Telegram's webhook must not open the whole interface to the Internet.
+func TestWithoutTokensAProxyOpensNothing(t *testing.T) {
+	h := newHouse(t, nil)
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "/api/v1/recipients", ""},
+		{"GET", "/metrics", ""},
+		{"POST", "/api/v1/messages", `{"to":"ops","text":"x"}`},
+		{"POST", "/hooks/alertmanager/ops", alert},
+		{"GET", "/hooks/ntfy/ops/publish?message=x", ""},
+	} {
+		if a := h.call(t, c.method, c.path, c.body); a.status/100 != 2 {
+			t.Errorf("%s at home: %d %s", c.path, a.status, a.body)
+		}
+		for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip"} {
+			if a := h.call(t, c.method, c.path, c.body, header, "203.0.113.7"); a.status != 401 || !strings.Contains(string(a.body), "tgrelay token new") {
+				t.Errorf("%s with %s: %d %s", c.path, header, a.status, a.body)
+			}
+		}
+	}
+	for peer, want := range map[string]int{"127.0.0.1:4711": 200, "[::1]:4711": 200, "@": 200, "192.0.2.7:4711": 401, "[2001:db8::7]:4711": 401} {
+		r := httptest.NewRequest("GET", "http://127.0.0.1/api/v1/recipients", nil)
+		r.RemoteAddr = peer
+		w := httptest.NewRecorder()
+		if h.web.ServeHTTP(w, r); w.Code != want {
+			t.Errorf("from %s: %d, want %d", peer, w.Code, want)
+		}
+	}
+	r := httptest.NewRequest("GET", "http://127.0.0.1/api/v1/recipients", nil)
+	r.RemoteAddr = "@"
+	r.Header.Set("X-Forwarded-For", "203.0.113.7")
+	w := httptest.NewRecorder()
+	if h.web.ServeHTTP(w, r); w.Code != 401 {
+		t.Errorf("through a proxy and a unix socket: %d", w.Code)
+	}
+}
+
 // A signature stands in for a token, at the receiver that asks for it and for that receiver's own recipients only.
 func TestSignatureStandsInForAToken(t *testing.T) {
 	const body = `{"text":"x"}`
