@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay/config"
@@ -13,22 +15,56 @@ import (
 
 type checkCommand struct {
 	configFlag
+	JSON bool `name:"json" help:"Print faults and warnings as JSON, one a line."`
 }
 
 func (c *checkCommand) Run(std *streams) error {
 	cfg, err := c.load()
-	if err != nil {
-		return err
+	var rules *intake.Rules
+	if err == nil {
+		rules, err = daemon.Rules(cfg)
 	}
-	rules, err := daemon.Rules(cfg)
 	if err != nil {
-		return misconfigured(err)
+		return c.faulty(std, misconfigured(err))
 	}
-	for _, warning := range lint(cfg, rules) {
+	warnings := lint(cfg, rules)
+	if c.JSON {
+		return printJSON(std.out, told(warnings, "warning")...)
+	}
+	for _, warning := range warnings {
 		fmt.Fprintln(std.err, warning)
 	}
 	_, err = fmt.Fprintf(std.out, "%s is right: %d receivers, %d tokens, %s\n", cfg.File, len(cfg.Receivers), len(cfg.Auth.Tokens), listening(cfg))
 	return err
+}
+
+// faulty tells the faults of a configuration, as JSON where that is wanted.
+func (c *checkCommand) faulty(std *streams, err error) error {
+	faults, ok := errors.AsType[config.Faults](err)
+	if !ok || !c.JSON {
+		return err
+	}
+	if err := printJSON(std.out, told(faults, "fault")...); err != nil {
+		return err
+	}
+	return usageError{fmt.Errorf("%s", count(len(faults), "fault"))}
+}
+
+// jsonFault is a fault or warning for programs.
+type jsonFault struct {
+	Kind   string `json:"kind"` // fault or warning
+	File   string `json:"file"`
+	Line   int    `json:"line,omitzero"`
+	Key    string `json:"key,omitzero"`
+	Detail string `json:"detail"`
+}
+
+func told(faults []config.Fault, kind string) []jsonFault {
+	var all []jsonFault
+	for _, f := range faults {
+		all = append(all, jsonFault{kind, f.File, f.Line, f.Key, strings.TrimPrefix(f.Detail, "warning: ")})
+	}
+	return all
 }
 
 // lint tries the receivers' templates on real webhooks and says what would surprise. Faults only a real document can bring out are told

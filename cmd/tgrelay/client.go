@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -55,30 +56,36 @@ func printJSON[T any](w io.Writer, items ...T) error {
 type sendCommand struct {
 	serverFlags
 	Recipient string      `arg:"" complete:"recipients" help:"Recipient to send to."`
-	Text      []string    `arg:"" optional:"" help:"What to send; standard input when left out."`
+	Text      []string    `arg:"" optional:"" help:"What to send; standard input when neither it nor a file is given."`
 	ParseMode markup.Mode `enum:",MarkdownV2,HTML,Markdown" default:"" help:"Markup of the text: MarkdownV2, HTML or Markdown; plain by default."`
 	Silent    bool        `help:"Without a sound."`
 	Priority  string      `enum:"high,normal,low" default:"normal" help:"high, normal or low."`
+	Key       string      `help:"Makes the message live: a later one with the same key changes it."`
+	Topic     string      `help:"Topic of a group, by its name; it is made where there is none."`
+	SendAt    time.Time   `placeholder:"TIME" help:"When to send it, such as 2030-01-31T08:00:00Z; at once by default."`
+	ExpiresIn string      `placeholder:"DURATION" help:"After how long it is not worth sending any more, such as 2h."`
+	Photo     string      `xor:"file" complete:"files" placeholder:"FILE" help:"A picture to show above the text: a file, or an http or https address."`
+	Document  string      `xor:"file" complete:"files" placeholder:"FILE" help:"A file to send with the text: a file here, or an http or https address."`
 }
 
 func (c *sendCommand) Run(ctx context.Context, std *streams) error {
 	text := strings.Join(c.Text, " ")
-	if len(c.Text) == 0 {
+	if len(c.Text) == 0 && c.Photo == "" && c.Document == "" {
 		b, err := io.ReadAll(std.in)
 		if err != nil {
 			return fmt.Errorf("read standard input: %w", err)
 		}
 		text = string(b)
 	}
-	if strings.TrimSpace(text) == "" {
+	if strings.TrimSpace(text) == "" && c.Photo == "" && c.Document == "" {
 		return usageError{errors.New("there is nothing to send: give a text, or pipe one in")}
 	}
 	api, err := c.client()
 	if err != nil {
 		return err
 	}
-	request := client.MessageRequest{To: []string{c.Recipient}, Text: text, ParseMode: c.ParseMode, DisableNotification: c.Silent}
-	if err := request.Priority.UnmarshalText([]byte(c.Priority)); err != nil {
+	request, err := c.request(text)
+	if err != nil {
 		return usageError{err}
 	}
 	accepted, err := api.SendMessage(ctx, request)
@@ -92,6 +99,33 @@ func (c *sendCommand) Run(ctx context.Context, std *streams) error {
 		fmt.Fprintf(std.out, "%s  %s\n", d.ID, stateText(d))
 	}
 	return nil
+}
+
+func (c *sendCommand) request(text string) (client.MessageRequest, error) {
+	r := client.MessageRequest{
+		To: []string{c.Recipient}, Text: text, ParseMode: c.ParseMode, DisableNotification: c.Silent,
+		Key: c.Key, Topic: c.Topic, SendAt: c.SendAt, ExpiresIn: c.ExpiresIn,
+	}
+	if err := r.Priority.UnmarshalText([]byte(c.Priority)); err != nil {
+		return r, err
+	}
+	var err error
+	if r.Photo, r.File, err = attached(relay.Photo, c.Photo); err == nil && c.Document != "" {
+		r.Document, r.File, err = attached(relay.Document, c.Document)
+	}
+	return r, err
+}
+
+// attached is an address that the relay fetches, or a file of this machine that is uploaded.
+func attached(kind relay.MediaKind, what string) (address string, file *client.File, err error) {
+	if what == "" || strings.HasPrefix(what, "http://") || strings.HasPrefix(what, "https://") {
+		return what, nil, nil
+	}
+	content, err := os.ReadFile(what)
+	if err != nil {
+		return "", nil, err
+	}
+	return "", &client.File{Kind: kind, Name: filepath.Base(what), Content: content}, nil
 }
 
 func stateText(d relay.Delivery) string {

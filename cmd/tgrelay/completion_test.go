@@ -70,7 +70,7 @@ func TestOffers(t *testing.T) {
 		{[]string{"send", "--server", w.relay, "o"}, "ops"},
 		{[]string{"send", "--server", "http://127.0.0.1:1", "o"}, ""},
 		{[]string{"send", "--", "--j"}, ""},
-		{[]string{"version", ""}, "--help"},
+		{[]string{"version", ""}, "--help --json"},
 		{[]string{"nosuch", "--nosuch", ""}, "--help"},
 	} {
 		out, errs, status := run(t, "", append([]string{"complete", "--"}, c.words...)...)

@@ -44,6 +44,7 @@ type commands struct {
 	Migrate    migrateCommand    `cmd:"" help:"Bring the storage to the newest schema, after a copy of it."`
 	Completion completionCommand `cmd:"" help:"Print the completions for a shell."`
 	Complete   completeCommand   `cmd:"" hidden:""`
+	Reference  referenceCommand  `cmd:"" hidden:""`
 	Version    versionCommand    `cmd:"" help:"Print version, commit and Go version."`
 	Man        manCommand        `cmd:"" hidden:"" help:"Print the manual pages, as packages have them."`
 }

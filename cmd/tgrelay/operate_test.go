@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // An operator's day: whom there is, what is chosen for them, and what became of their messages.
@@ -79,6 +80,42 @@ func TestDeliveriesByCommand(t *testing.T) {
 	}
 	if got := w.messages(ada, 3); got[1].Text+got[2].Text != "message 0message 1" && got[1].Text+got[2].Text != "message 1message 0" {
 		t.Errorf("arrived: %+v", got)
+	}
+}
+
+func TestSendByCommand(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	ada := w.connect("Ada", "ops")
+	w.write("report.txt", "all is well")
+	do := func(args ...string) []string { return append(args, "--server", w.relay) }
+	works(t, do("send", "ops", "the report", "--document", filepath.Join(w.dir, "report.txt"), "--silent")...)
+	works(t, do("send", "ops", "50%", "--key", "job", "--priority", "high")...)
+	got := w.messages(ada, 3)
+	if got[1].FileName != "report.txt" || !got[1].Silent || got[2].Text != "50%" {
+		t.Errorf("arrived: %+v", got)
+	}
+	works(t, do("send", "ops", "100%", "--key", "job")...)
+	w.eventually(func() bool { return w.messages(ada, 3)[2].Text == "100%" })
+	if out := works(t, do("send", "ops", "later", "--send-at", time.Now().Add(time.Hour).UTC().Format(time.RFC3339), "--expires-in", "1h")...); !strings.Contains(out, "queued for ops") {
+		t.Errorf("later: %s", out)
+	}
+	refuses(t, 2, "absent.txt", do("send", "ops", "--document", filepath.Join(w.dir, "absent.txt"))...)
+}
+
+func TestCheckForPrograms(t *testing.T) {
+	t.Parallel()
+	w := &world{t: t, dir: t.TempDir()}
+	w.write("relay.toml", "[telegram]\ntoken = \""+botToken+"\"\ncolour = 1\n")
+	out, _, status := run(t, "", "check", "--json", "--config", w.config())
+	if status != 2 || !strings.Contains(out, `{"kind":"fault","file":"`+w.config()+`","line":3,"key":"telegram.colour"`) {
+		t.Errorf("status %d\n%s", status, out)
+	}
+	w.write("my.tmpl", `{{ define "my" }}*open {{ .Status }}{{ end }}`)
+	w.write("relay.toml", "[telegram]\ntoken = \""+botToken+"\"\n[templates]\nfiles = [\"my.tmpl\"]\n[receivers.alertmanager]\ntemplate = \"my\"\n")
+	out, errs, status := run(t, "", "check", "--json", "--config", w.config())
+	if status != 0 || errs != "" || !strings.Contains(out, `"kind":"warning"`) || !strings.Contains(out, `"detail":"my: with`) {
+		t.Errorf("status %d\n%s%s", status, out, errs)
 	}
 }
 

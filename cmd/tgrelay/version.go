@@ -6,9 +6,14 @@ import (
 	"runtime/debug"
 )
 
-type versionCommand struct{}
+type versionCommand struct {
+	JSON bool `name:"json" help:"Print it as JSON."`
+}
 
-func (versionCommand) Run(std *streams) error {
+func (c versionCommand) Run(std *streams) error {
+	if c.JSON {
+		return printJSON(std.out, map[string]string{"version": versionText(), "commit": commit(), "go": runtime.Version()})
+	}
 	_, err := fmt.Fprintf(std.out, "tgrelay %s (commit %s, %s)\n", versionText(), commit(), runtime.Version())
 	return err
 }
