@@ -88,13 +88,17 @@ type Outcome struct {
 	MigrateTo int64     // the supergroup's ID: bindings and what waits move there
 }
 
-// DeliveryQuery asks for a page of deliveries, newest first.
+// DeliveryQuery asks for a page of deliveries, newest first. A page may hold fewer than Limit and still have a Next: what a receiver
+// brought is looked for in stretches, so that no question takes long.
 type DeliveryQuery struct {
-	State     State  // empty: any
-	Recipient string // empty: any
-	Prefix    string // of the recipients' IDs
-	After     string // cursor of the page before; empty: from the newest
-	Limit     int    // 1 to 1000; 0 means 100
+	State     State     // empty: any
+	Recipient string    // empty: any
+	Prefix    string    // of the recipients' IDs
+	Receiver  string    // empty: any
+	Since     time.Time // of their creation; zero: from the beginning
+	Until     time.Time // before then; zero: up to now
+	After     string    // cursor of the page before; empty: from the newest
+	Limit     int       // 1 to 1000; 0 means 100
 }
 
 // Page is a stretch of a list. Next is the cursor of the page after it, empty at the end.
@@ -107,6 +111,18 @@ type Page[T any] struct {
 type Backlog struct {
 	Count  map[State]int64 // deliveries by state, finished ones kept by retention included
 	Oldest time.Time       // since when the queued or sending delivery waits that waits for longest: its creation or SendAt; zero when nothing is due
+}
+
+// TallySpan is the time that a Tally is of.
+const TallySpan = 5 * time.Minute
+
+// Tally is how much happened in a TallySpan.
+type Tally struct {
+	At      time.Time // when it began
+	Taken   int64     // deliveries that were accepted
+	Sent    int64
+	Failed  int64 // or expired
+	Waiting int64 // by how much the number of those still to be sent changed
 }
 
 // Waiting is how many deliveries are still to be sent.
@@ -167,4 +183,6 @@ type Outbox interface {
 	Message(ctx context.Context, id ID) (*Message, error)
 	Deliveries(ctx context.Context, q DeliveryQuery) (Page[Delivery], error)
 	Backlog(ctx context.Context) (Backlog, error)
+	// Tallies returns what happened since a moment, in order, at most a week back. What saw nothing happen is left out.
+	Tallies(ctx context.Context, since time.Time) ([]Tally, error)
 }

@@ -142,6 +142,9 @@ func (c *committer) end(ctx context.Context, t *tx) error {
 	if err := t.saveCounts(ctx); err != nil {
 		return err
 	}
+	if err := t.saveTally(ctx, time.Now()); err != nil {
+		return err
+	}
 	if c.beforeCommit != nil {
 		if err := c.beforeCommit(); err != nil {
 			return err

@@ -94,3 +94,6 @@ func (c Cache) Get(ctx context.Context, id string, look func(context.Context, st
 
 // Forget is what a commit does.
 func (c Cache) Forget(ids ...string) { c.c.forget(ids) }
+
+// LookAmong sets among how many deliveries a page of a receiver's is looked for.
+func (db *DB) LookAmong(n int64) { db.looked = n }

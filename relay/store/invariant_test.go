@@ -77,7 +77,7 @@ func violations(t *testing.T, path string) []string {
 }
 
 // tables are the tables, and their names in queries.
-var tables = []string{"messages", "m", "deliveries", "d", "recipients", "r", "bindings", "b", "links", "redemptions", "updates", "numbers", "settings", "threads", "topics"}
+var tables = []string{"messages", "m", "deliveries", "d", "recipients", "r", "bindings", "b", "links", "redemptions", "updates", "numbers", "settings", "threads", "topics", "tallies"}
 
 // scans are the texts that may look at all of a table: they are asked for all of it.
 var scans = []string{

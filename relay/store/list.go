@@ -115,12 +115,20 @@ func (db *DB) Deliveries(ctx context.Context, q relay.DeliveryQuery) (relay.Page
 		return page, err
 	}
 	limit := limited(q.Limit)
-	whose, args := ofRecipient("d.recipient", q.Recipient, q.Prefix, []any{before, limit + 1})
-	text := `SELECT ` + deliveryColumns + ` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq < $1` + whose + condition + ` ORDER BY d.seq DESC LIMIT $2`
+	stretch, err := db.stretch(ctx, q, before)
+	if err != nil {
+		return page, fault("list deliveries", err)
+	}
+	whose, args := ofRecipient("d.recipient", q.Recipient, q.Prefix, []any{stretch.before, limit + 1})
+	further, args := further(q, stretch, args)
+	text := `SELECT ` + deliveryColumns + ` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq < $1` + whose + condition + further + ` ORDER BY d.seq DESC LIMIT $2`
 	page.Items, err = list(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) }, text, args...)
-	if len(page.Items) > limit {
+	switch {
+	case len(page.Items) > limit:
 		page.Items = page.Items[:limit]
 		page.Next = strconv.FormatInt(page.Items[limit-1].Seq, 10)
+	case stretch.more:
+		page.Next = strconv.FormatInt(stretch.from, 10)
 	}
 	return page, fault("list deliveries", err)
 }

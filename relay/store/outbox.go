@@ -133,6 +133,7 @@ func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Deli
 		millis(d.CreatedAt), millis(d.SendAt), millis(d.NotBefore), millis(d.ExpiresAt), finished, rank, d.Key, string(d.OnUpdate))
 	t.count(d.State, 1)
 	t.end(d.State, 1)
+	t.taken++
 	if d.State == relay.Queued {
 		a := arrival{d.ChatID, d.Priority}
 		if rank != d.Seq || !d.SendAt.IsZero() {

@@ -52,6 +52,9 @@ func (t *tx) pruneRest(ctx context.Context, before time.Time, limit int, now tim
 	if err := t.pruneLinks(ctx, now); err != nil {
 		return err
 	}
+	if err := t.pruneTallies(ctx, now); err != nil {
+		return err
+	}
 	return t.vacuum(ctx)
 }
 

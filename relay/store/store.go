@@ -69,12 +69,13 @@ type DB struct {
 	committer *committer
 	cache     *cache // nil: none
 	metrics   *metrics
+	looked    int64 // see the constant
 	running   sync.WaitGroup
 }
 
 // Open opens a storage, making or migrating it as needed.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	db := &DB{options: o.withDefaults()}
+	db := &DB{options: o.withDefaults(), looked: looked}
 	if err := db.open(ctx); err != nil {
 		return nil, errors.Join(err, db.closePools())
 	}

@@ -28,6 +28,7 @@ type tx struct {
 type undoable struct {
 	counts   [len(states)]int64 // by how much the number of deliveries in a state changed
 	endings  [len(states)]int64 // how many came to their end, by the state
+	taken    int64              // how many were accepted
 	queued   []arrival          // where something was queued
 	migrated [][2]int64
 	ended    []relay.Delivery
@@ -43,15 +44,16 @@ type arrival struct {
 // mark is where an undoable stood.
 type mark struct {
 	counts, endings                [len(states)]int64
+	taken                          int64
 	queued, migrated, ended, stale int
 }
 
 func (u *undoable) mark() mark {
-	return mark{u.counts, u.endings, len(u.queued), len(u.migrated), len(u.ended), len(u.stale)}
+	return mark{u.counts, u.endings, u.taken, len(u.queued), len(u.migrated), len(u.ended), len(u.stale)}
 }
 
 func (u *undoable) undo(m mark) {
-	u.counts, u.endings, u.queued, u.migrated, u.ended, u.stale = m.counts, m.endings, u.queued[:m.queued], u.migrated[:m.migrated], u.ended[:m.ended], u.stale[:m.stale]
+	u.counts, u.endings, u.taken, u.queued, u.migrated, u.ended, u.stale = m.counts, m.endings, m.taken, u.queued[:m.queued], u.migrated[:m.migrated], u.ended[:m.ended], u.stale[:m.stale]
 }
 
 // seqs are the last numbers given. They never go back while the process runs, also where a transaction does.

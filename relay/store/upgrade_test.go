@@ -31,7 +31,7 @@ func fixture(t *testing.T, version int) string {
 }
 
 // checks tell what of each story holds after an upgrade.
-var checks = []func(*testing.T, *place){checkFirst, checkLive, checkCalm, checkEvent, checkSender, checkWelcome, checkThread, checkTopic}
+var checks = []func(*testing.T, *place){checkFirst, checkLive, checkCalm, checkEvent, checkSender, checkWelcome, checkThread, checkTopic, checkTally}
 
 // TestUpgrade opens the storage of each schema there ever was with the code of today.
 func TestUpgrade(t *testing.T) {
@@ -273,6 +273,14 @@ func checkTopic(t *testing.T, p *place) {
 	must(t, err)
 	if topic.MessageThreadID != 9 || topic.Closed {
 		t.Errorf("the topic: %+v", topic)
+	}
+}
+
+func checkTally(t *testing.T, p *place) {
+	tallies, err := p.Tallies(t.Context(), time.Time{})
+	must(t, err)
+	if len(tallies) == 0 || tallies[0].Taken == 0 {
+		t.Errorf("the tallies: %+v", tallies)
 	}
 }
 
