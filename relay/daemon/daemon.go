@@ -81,6 +81,8 @@ type Daemon struct {
 	http       []*http.Server // one for each listener
 	listeners  []net.Listener
 	username   atomic.Value // string: the bot's
+	version    string
+	started    time.Time
 }
 
 // New opens and connects everything. Close or Run must follow.
@@ -89,7 +91,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{config: o.Config, registry: newRegistry(o.Version, o.Commit)}
+	d := &Daemon{config: o.Config, registry: newRegistry(o.Version, o.Commit), version: o.Version, started: time.Now()}
 	d.limiter = logging.Limit(o.Log.Handler(), d.registry)
 	d.log = slog.New(logging.Requests(d.limiter))
 	d.warnUnguarded()
@@ -230,7 +232,7 @@ func (d *Daemon) webOptions() web.Options {
 		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db,
 		Tokens: tokensOf(d.config), TrustedProxies: d.config.Server.TrustedProxies, MaxBody: int64(d.config.Server.MaxBody),
 		PublicURL: d.config.Server.PublicURL,
-		Ready:     d.Ready, Reload: d.Reload, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
+		Ready:     d.Ready, Reload: d.Reload, Status: d.standing, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
 	}
 	if d.webhook != nil {
 		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()

@@ -110,6 +110,25 @@ func (w *Watch) Seen(ctx context.Context, name string) error {
 	return w.keep(ctx, b)
 }
 
+// Standing is a heartbeat as it stands.
+type Standing struct {
+	Heartbeat
+	Seen    time.Time // the last sign of life; zero: none yet
+	Missing bool      // its silence was told, and no sign of life came since
+}
+
+// Standings are all heartbeats by name.
+func (w *Watch) Standings() []Standing {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []Standing
+	for _, name := range slices.Sorted(maps.Keys(w.beats)) {
+		b := w.beats[name]
+		all = append(all, Standing{b.Heartbeat, b.Seen, b.silent() && !b.returned()})
+	}
+	return all
+}
+
 func (w *Watch) wake() {
 	select {
 	case w.changed <- struct{}{}:

@@ -81,6 +81,14 @@ func (c *Client) Healthy() error {
 	return nil
 }
 
+// LastUpdate is when the last update was received; zero before the first.
+func (c *Client) LastUpdate() time.Time {
+	if ms := c.metrics.updated.Load(); ms != 0 {
+		return time.UnixMilli(ms).UTC()
+	}
+	return time.Time{}
+}
+
 // Watch asks Telegram whether it is there (getMe) while nothing else shows it, so that Healthy knows. It logs each change
 // once and returns nil at the end of ctx.
 func (c *Client) Watch(ctx context.Context) error {

@@ -2,6 +2,7 @@ package telegram
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ type metrics struct {
 	retryAfter prometheus.Counter
 	updates    *prometheus.CounterVec
 	lastUpdate prometheus.Gauge
+	updated    atomic.Int64 // the same, in Unix milliseconds; 0 before the first
 }
 
 // newMetrics registers with r; nil counts in vain.
@@ -76,4 +78,5 @@ func codeOf(failed *Error) string {
 func (m *metrics) received(u *Update) {
 	m.updates.WithLabelValues(u.Kind()).Inc()
 	m.lastUpdate.SetToCurrentTime()
+	m.updated.Store(time.Now().UnixMilli())
 }

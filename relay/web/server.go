@@ -40,8 +40,9 @@ type Options struct {
 	MaxBody        int64          // bytes
 	PublicURL      string         // how others reach this server, without a slash at its end; empty: as the caller did
 
-	Ready   func(ctx context.Context) error // nil: storage writable and Telegram reachable; else what to do
-	Reload  func() error                    // reads the configuration again
+	Ready   func(ctx context.Context) error          // nil: storage writable and Telegram reachable; else what to do
+	Reload  func() error                             // reads the configuration again
+	Status  func(ctx context.Context) console.Status // for the console; nil: it shows none
 	Metrics http.Handler
 	// Seen notes a sign of life of a heartbeat; CodeNotFound for one that is not configured. nil: none is.
 	Seen func(ctx context.Context, heartbeat string) error
@@ -95,7 +96,7 @@ func New(o Options) *Server {
 
 func (s *Server) openConsole() {
 	s.console = console.New(console.Options{
-		Door: s.Door, Desk: s.Desk, Outbox: s.Outbox, Directory: s.Directory, Links: s.Links, OpenAPI: OpenAPI, Log: s.Log,
+		Door: s.Door, Desk: s.Desk, Outbox: s.Outbox, Directory: s.Directory, Links: s.Links, OpenAPI: OpenAPI, Status: s.Status, Log: s.Log,
 	})
 	for _, p := range append(pages, s.signing()...) {
 		s.mux.Handle(p.pattern, s.guardPage(p))

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/look"
 )
 
 // Assets are served under names that hold a hash of what is in them, so that browsers keep them for ever and never an old one.
@@ -37,16 +38,20 @@ func loadAssets() (map[string]asset, map[string]string) {
 	if err != nil {
 		panic(err) // not reached: they are embedded
 	}
+	add := func(name string, content []byte) {
+		sum := sha256.Sum256(content)
+		ext := path.Ext(name)
+		hashed := strings.TrimSuffix(name, ext) + "." + hex.EncodeToString(sum[:6]) + ext
+		served[hashed], names[name] = asset{kinds[ext], content, pack(content, gzip.BestCompression)}, "/assets/"+hashed
+	}
 	for _, f := range files {
 		content, err := assetFiles.ReadFile("assets/" + f.Name())
 		if err != nil {
 			panic(err) // not reached either
 		}
-		sum := sha256.Sum256(content)
-		ext := path.Ext(f.Name())
-		name := strings.TrimSuffix(f.Name(), ext) + "." + hex.EncodeToString(sum[:6]) + ext
-		served[name], names[f.Name()] = asset{kinds[ext], content, pack(content, gzip.BestCompression)}, "/assets/"+name
+		add(f.Name(), content)
 	}
+	add("look.css", []byte(look.CSS))
 	return served, names
 }
 

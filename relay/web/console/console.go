@@ -25,20 +25,27 @@ type Options struct {
 	Links     relay.Links
 
 	OpenAPI []byte // the document of the reference
-	Log     *slog.Logger
+	// Status says how the daemon is; nil: nobody knows.
+	Status func(ctx context.Context) Status
+	Log    *slog.Logger
 }
 
 // Console serves the pages. Its methods are safe for concurrent use.
 type Console struct {
 	Options
 	reference func() (*reference, error)
+	figures   figures
+	streams   chan struct{}   // holds one for each that is open
 	ended     context.Context // done when streams have to end
 	end       context.CancelFunc
 }
 
 // New returns a Console.
 func New(o Options) *Console {
-	c := &Console{Options: o}
+	if o.Status == nil {
+		o.Status = func(context.Context) Status { return Status{} }
+	}
+	c := &Console{Options: o, streams: make(chan struct{}, maxStreams)}
 	c.reference = sync.OnceValues(func() (*reference, error) { return readReference(o.OpenAPI) })
 	c.ended, c.end = context.WithCancel(context.Background())
 	return c
@@ -61,6 +68,29 @@ type Viewer struct {
 	// Own is a recipient's ID as the viewer knows it, and Prefix what begins the IDs of all that it may see.
 	Own    func(id string) string
 	Prefix string
+}
+
+// may reports whether the viewer reaches a recipient, by the ID under which it is stored.
+func (v *Viewer) may(recipient string) bool { return v.Caller.May == nil || v.Caller.May(recipient) }
+
+// full is the ID under which a recipient that the viewer names is stored; empty stays empty.
+func (v *Viewer) full(id string) string {
+	if v.Caller.Full == nil || id == "" {
+		return id
+	}
+	return v.Caller.Full(id)
+}
+
+// reach is an error unless the viewer reaches a recipient: relay.CodeNotFound, for what is not to be seen is not there.
+func (v *Viewer) reach(recipient string) error {
+	if v.may(recipient) {
+		return nil
+	}
+	return absent("recipient")
+}
+
+func absent(what string) error {
+	return &relay.Error{Code: relay.CodeNotFound, Detail: "there is no such " + what + ", or none that this token reaches"}
 }
 
 // Whole reports whether the viewer sees all of the relay, not only some recipients.

@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"strings"
 	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
 )
 
 // functions are what the pages' templates may call.
@@ -16,11 +18,20 @@ var functions = template.FuncMap{
 		}
 		return served[name], nil
 	},
-	"moment": moment,
-	"prose":  prose,
-	"join":   strings.Join,
-	"dict":   dict,
-	"nav":    func() []entry { return nav },
+	"moment":  moment,
+	"took":    took,
+	"size":    size,
+	"count":   count,
+	"span":    span,
+	"prose":   prose,
+	"join":    strings.Join,
+	"dict":    dict,
+	"list":    func(items ...string) []string { return items },
+	"minus":   func(a, b int) int { return a - b },
+	"wide":    func(n int) int64 { return int64(n) },
+	"muted":   func(until time.Time) bool { return until.After(time.Now()) },
+	"section": section,
+	"nav":     func() []entry { return nav },
 }
 
 // moment is a time for people: how long ago or how soon, with the exact time on hovering; nothing for none. A script shows it in the
@@ -45,6 +56,15 @@ func distance(d time.Duration) string {
 	return "in " + text
 }
 
+// took is how long a delivery was on its way.
+func took(d relay.Delivery) string {
+	from := d.CreatedAt
+	if d.SendAt.After(from) {
+		from = d.SendAt
+	}
+	return span(max(d.SentAt.Sub(from), 0))
+}
+
 // span is how long something takes, in one unit.
 func span(d time.Duration) string {
 	switch {
@@ -53,9 +73,9 @@ func span(d time.Duration) string {
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
+		return fmt.Sprintf("%d min", int(d.Round(time.Minute).Minutes()))
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
+		return fmt.Sprintf("%d h", int(d.Round(time.Hour).Hours()))
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }

@@ -1,17 +1,26 @@
 package console
 
-import "net/http"
-
 // entry is a page that the navigation leads to.
 type entry struct{ Page, Path, Title string }
 
 // nav are the pages in their order.
 var nav = []entry{
+	{"overview", "/", "Overview"},
+	{"deliveries", "/deliveries", "Deliveries"},
+	{"recipients", "/recipients", "Recipients"},
+	{"try", "/try", "Try it"},
 	{"reference", "/api", "API"},
 }
 
-// Home leads to the first page.
-func (c *Console) Home(w http.ResponseWriter, r *http.Request, _ *Viewer) error {
-	http.Redirect(w, r, nav[0].Path, http.StatusSeeOther)
-	return nil
+// section is the page of the navigation that another belongs to.
+func section(page string) string {
+	switch page {
+	case "delivery":
+		return "deliveries"
+	case "recipient", "forget", "newlink", "link":
+		return "recipients"
+	case "receiver":
+		return "receivers"
+	}
+	return page
 }

@@ -84,4 +84,22 @@ func write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 func partial(r *http.Request) bool { return r.Header.Get("HX-Request") == "true" }
 
 // notices are what pages may say of what has just been done, by ?done=: nothing else can be put into an address.
-var notices = map[string]string{}
+var notices = map[string]string{
+	"accepted": "Accepted: it is on disk, and on its way.",
+	"retried":  "It is back in the queue.", "retried-many": "They are back in the queue.", "discarded": "It is discarded.", "discarded-many": "They are discarded.",
+	"none":   "Nothing was changed: what was chosen is not failed or expired any more.",
+	"paused": "Paused: messages are kept until you resume.", "resumed": "Resumed: what was kept is on its way.",
+	"muted": "Muted: messages arrive without a sound.", "unmuted": "Messages make a sound again.",
+	"unbound": "The chat is disconnected.", "forgotten": "The recipient is forgotten, with all that was kept of it.",
+	"noted": "The note is kept.", "revoked": "The link is revoked.",
+}
+
+// done leads on to a page that says what was done. A reload of it does nothing again.
+func done(w http.ResponseWriter, r *http.Request, to, notice string) error {
+	mark := "?"
+	if strings.Contains(to, "?") {
+		mark = "&"
+	}
+	http.Redirect(w, r, to+mark+"done="+notice, http.StatusSeeOther)
+	return nil
+}

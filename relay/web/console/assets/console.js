@@ -22,8 +22,32 @@ function filter(input) {
 addEventListener("input", event => { if (event.target.matches("[data-filter]")) filter(event.target); });
 
 function enliven(root) {
-  for (const each of root.querySelectorAll("[data-copy][hidden], .filter[hidden]")) each.hidden = false;
+  for (const each of root.querySelectorAll("[data-copy][hidden], [data-all][hidden], .filter[hidden]")) each.hidden = false;
   for (const time of root.querySelectorAll("time[datetime]")) time.title = new Date(time.dateTime).toLocaleString();
 }
 enliven(document);
 document.addEventListener("htmx:load", event => enliven(event.target.parentNode ?? document));
+
+// What the server shows anew takes the place of what was. A page that nobody looks at listens to nothing.
+for (const live of document.querySelectorAll("[data-live]")) {
+  let source;
+  const listen = () => {
+    source?.close();
+    if (document.hidden) return;
+    source = new EventSource(live.dataset.live);
+    source.onmessage = event => { live.innerHTML = event.data; enliven(live); };
+  };
+  document.addEventListener("visibilitychange", listen);
+  addEventListener("pagehide", () => source?.close());
+  listen();
+}
+
+// One box chooses all.
+addEventListener("change", event => {
+  const all = event.target.closest("[data-all]");
+  if (all) for (const box of all.form.querySelectorAll(`[name="${all.dataset.all}"]`)) box.checked = all.checked;
+});
+addEventListener("click", event => {
+  const sure = event.target.closest("[data-sure]");
+  if (sure && !confirm(sure.dataset.sure)) event.preventDefault();
+});

@@ -1,0 +1,352 @@
+package web_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/web"
+	"github.com/tgrelay/tgrelay/relay/web/console"
+)
+
+// send sends one as the boss and returns the ID of its first delivery.
+func (h *house) send(t *testing.T, to, text string) string {
+	t.Helper()
+	a := h.call(t, "POST", "/api/v1/messages", fmt.Sprintf(`{"to":%q,"text":%q}`, to, text), "Authorization", "Bearer boss")
+	_, after, _ := strings.Cut(string(a.body), `"deliveries":[{"id":"`)
+	id, _, ok := strings.Cut(after, `"`)
+	if a.status != 202 || !ok {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	return id
+}
+
+// fail writes that a delivery failed.
+func (h *house) fail(t *testing.T, id string) {
+	t.Helper()
+	d, err := relay.ParseID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.db.Finish(t.Context(), relay.Outcome{Delivery: d, State: relay.Failed, Reason: "blocked", LastError: "Forbidden: bot was blocked by the user", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (h *house) state(t *testing.T, id string) relay.State {
+	t.Helper()
+	parsed, err := relay.ParseID(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := h.db.Delivery(t.Context(), parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.State
+}
+
+// wants holds that a page was shown with all of some texts.
+func (p page) wants(t *testing.T, texts ...string) {
+	t.Helper()
+	if p.StatusCode != 200 {
+		t.Errorf("%s: %d %s", p.Request.URL, p.StatusCode, p.body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(p.body, text) {
+			t.Errorf("%s lacks %q", p.Request.URL, text)
+		}
+	}
+}
+
+func TestConsoleDeliveries(t *testing.T) {
+	h := newHouse(t, operators)
+	h.bind(t, "ops", 1)
+	h.bind(t, "team-a", 2)
+	v := h.visit(t).signIn("boss")
+	v.get("/deliveries").wants(t, "Nothing has come in yet")
+	var ids []string
+	for i := range 120 {
+		ids = append(ids, h.send(t, "ops", fmt.Sprint("message ", i)))
+	}
+	secret := h.send(t, "team-a", "<script>alert(1)</script> for the team")
+	for _, id := range append(ids[:60:60], secret) {
+		h.fail(t, id)
+	}
+	first := v.get("/deliveries")
+	first.wants(t, "/deliveries/"+secret, "/deliveries/"+ids[119], "Older")
+	_, next, _ := strings.Cut(first.body, `href="/deliveries?after=`)
+	next, _, _ = strings.Cut(next, `"`)
+	second := v.get("/deliveries?after=" + next)
+	second.wants(t, "Newest", "/deliveries/"+ids[60])
+	if strings.Contains(second.body, ids[119]) {
+		t.Error("the second page shows what the first did")
+	}
+	v.get("/deliveries?state=failed&recipient=team-a").wants(t, secret, "blocked by the user", "Retry all")
+	v.get("/deliveries?recipient=nobody").wants(t, "Nothing fits")
+	v.get("/deliveries?since="+time.Now().UTC().Add(time.Hour).Format("2006-01-02T15:04")).wants(t, "Nothing fits")
+	v.get("/deliveries/"+secret).wants(t, "&lt;script&gt;", "Retry", "Forbidden: bot was blocked")
+	for path, want := range map[string]int{"/deliveries?state=lost": 400, "/deliveries?since=soon": 400, "/deliveries?after=x": 400, "/deliveries/x": 404, "/deliveries/" + relay.NewID().String(): 404} {
+		if p := v.get(path); p.StatusCode != want || !strings.Contains(p.body, `role="alert"`) {
+			t.Errorf("%s: %d", path, p.StatusCode)
+		}
+	}
+
+	if p := v.post("/deliveries/retry", "id", ids[0], "back", "/deliveries/"+ids[0]); p.Header.Get("Location") != "/deliveries/"+ids[0]+"?done=retried" || h.state(t, ids[0]) != relay.Queued {
+		t.Errorf("%d %v %s", p.StatusCode, p.Header, h.state(t, ids[0]))
+	}
+	if p := v.post("/deliveries/discard", "id", ids[1], "id", ids[2], "id", ids[0], "id", "x", "back", "https://evil.example/"); p.Header.Get("Location") != "/?done=discarded-many" || h.state(t, ids[2]) != relay.Discarded || h.state(t, ids[0]) != relay.Queued {
+		t.Errorf("%d %v", p.StatusCode, p.Header)
+	}
+	if p := v.post("/deliveries/retry", "id", ids[1], "back", "/deliveries"); p.Header.Get("Location") != "/deliveries?done=none" {
+		t.Errorf("what is discarded stays so: %v", p.Header)
+	}
+	if p := v.post("/deliveries/discard", "all", "1", "state", "failed", "recipient", "ops", "back", "/deliveries"); p.Header.Get("Location") != "/deliveries?done=discarded-many" || h.state(t, ids[59]) != relay.Discarded || h.state(t, secret) != relay.Failed || h.state(t, ids[60]) != relay.Queued {
+		t.Errorf("%d %v %s", p.StatusCode, p.Header, p.body)
+	}
+	v.get("/deliveries?done=discarded-many").wants(t, "They are discarded")
+	if p := v.post("/deliveries/discard", "all", "1", "back", "/deliveries"); p.Header.Get("Location") != "/deliveries?done=none" {
+		t.Errorf("without a state nothing is changed: %v", p.Header)
+	}
+	if !strings.Contains(h.log.String(), "did=discarded token=boss") {
+		t.Error("the log does not say who did it")
+	}
+}
+
+// A token's recipients bound what its pages show and do, and read only looks.
+func TestConsoleShowsWhatTheTokenReaches(t *testing.T) {
+	h := newHouse(t, operators)
+	h.bind(t, "ops", 1)
+	h.bind(t, "team-a", 2)
+	h.bind(t, "shop:alice", 3)
+	ops, team := h.send(t, "ops", "for ops"), h.send(t, "team-a", "for the team")
+	h.fail(t, ops)
+	h.fail(t, team)
+	v := h.visit(t).signIn("team")
+	for _, path := range []string{"/", "/deliveries", "/recipients"} {
+		p := v.get(path)
+		p.wants(t)
+		if strings.Contains(p.body, `/ops"`) || strings.Contains(p.body, ops) {
+			t.Errorf("%s shows what the token does not reach", path)
+		}
+	}
+	v.get("/").wants(t, "Your part of the relay")
+	v.get("/deliveries").wants(t, team)
+	v.get("/recipients/team-a").wants(t, team)
+	for _, path := range []string{"/deliveries/" + ops, "/recipients/ops", "/recipients/ops/forget", "/overview/stream"} {
+		if p := v.get(path); p.StatusCode != 404 {
+			t.Errorf("%s: %d", path, p.StatusCode)
+		}
+	}
+	for _, act := range [][]string{
+		{"/recipients/ops/forget"},
+		{"/recipients/ops/change", "paused", "true"},
+		{"/recipients/ops/chat", "chat_id", "1", "do", "unbind"},
+		{"/recipients/ops/test"},
+		{"/links/make", "recipient", "ops"},
+		{"/try/send", "to", "ops", "text", "x"},
+	} {
+		if p := v.post(act[0], act[1:]...); p.StatusCode != 404 && p.StatusCode != 403 {
+			t.Errorf("%v: %d", act, p.StatusCode)
+		}
+	}
+	if v.post("/deliveries/retry", "id", ops, "back", "/deliveries"); h.state(t, ops) != relay.Failed {
+		t.Error("a delivery out of reach is retried")
+	}
+	if v.post("/deliveries/retry", "all", "1", "state", "failed", "back", "/deliveries"); h.state(t, ops) != relay.Failed || h.state(t, team) != relay.Queued {
+		t.Error("all is more than the token reaches, or less")
+	}
+
+	shop := h.visit(t).signIn("shop")
+	shop.get("/recipients").wants(t, `href="/recipients/alice"`)
+	shop.get("/recipients/alice").wants(t, "private")
+	if p := shop.post("/recipients/alice/change", "paused", "true"); p.Header.Get("Location") != "/recipients/alice?done=paused" {
+		t.Errorf("%d %v", p.StatusCode, p.Header)
+	}
+
+	eyes := h.visit(t).signIn("eyes")
+	eyes.get("/deliveries/"+ops).wants(t, "for ops")
+	for _, act := range []string{"/deliveries/retry", "/deliveries/discard", "/recipients/ops/forget", "/recipients/ops/change", "/recipients/ops/chat", "/recipients/ops/test", "/links/make", "/try/send"} {
+		if p := eyes.post(act, "id", ops, "all", "1", "state", "failed", "to", "ops", "text", "x", "recipient", "ops"); p.StatusCode != 403 {
+			t.Errorf("who only looks does %s: %d", act, p.StatusCode)
+		}
+		if p := h.visit(t).post(act); p.StatusCode != 303 || p.Header.Get("Location") != "/sign-in" {
+			t.Errorf("nobody does %s: %d", act, p.StatusCode)
+		}
+	}
+	if r, err := h.db.Recipient(t.Context(), "ops"); err != nil || r.Paused || h.state(t, ops) != relay.Failed {
+		t.Errorf("something was changed: %+v %v", r, err)
+	}
+}
+
+func TestConsoleRecipients(t *testing.T) {
+	h := newHouse(t, nil)
+	v := h.visit(t)
+	v.get("/recipients").wants(t, "Nobody is connected yet", "/links/new")
+	v.get("/recipients/ops").wants(t, "No chat is connected")
+	if p := v.get("/recipients/no%20name"); p.StatusCode != 404 {
+		t.Errorf("%d", p.StatusCode)
+	}
+	for i := range 60 {
+		h.bind(t, fmt.Sprintf("user-%02d", i), int64(100+i))
+	}
+	h.bind(t, "ops", 1)
+	h.bind(t, "ops", 2)
+	v.get("/recipients").wants(t, "user-00", "after=user-48")
+	v.get("/recipients?prefix=user-5").wants(t, "user-55")
+	v.get("/recipients?prefix=x").wants(t, "Nobody by that name")
+	v.header.Set("HX-Request", "true")
+	if p := v.get("/recipients?prefix=op"); strings.Contains(p.body, "<html") || !strings.Contains(p.body, "/recipients/ops") {
+		t.Errorf("a part is wanted: %s", p.body)
+	}
+	v.header.Del("HX-Request")
+
+	change := func(path string, pairs ...string) {
+		t.Helper()
+		if p := v.post(path, pairs...); p.StatusCode != 303 {
+			t.Errorf("%s %v: %d %s", path, pairs, p.StatusCode, p.body)
+		}
+	}
+	change("/recipients/ops/change", "paused", "true")
+	change("/recipients/ops/change", "note", "on call")
+	change("/recipients/ops/chat", "chat_id", "1", "do", "mute", "for", "8h")
+	v.get("/recipients/ops").wants(t, "paused", "on call", "muted", "Resume")
+	change("/recipients/ops/change", "paused", "false")
+	change("/recipients/ops/chat", "chat_id", "1", "do", "unmute")
+	change("/recipients/ops/test")
+	change("/recipients/ops/chat", "chat_id", "2", "do", "unbind")
+	ops, err := h.db.Recipient(t.Context(), "ops")
+	if err != nil || len(ops.Chats) != 1 || ops.Paused || ops.Note != "on call" || !ops.Chats[0].MutedUntil.IsZero() {
+		t.Errorf("%+v %v", ops, err)
+	}
+	for _, wrong := range [][]string{{"chat_id", "7", "do", "unbind"}, {"chat_id", "1", "do", "sing"}, {"chat_id", "1", "do", "mute", "for", "ever"}} {
+		if p := v.post("/recipients/ops/chat", wrong...); p.StatusCode/100 != 4 {
+			t.Errorf("%v: %d", wrong, p.StatusCode)
+		}
+	}
+	v.get("/recipients/ops/forget").wants(t, "Forget ops?", "cannot be taken back")
+	if p := v.post("/recipients/ops/forget"); p.Header.Get("Location") != "/recipients?done=forgotten" {
+		t.Errorf("%d %v", p.StatusCode, p.Header)
+	}
+	if _, err := h.db.Recipient(t.Context(), "ops"); relay.ErrorCode(err) != relay.CodeUnknownRecipient {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
+func TestConsoleLinks(t *testing.T) {
+	h := newHouse(t, nil)
+	v := h.visit(t)
+	v.get("/links/new?recipient=alice").wants(t, `value="alice"`)
+	for _, wrong := range [][]string{{"recipient", "no name"}, {"recipient", "a", "expires_in", "soon"}, {"recipient", "a", "max_uses", "0"}, {"recipient", "a", "target", "moon"}} {
+		if p := v.post("/links/make", wrong...); p.StatusCode != 400 || !strings.Contains(p.body, `role="alert"`) {
+			t.Errorf("%v: %d", wrong, p.StatusCode)
+		}
+	}
+	p := v.post("/links/make", "recipient", "alice", "target", "private", "expires_in", "2h", "max_uses", "2")
+	p.wants(t, "<svg", "https://t.me/relay_bot?start=", "/start ", h.URL+"/link/", "Waiting for somebody")
+	if p.Header.Get("Cache-Control") != "no-store" {
+		t.Error("the page with the token is kept")
+	}
+	_, id, _ := strings.Cut(p.body, "/links/")
+	id = id[:36]
+	_, token, _ := strings.Cut(p.body, "?start=")
+	token, _, _ = strings.Cut(token, `"`)
+	came := make(chan page)
+	go func() { came <- v.get("/links/" + id + "/state?wait=1") }()
+	chat := relay.Chat{ChatID: 7, Type: "private", Title: "Ada", State: relay.Active}
+	if _, err := h.desk.Redeem(context.Background(), token, 7, relay.Redemption{Chat: chat, Place: relay.TargetPrivate, At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	for state := <-came; !strings.Contains(state.body, "Connected"); state = v.get("/links/" + id + "/state") {
+		if !strings.Contains(state.body, "Waiting") {
+			t.Fatal(state.body)
+		}
+	}
+	v.get("/links/"+id+"/state").wants(t, "Ada", "1 of 2 did")
+	v.get("/recipients/alice").wants(t, "Revoke", "Ada")
+	if p := v.post("/links/" + id + "/revoke"); p.Header.Get("Location") != "/recipients/alice?done=revoked" {
+		t.Errorf("%d %v", p.StatusCode, p.Header)
+	}
+	if strings.Contains(h.log.String(), token) {
+		t.Error("the log holds the token of a link")
+	}
+}
+
+func TestConsoleTry(t *testing.T) {
+	h := newHouse(t, nil)
+	h.bind(t, "ops", 1)
+	v := h.visit(t)
+	v.get("/try?text="+url.QueryEscape("*a* b")).wants(t, "*a* b", "tg-text")
+	v.post("/try/preview", "text", "*a* b", "parse_mode", "MarkdownV2").wants(t, `id="preview"`, "<b>a</b>")
+	v.post("/try/preview", "text", "a.b", "parse_mode", "MarkdownV2").wants(t, "byte offset 1")
+	v.post("/try/preview", "text", " ").wants(t, "while you write")
+	p := v.post("/try/send", "to", "ops, ops", "text", "hello", "silent", "1", "priority", "high")
+	if p.StatusCode != 303 || !strings.HasPrefix(p.Header.Get("Location"), "/deliveries/") {
+		t.Fatalf("%d %s", p.StatusCode, p.body)
+	}
+	v.get(p.Header.Get("Location")).wants(t, "hello", "without a sound", "high", "Accepted")
+	for _, wrong := range [][]string{{"to", "no/name", "text", "x"}, {"to", "", "text", "x"}, {"to", "ops", "text", ""}, {"to", "ops", "text", "a.b", "parse_mode", "MarkdownV2"}} {
+		if p := v.post("/try/send", wrong...); p.StatusCode != 400 || !strings.Contains(p.body, `role="alert"`) || !strings.Contains(p.body, "<textarea") {
+			t.Errorf("%v: %d", wrong, p.StatusCode)
+		}
+	}
+	if p := v.post("/try/send", "to", "ops", "text", strings.Repeat("x", 3<<20)); p.StatusCode != 413 {
+		t.Errorf("%d", p.StatusCode)
+	}
+}
+
+func TestConsoleOverview(t *testing.T) {
+	beat := console.Heartbeat{Name: "watchdog", Interval: 5 * time.Minute, Missing: true}
+	status := console.Status{Version: "1.2.3", Started: time.Now(), Bot: "relay_bot", TelegramFault: "telegram cannot be reached", Size: 5 << 20, Free: 7 << 30, Recipients: 12345, Gone: 2, Heartbeats: []console.Heartbeat{beat}}
+	h := newHouse(t, func(o *web.Options, _ *intake.Rules) {
+		o.Status = func(context.Context) console.Status { return status }
+	})
+	h.bind(t, "ops", 1)
+	h.fail(t, h.send(t, "ops", "one"))
+	h.send(t, "ops", "two")
+	v := h.visit(t)
+	p := v.get("/")
+	p.wants(t, "In <b>2</b>", "Failed <b>1</b>", "Waiting <b>1</b>", "@relay_bot", "cannot be reached", "5.0 MiB", "7.0 GiB", "12,345", "watchdog", "missing", "tgrelay 1.2.3", "<rect", `data-live="/overview/stream"`)
+	if len(p.body) > 30<<10 {
+		t.Errorf("%d bytes", len(p.body))
+	}
+
+	// What changes is sent, and the stream ends with the server.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, "GET", h.URL+"/overview/stream", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.Header.Get("Content-Type") != "text/event-stream" {
+		t.Fatal(response.Header)
+	}
+	lines := bufio.NewScanner(response.Body)
+	lines.Buffer(nil, 1<<20)
+	h.send(t, "ops", "three")
+	found := false
+	for !found && lines.Scan() {
+		found = strings.Contains(lines.Text(), "In <b>3</b>")
+	}
+	if !found {
+		t.Error("the change is not sent")
+	}
+	h.web.EndStreams()
+	for lines.Scan() {
+	}
+	if err := lines.Err(); err != nil {
+		t.Errorf("the stream ends by %v", err)
+	}
+}
