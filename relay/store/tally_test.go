@@ -95,9 +95,19 @@ func TestDeliveriesByTimeAndReceiver(t *testing.T) {
 	}
 	minute := func(n int) time.Time { return t0.Add(time.Duration(n) * time.Minute) }
 	for _, q := range []relay.DeliveryQuery{
-		{Since: minute(10)}, {Until: minute(10)}, {Since: minute(5), Until: minute(31)}, {Since: minute(50)}, {Until: t0}, {Until: minute(90)},
-		{Receiver: "grafana"}, {Receiver: "nobody"}, {Receiver: "grafana", State: relay.Failed}, {Receiver: "grafana", Recipient: "bob"},
-		{Receiver: "alertmanager", Since: minute(3), Until: minute(30)}, {State: relay.Failed, Since: minute(11)}, {Recipient: "bob", Until: minute(20)},
+		{Since: minute(10)},
+		{Until: minute(10)},
+		{Since: minute(5), Until: minute(31)},
+		{Since: minute(50)},
+		{Until: t0},
+		{Until: minute(90)},
+		{Receiver: "grafana"},
+		{Receiver: "nobody"},
+		{Receiver: "grafana", State: relay.Failed},
+		{Receiver: "grafana", Recipient: "bob"},
+		{Receiver: "alertmanager", Since: minute(3), Until: minute(30)},
+		{State: relay.Failed, Since: minute(11)},
+		{Recipient: "bob", Until: minute(20)},
 		{Prefix: "b", Receiver: "grafana", Since: minute(2)},
 	} {
 		var want, got []relay.ID
