@@ -16,28 +16,27 @@ import (
 // Notification is the data of alert templates: Alertmanager's own (template.Data) by the same names, the envelope of its webhook
 // (notify/webhook, version 4), and what Grafana adds.
 type Notification struct {
-	Receiver          string
+	Receiver          string // as the sender names it
 	Status            string // firing or resolved
 	Alerts            Alerts
 	GroupLabels       template.KV
 	CommonLabels      template.KV
 	CommonAnnotations template.KV
-	ExternalURL       string
+	ExternalURL       string // of the sender's own page
 
 	Version            string
-	GroupKey           string
-	TruncatedAlerts    int64 // left out by max_alerts
-	NotificationReason string
+	GroupKey           string // names the group, as long as it is there
+	TruncatedAlerts    int64  // left out by max_alerts
+	NotificationReason string // why this notification comes, in Alertmanager's words; empty from older ones
 	RouteLabels        template.KV
 
 	// Grafana's.
-	Title   string
-	Message string
+	Title   string // of the contact point
+	Message string // of the contact point
 	State   string // alerting or ok
-	OrgID   int64
+	OrgID   int64  // the organization of Grafana's
 
-	// Buttons says that links stand below the message as buttons, and need not be in its text.
-	Buttons bool
+	Buttons bool // links stand below the message as buttons, and need not be in its text
 
 	part string // of a group that was split, the values that it was split by
 
