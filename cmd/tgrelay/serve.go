@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -36,26 +35,18 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	log := newLogger(cfg.Log, std)
-	d, err := daemon.New(ctx, daemon.Options{Config: cfg, Version: versionText(), Commit: commit(), Log: log})
+	logs, log := newLogging(cfg.Log, std.err)
+	d, err := daemon.New(ctx, daemon.Options{Config: cfg, Version: versionText(), Commit: commit(), Log: log, SetLog: logs.set})
 	if err != nil {
 		return err
 	}
-	stop := reloadOnHangup(d, log)
+	stop := reloadOnHangup(d)
 	defer stop()
 	return d.Run(ctx)
 }
 
-func newLogger(c config.Log, std *streams) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.Level}
-	if c.Format == "json" {
-		return slog.New(slog.NewJSONHandler(std.err, options))
-	}
-	return slog.New(slog.NewTextHandler(std.err, options))
-}
-
 // reloadOnHangup reads the configuration again at each SIGHUP. A file with faults changes nothing.
-func reloadOnHangup(d *daemon.Daemon, log *slog.Logger) (stop func()) {
+func reloadOnHangup(d *daemon.Daemon) (stop func()) {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	done := make(chan struct{})
@@ -63,9 +54,7 @@ func reloadOnHangup(d *daemon.Daemon, log *slog.Logger) (stop func()) {
 		for {
 			select {
 			case <-hangup:
-				if err := d.Reload(); err != nil {
-					log.Error("the configuration was not reloaded; what was in force stays so", "error", err)
-				}
+				_, _ = d.Reload() // the log tells
 			case <-done:
 				return
 			}

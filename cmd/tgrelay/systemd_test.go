@@ -2,7 +2,9 @@ package main_test
 
 import (
 	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -81,5 +83,71 @@ func expect(t *testing.T, states <-chan string, want string) {
 		case <-deadline:
 			t.Fatalf("systemd is not told %s", want)
 		}
+	}
+}
+
+// systemd's own program opens the address and starts the relay with it at the first call.
+func TestSocketActivation(t *testing.T) {
+	t.Parallel()
+	activate, err := exec.LookPath("systemd-socket-activate")
+	if err != nil {
+		without(t, "systemd-socket-activate", err)
+	}
+	w := &world{t: t, dir: t.TempDir(), relay: "http://127.0.0.1:" + freePort(t)}
+	sim := start(t, "simulator", "--listen", "127.0.0.1:0", "--token", botToken)
+	w.sim = sim.await(t, `serves (http://\S+)`)
+	w.write("bot-token", botToken)
+	w.write("relay.toml", "[telegram]\ntoken_file = \"bot-token\"\napi_url = \""+w.sim+"\"\n[server]\nlisten = [\"127.0.0.1:1\"]\n")
+	w.process = startAs(t, exec.Command(activate, "-l", strings.TrimPrefix(w.relay, "http://"), binary, "serve", "--config", w.config())
+	w.eventually(func() bool { // until systemd listens
+		response, err := http.Get(w.relay + "/-/healthy")
+		if err == nil {
+			response.Body.Close()
+		}
+		return err == nil && response.StatusCode == http.StatusOK
+	})
+	w.write("relay.toml", "[telegram]\ntoken_file = \"bot-token\"\napi_url = \""+w.sim+"\"\n[server]\nlisten = [\"127.0.0.1:2\"]\n")
+	if status, answer := w.call("POST", w.relay+"/-/reload", ""); status != http.StatusOK || strings.Contains(answer, "server.listen") {
+		t.Errorf("what listen says does not count: %d %s", status, answer)
+	}
+	if status := w.process.stop(t); status != 0 {
+		t.Errorf("status %d\n%s", status, w.process.text())
+	}
+
+	// An address that others can reach asks for tokens, whoever opened it.
+	port := freePort(t)
+	p := startAs(t, exec.Command(activate, "-l", "0.0.0.0:"+port, binary, "serve", "--config", w.config())
+	w.process = p
+	w.eventually(func() bool {
+		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+			c.Close()
+		}
+		select {
+		case <-p.exited:
+			return true
+		default:
+			return false
+		}
+	})
+	if status, said := p.cmd.ProcessState.ExitCode(), p.text(); status != 2 || !strings.Contains(said, "can be reached from other machines") {
+		t.Errorf("status %d: %s", status, said)
+	}
+}
+
+// Without the file of the token the unit starts the daemon all the same, and the daemon says what to do.
+func TestMissingCredential(t *testing.T) {
+	dir := t.TempDir()
+	w := &world{t: t, dir: dir}
+	value := readUnit(t, "tgrelay.service").values("SetCredential")
+	if len(value) != 1 {
+		t.Fatal(value)
+	}
+	name, content, _ := strings.Cut(value[0], ":")
+	w.write(name, content)
+	w.write("relay.toml", "[telegram]\n")
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	_, errs, status := run(t, "", "serve", "--config", w.config())
+	if status != 2 || !strings.Contains(errs, "@BotFather") || !strings.Contains(errs, "/etc/tgrelay/bot-token") {
+		t.Errorf("status %d: %s", status, errs)
 	}
 }

@@ -133,7 +133,10 @@ func (c *telegramSetWebhookCommand) Run(ctx context.Context, std *streams) error
 	if err != nil {
 		return err
 	}
-	w := telegram.NewWebhook(telegram.WebhookOptions{Client: api, URL: t.Webhook.URL, SecretToken: token, CertificateFile: t.Webhook.CertificateFile, MaxConnections: t.Webhook.MaxConnections})
+	w := telegram.NewWebhook(telegram.WebhookOptions{
+		Client: api, URL: t.Webhook.URL, SecretToken: token,
+		WebhookTerms: telegram.WebhookTerms{CertificateFile: t.Webhook.CertificateFile, MaxConnections: t.Webhook.MaxConnections},
+	})
 	if err := w.Set(ctx, c.DropPendingUpdates); err != nil {
 		return err
 	}

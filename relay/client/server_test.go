@@ -50,12 +50,12 @@ func newServer(ctx context.Context, dir string) (*realServer, error) {
 		Receivers: map[string]*intake.Receiver{"json": {Name: "json", Type: kind, Template: "json.message", Mode: markup.MarkdownV2}},
 	}
 	desk := onboarding.New(onboarding.Options{
-		Links: db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: func() time.Duration { return time.Hour }, Registerer: registry,
+		Links: db, Username: func() string { return "relay_bot" }, LinkURL: func() string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry,
 	})
 	server := web.New(web.Options{
 		Door: intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, rules), Desk: desk,
-		Outbox: db, Directory: db, Links: db, Senders: db, MaxBody: 1 << 20, Log: log, Registerer: registry,
-		Ready: func(context.Context) error { return nil }, Reload: func() error { return errors.New("relay.toml: line 1: nonsense") },
+		Outbox: db, Directory: db, Links: db, Senders: db, Settings: web.Settings{MaxBody: 1 << 20}, Log: log, Registerer: registry,
+		Ready: func(context.Context) error { return nil }, Reload: func() ([]string, error) { return nil, errors.New("relay.toml: line 1: nonsense") },
 		Seen: func(_ context.Context, name string) error {
 			if name != "backup" {
 				return &relay.Error{Code: relay.CodeNotFound, Detail: "there is no heartbeat " + name}
@@ -209,7 +209,8 @@ func TestStateOfARealServer(t *testing.T) {
 		t.Error(err)
 	}
 	wantCode(t, relay.CodeNotFound, c.Heartbeat(ctx, "nosuch"))
-	wantCode(t, relay.CodeConflict, c.Reload(ctx))
+	_, err := c.Reload(ctx)
+	wantCode(t, relay.CodeConflict, err)
 	if document := must[json.RawMessage](t)(c.OpenAPI(ctx)); !bytes.Equal(document, bytes.TrimSpace(web.OpenAPI)) {
 		t.Errorf("another document: %.100s", document)
 	}

@@ -17,9 +17,14 @@ func (c *Client) Ready(ctx context.Context) error {
 	return c.call(ctx, http.MethodGet, "/-/ready", nil, nil)
 }
 
-// Reload makes the server read its configuration again. Error: relay.CodeConflict for a bad one, which leaves the running one in force. Scope: admin.
-func (c *Client) Reload(ctx context.Context) error {
-	return c.call(ctx, http.MethodPost, "/-/reload", nil, nil)
+// Reload makes the server read its configuration again, and returns the keys that have changed and take effect at its next start only. Error:
+// relay.CodeConflict for a bad one, which leaves the running one in force. Scope: admin.
+func (c *Client) Reload(ctx context.Context) (restartRequired []string, err error) {
+	var answer struct {
+		RestartRequired []string `json:"restart_required"`
+	}
+	err = c.call(ctx, http.MethodPost, "/-/reload", nil, &answer)
+	return answer.RestartRequired, err
 }
 
 // OpenAPI asks for the server's description of its interface (OpenAPI 3.1).

@@ -50,6 +50,8 @@ type Options struct {
 	Log     *slog.Logger
 	// Transport reaches the Bot API; nil: the network. Tests hand in the simulator's.
 	Transport http.RoundTripper
+	// SetLog changes what Log writes and how, after a reload; nil: it stays as it is.
+	SetLog func(config.Log)
 	// Listeners stand in for [server] listen; nil: systemd's sockets, else what is configured.
 	Listeners []net.Listener
 }
@@ -58,8 +60,10 @@ type Options struct {
 type Daemon struct {
 	config   *config.Config // as the daemon was started with
 	inForce  atomic.Pointer[config.Config]
+	reloads  *reloads
 	log      *slog.Logger
 	limiter  *logging.Limiter // under log
+	setLog   func(config.Log)
 	registry *prometheus.Registry
 	lock     *store.Lock // of the storage: no second daemon may send what waits in it
 	db       *store.DB
@@ -80,7 +84,10 @@ type Daemon struct {
 	web        *web.Server
 	http       []*http.Server // one for each listener
 	listeners  []net.Listener
-	username   atomic.Value // string: the bot's
+	given      bool          // the listeners were handed in
+	inherited  bool          // they were, or are systemd's
+	menus      chan struct{} // holds one: the menu may be another
+	username   atomic.Value  // string: the bot's
 	version    string
 	started    time.Time
 }
@@ -91,9 +98,15 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{config: o.Config, registry: newRegistry(o.Version, o.Commit), version: o.Version, started: time.Now()}
+	d := &Daemon{
+		config: o.Config, setLog: o.SetLog, registry: newRegistry(o.Version, o.Commit), menus: make(chan struct{}, 1), version: o.Version, started: time.Now(),
+	}
 	d.limiter = logging.Limit(o.Log.Handler(), d.registry)
 	d.log = slog.New(logging.Requests(d.limiter))
+	if d.setLog == nil {
+		d.setLog = func(config.Log) {}
+	}
+	d.reloads = newReloads(d.registry)
 	d.warnUnguarded()
 	d.username.Store("")
 	d.inForce.Store(o.Config)
@@ -103,7 +116,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	return d, nil
 }
 
-func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) error {
+func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) (err error) {
 	if err := d.openStorage(ctx); err != nil {
 		return err
 	}
@@ -113,12 +126,14 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) error
 	if err := d.connect(ctx, rules); err != nil {
 		return err
 	}
-	listeners, err := listen(o)
-	if err != nil {
+	if d.listeners, d.inherited, err = listen(o); err != nil {
 		return err
 	}
-	d.listeners = listeners
-	for range listeners {
+	d.given = o.Listeners != nil
+	if err := d.exposed(o.Config); err != nil {
+		return err
+	}
+	for range d.listeners {
 		d.http = append(d.http, d.web.HTTPServer())
 	}
 	return d.loadUsed(ctx)
@@ -160,13 +175,13 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	}
 	d.engine = delivery.New(delivery.Options{
 		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
-		Rates:       ratesOf(c),
-		Concurrency: c.Delivery.Concurrency, Drain: drainTime, Failed: d.door.Failed,
+		Rates: ratesOf(c),
+		Drain: drainTime, Failed: d.door.Failed,
 		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,
 		Topics:       d.db,
 		ClockSet:     d.db.ClockSet,
 		TopicGone:    func(ctx context.Context, gone *relay.Delivery) { d.bot.TopicGone(ctx, gone) },
-		AllowPrivate: c.Delivery.AllowPrivateAddresses,
+		AllowPrivate: func() bool { return d.inForce.Load().Delivery.AllowPrivateAddresses },
 	})
 	d.events = events.New(events.Options{
 		Events: d.db, Log: d.log, Registerer: d.registry,
@@ -176,7 +191,7 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	d.tell(c)
 	d.desk = onboarding.New(onboarding.Options{
 		Links: d.db, Username: d.BotName, TTL: func() time.Duration { return d.inForce.Load().Onboarding.LinkTTL },
-		LinkURL: c.Telegram.LinkURL, Registerer: d.registry,
+		LinkURL: func() string { return d.inForce.Load().Telegram.LinkURL }, Registerer: d.registry,
 	})
 	d.oncall = oncall.New(oncall.Options{Door: d.door, Threads: d.db, Log: d.log})
 	d.oncall.SetManagers(managersOf(c))
@@ -221,7 +236,9 @@ func managersOf(c *config.Config) []oncall.Manager {
 }
 
 func ratesOf(c *config.Config) delivery.Rates {
-	return delivery.Rates{GlobalRate: c.Delivery.GlobalRate, ChatRate: c.Delivery.ChatRate, GroupRate: c.Delivery.GroupRate}
+	return delivery.Rates{
+		GlobalRate: c.Delivery.GlobalRate, ChatRate: c.Delivery.ChatRate, GroupRate: c.Delivery.GroupRate, Concurrency: c.Delivery.Concurrency,
+	}
 }
 
 // wake is for the storage, which is there before the engine.
@@ -230,14 +247,18 @@ func (d *Daemon) wake(chatID int64, priority relay.Priority) { d.engine.Wake(cha
 func (d *Daemon) webOptions() web.Options {
 	o := web.Options{
 		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db,
-		Tokens: tokensOf(d.config), TrustedProxies: d.config.Server.TrustedProxies, MaxBody: int64(d.config.Server.MaxBody),
-		PublicURL: d.config.Server.PublicURL,
-		Ready:     d.Ready, Reload: d.Reload, Status: d.standing, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
+		Settings: settingsOf(d.config),
+		Ready:    d.Ready, Reload: d.Reload, Status: d.standing, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
 	}
 	if d.webhook != nil {
 		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()
 	}
 	return o
+}
+
+func settingsOf(c *config.Config) web.Settings {
+	s := c.Server
+	return web.Settings{Tokens: tokensOf(c), TrustedProxies: s.TrustedProxies, MaxBody: int64(s.MaxBody), PublicURL: s.PublicURL}
 }
 
 // namespace is that of the application whose recipient an ID names, empty for none.
@@ -253,8 +274,8 @@ func (d *Daemon) namespace(recipient string) string {
 
 // baseURL is how others reach the relay.
 func (d *Daemon) baseURL() string {
-	if d.config.Server.PublicURL != "" {
-		return d.config.Server.PublicURL
+	if public := d.inForce.Load().Server.PublicURL; public != "" {
+		return public
 	}
 	return "http://" + d.Addr().String()
 }

@@ -4,53 +4,94 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	sd "github.com/coreos/go-systemd/v22/daemon"
+	"github.com/prometheus/common/model"
 
-	"github.com/tgrelay/tgrelay/relay/config"
+	"github.com/tgrelay/tgrelay/relay"
 )
 
-// supervise tells systemd (NOTIFY_SOCKET) that the daemon serves, what it is doing, that it is alive, and that it stops. A storage
-// that hangs keeps the watchdog from being told: systemd then starts the daemon afresh. One that refuses writes does not, for
-// that would help nobody.
+// superviseEvery is how often rooms are asked and the status is told where systemd wants no signs of life.
+const superviseEvery = 20 * time.Second
+
+// supervise tells systemd (NOTIFY_SOCKET) that the daemon serves, what it is doing, that it is alive, and that it stops. It is alive while
+// each room answers; one that does not within a third of the watchdog's time is named in the log, and systemd starts the daemon anew.
 func (d *Daemon) supervise(ctx context.Context) error {
 	if os.Getenv("NOTIFY_SOCKET") == "" {
 		<-ctx.Done()
 		return nil
 	}
-	interval, err := sd.SdWatchdogEnabled(false)
+	watched, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
 		return fmt.Errorf("read the watchdog's interval from systemd: %w", err)
 	}
-	if interval == 0 {
-		interval = time.Minute
+	every := superviseEvery
+	if watched > 0 {
+		every = watched / 3
 	}
 	d.notify(sd.SdNotifyReady)
-	tick := time.NewTicker(interval / 3)
+	dog := newWatchdog(map[string]room{"storage": d.db, "delivery": d.engine, "intake": d.door}, every, d.log)
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		d.notify("STATUS=" + d.status(ctx))
-		d.notify(sd.SdNotifyWatchdog)
+		if dog.ask(ctx) {
+			d.notify(sd.SdNotifyWatchdog)
+			d.tellStatus(ctx)
+		} else {
+			d.notify("STATUS=stuck: no answer from " + strings.Join(dog.silent, ", "))
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			d.notify(sd.SdNotifyStopping)
+			d.notify(sd.SdNotifyStopping + "\nSTATUS=finishing what is under way")
 			return nil
 		}
 	}
 }
 
-// status is the line that `systemctl status` shows.
+// tellStatus gives systemd the line that `systemctl status` shows.
+func (d *Daemon) tellStatus(ctx context.Context) { d.notify("STATUS=" + d.status(ctx)) }
+
+// statusTime is how long the storage may take to tell what waits.
+const statusTime = 5 * time.Second
+
+// status says what the daemon is doing, what keeps it from doing so, how much waits, and what a restart would change.
 func (d *Daemon) status(ctx context.Context) string {
-	if err := d.Ready(ctx); err != nil {
-		return "not ready: " + err.Error()
+	ctx, cancel := context.WithTimeout(ctx, statusTime)
+	defer cancel()
+	parts := []string{d.state(ctx)}
+	if backlog, err := d.db.Backlog(ctx); err == nil {
+		parts = append(parts, waits(backlog))
 	}
-	backlog, err := d.db.Backlog(ctx)
-	if err != nil {
-		return "not ready: " + err.Error()
+	if was := d.reloads.status(); was != "" {
+		parts = append(parts, was)
 	}
-	return fmt.Sprintf("relaying; %d deliveries wait", backlog.Waiting())
+	return strings.ReplaceAll(strings.Join(parts, "; "), "\n", " ")
+}
+
+// state is whether messages are taken and sent now.
+func (d *Daemon) state(ctx context.Context) string {
+	if err := d.db.Check(ctx); err != nil {
+		return "taking no messages: " + err.Error()
+	}
+	if err := d.client.Healthy(); err != nil {
+		return "taking messages, sending none: " + err.Error()
+	}
+	return "relaying, updates by " + d.config.Telegram.Mode
+}
+
+// waits is how much waits, and for how long.
+func waits(b relay.Backlog) string {
+	text := fmt.Sprintf("%d deliveries wait", b.Count[relay.Queued]+b.Count[relay.Sending])
+	if !b.Oldest.IsZero() {
+		text += ", the oldest for " + model.Duration(max(time.Since(b.Oldest), 0).Round(time.Second)).String()
+	}
+	if held := b.Count[relay.Held]; held > 0 {
+		text += fmt.Sprintf("; %d are held", held)
+	}
+	return text
 }
 
 // notify does nothing outside of systemd.
@@ -66,62 +107,4 @@ func (d *Daemon) Ready(ctx context.Context) error {
 		return err
 	}
 	return d.client.Healthy()
-}
-
-// Reload reads the configuration file again and puts in force what may change while running: receivers, templates, tokens,
-// heartbeats, the rules of onboarding and delivery, and fallback. With a fault in the file everything stays as it was.
-func (d *Daemon) Reload() error {
-	d.notify(sd.SdNotifyReloading)
-	defer d.notify(sd.SdNotifyReady)
-	c, err := config.Load(d.config.File)
-	if err != nil {
-		return err
-	}
-	rules, err := Rules(c)
-	if err != nil {
-		return err
-	}
-	if err := d.watch.SetHeartbeats(context.Background(), heartbeatsOf(c)); err != nil {
-		return err
-	}
-	d.inForce.Store(c)
-	d.door.SetRules(rules)
-	d.web.SetTokens(tokensOf(c))
-	d.oncall.SetManagers(managersOf(c))
-	d.engine.SetRates(ratesOf(c))
-	d.tell(c)
-	d.log.Info("the configuration was read again", "file", c.File)
-	return nil
-}
-
-const (
-	cleanEvery = time.Minute
-	pruneStep  = 1000 // rows a transaction, so that no accepting request waits long
-)
-
-// clean ends what is too old to be sent and forgets what is finished longer than the retention.
-func (d *Daemon) clean(ctx context.Context) error {
-	tick := time.NewTicker(cleanEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-			d.prune(ctx)
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-func (d *Daemon) prune(ctx context.Context) {
-	before := time.Now().Add(-d.config.Storage.Retention)
-	for ctx.Err() == nil {
-		n, err := d.db.Prune(ctx, before, pruneStep)
-		if err != nil {
-			d.log.Warn("cannot prune what is finished; it is tried again", "error", err)
-		}
-		if err != nil || n < pruneStep {
-			return
-		}
-	}
 }

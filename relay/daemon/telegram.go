@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/tgrelay/tgrelay/relay/chat"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/secret"
 	"github.com/tgrelay/tgrelay/relay/store"
@@ -39,11 +38,15 @@ func (d *Daemon) openTelegram(ctx context.Context, transport http.RoundTripper) 
 		return err
 	}
 	d.webhook = telegram.NewWebhook(telegram.WebhookOptions{
-		Client: client, URL: t.Webhook.URL, SecretToken: token, CertificateFile: t.Webhook.CertificateFile,
-		MaxConnections: t.Webhook.MaxConnections, AllowedSources: t.Webhook.AllowedSources,
+		Client: client, URL: t.Webhook.URL, SecretToken: token, WebhookTerms: webhookTerms(d.config),
 		Handle: func(ctx context.Context, u telegram.Update) error { return d.bot.Handle(ctx, u) }, Log: d.log,
 	})
 	return nil
+}
+
+func webhookTerms(c *config.Config) telegram.WebhookTerms {
+	w := c.Telegram.Webhook
+	return telegram.WebhookTerms{CertificateFile: w.CertificateFile, MaxConnections: w.MaxConnections, AllowedSources: w.AllowedSources}
 }
 
 // WebhookSecret is the configured secret token, else one that is made once and kept.
@@ -90,7 +93,7 @@ func (d *Daemon) receive(ctx context.Context) error {
 // BotName is the bot's username, empty while Telegram has never been reached.
 func (d *Daemon) BotName() string { return d.username.Load().(string) }
 
-// identify learns the bot's name and gives it its menu, as soon as Telegram can be reached.
+// identify learns the bot's name as soon as Telegram can be reached, and keeps its menu from then on.
 func (d *Daemon) identify(ctx context.Context) error {
 	me, err := d.client.Bot(ctx)
 	if err != nil {
@@ -103,22 +106,7 @@ func (d *Daemon) identify(ctx context.Context) error {
 		}
 	}
 	d.log.Info("Telegram knows the bot", "username", me.Username)
-	if err := d.setMenus(ctx); err != nil && ctx.Err() == nil {
-		d.log.Warn("cannot set the bot's menu of commands; the commands work all the same", "error", err)
-	}
-	return nil
-}
-
-// setMenus offers the commands to those who may use them, in their languages. Ordinary members of a group are offered none.
-func (d *Daemon) setMenus(ctx context.Context) error {
-	for _, scope := range []string{"all_private_chats", "all_chat_administrators"} {
-		for _, menu := range chat.Menus(d.config.Onboarding.SelfService && scope == "all_private_chats", len(d.config.Alertmanagers) > 0) {
-			p := telegram.SetMyCommands{Commands: menu.Commands, Scope: &telegram.CommandScope{Type: scope}, LanguageCode: menu.Language}
-			if err := d.client.SetMyCommands(ctx, p); err != nil {
-				return err
-			}
-		}
-	}
+	d.keepMenu(ctx)
 	return nil
 }
 

@@ -22,9 +22,11 @@ func (d *Daemon) openTrouble(ctx context.Context) (err error) {
 	if path, isFile := strings.CutPrefix(d.config.Storage.URL, "sqlite:"); isFile {
 		kinds = append(kinds, trouble.Disk(filepath.Dir(path), trouble.SpaceOf))
 	}
-	every := lookEvery
-	if a := after(); a > 0 {
-		every = min(every, max(a/4, time.Second/10))
+	every := func() time.Duration {
+		if a := after(); a > 0 {
+			return min(lookEvery, max(a/4, time.Second/10))
+		}
+		return lookEvery
 	}
 	d.trouble, err = trouble.New(ctx, trouble.Options{Kinds: kinds, Every: every, Updates: d.db, Door: d.door, Log: d.log})
 	return err

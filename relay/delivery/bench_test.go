@@ -74,7 +74,7 @@ func benchmark(b *testing.B, chats int64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	engine := delivery.New(delivery.Options{Outbox: s, Client: client, Concurrency: 32})
+	engine := delivery.New(delivery.Options{Outbox: s, Client: client, Rates: delivery.Rates{Concurrency: 32}})
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
 	b.ReportAllocs()

@@ -22,6 +22,8 @@ func (s *scheduler) drain(cutOff context.CancelFunc) {
 			note(time.Now())
 		case <-retry.C:
 			s.settleAll()
+		case answer := <-s.questions:
+			answer <- nil // the end has a time of its own
 		case <-end.C:
 			over = true
 			s.report()

@@ -29,9 +29,8 @@ type Options struct {
 	Log        *slog.Logger // nil: none
 	Registerer prometheus.Registerer
 	Rates
-	Concurrency int // requests under way at once; 0: 32
-	// AllowPrivate lets files of messages be fetched from private addresses too.
-	AllowPrivate bool
+	// AllowPrivate reports whether files of messages may be fetched from private addresses too; nil: they may not.
+	AllowPrivate func() bool
 	Drain        time.Duration // how long requests that are under way may take at the end
 	// SurgeAfter is how much delay a chat may pile up before Surge is asked to merge what waits there; nil or 0: it never is.
 	SurgeAfter func() time.Duration
@@ -54,6 +53,8 @@ type Rates struct {
 	GlobalRate float64 // messages per second, whole bot
 	ChatRate   float64 // messages per second, one chat
 	GroupRate  float64 // messages per minute, one group or channel
+
+	Concurrency int // requests under way at once; 0: 32
 }
 
 // Engine delivers.
@@ -61,6 +62,8 @@ type Engine struct {
 	rates   atomic.Pointer[Rates] // in force
 	o       Options
 	metrics *metrics
+
+	questions chan chan<- error // of Alive, for the scheduler
 
 	mu     sync.Mutex
 	woken  map[int64]relay.Priority
@@ -72,8 +75,8 @@ func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Concurrency <= 0 {
-		o.Concurrency = 32
+	if o.AllowPrivate == nil {
+		o.AllowPrivate = func() bool { return false }
 	}
 	if o.SurgeAfter == nil || o.Surge == nil {
 		o.SurgeAfter = func() time.Duration { return 0 }
@@ -90,13 +93,17 @@ func New(o Options) *Engine {
 	if o.Failed == nil {
 		o.Failed = func(relay.Delivery) {}
 	}
-	e := &Engine{o: o, metrics: newMetrics(o.Registerer, o.Outbox, o.Concurrency), woken: map[int64]relay.Priority{}, signal: make(chan struct{}, 1)}
-	e.rates.Store(&o.Rates)
+	e := &Engine{o: o, metrics: newMetrics(o.Registerer, o.Outbox), questions: make(chan chan<- error), woken: map[int64]relay.Priority{}, signal: make(chan struct{}, 1)}
+	e.SetRates(o.Rates)
 	return e
 }
 
 // SetRates puts other rates in force, also for chats that wait.
 func (e *Engine) SetRates(r Rates) {
+	if r.Concurrency <= 0 {
+		r.Concurrency = 32
+	}
+	e.metrics.limit.Set(float64(r.Concurrency))
 	e.rates.Store(&r)
 	e.wakeUp()
 }

@@ -29,6 +29,7 @@ func (s *scheduler) startErrands() {
 // settle stores an outcome that could not be stored before.
 func (s *scheduler) settle(l *lane) {
 	w := l.current
+	l.began = time.Now()
 	s.workers.Go(func() {
 		err := s.finish(s.working, w)
 		s.note(func(now time.Time) {
@@ -41,7 +42,7 @@ func (s *scheduler) settle(l *lane) {
 // fetch reads a lane's heads.
 func (s *scheduler) fetch(l *lane) {
 	woken := l.woken
-	l.woken, l.reading = false, true
+	l.woken, l.reading, l.began = false, true, time.Now()
 	limit := min(headsLimit, max(1, headsInAll/len(s.lanes)))
 	s.workers.Go(func() {
 		jobs, err := s.o.Outbox.Heads(s.working, l.chatID, time.Now(), limit)
@@ -65,6 +66,7 @@ func (s *scheduler) fetch(l *lane) {
 // asked counts an errand as done.
 func (s *scheduler) asked(l *lane) {
 	s.reading--
+	l.began = time.Time{}
 	if !l.since.IsZero() {
 		s.refreshing--
 	}

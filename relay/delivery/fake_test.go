@@ -408,7 +408,7 @@ func (h *house) build(t testing.TB, edit ...func(*delivery.Options)) {
 	h.registry, h.log = prometheus.NewRegistry(), &book{}
 	var mu sync.Mutex
 	o := delivery.Options{
-		Outbox: h.outbox, Client: client, Registerer: h.registry, Rates: delivery.Rates{GlobalRate: 30, ChatRate: 1, GroupRate: 20}, Concurrency: 32, Drain: 10 * time.Second,
+		Outbox: h.outbox, Client: client, Registerer: h.registry, Rates: delivery.Rates{GlobalRate: 30, ChatRate: 1, GroupRate: 20, Concurrency: 32}, Drain: 10 * time.Second,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)),
 		Failed: func(d relay.Delivery) {
 			mu.Lock()

@@ -21,10 +21,13 @@ type fetcher struct{ client *http.Client }
 
 const maxRedirects = 5
 
-func newFetcher(allowPrivate bool) *fetcher {
+func newFetcher(allowPrivate func() bool) *fetcher {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	if !allowPrivate {
-		dialer.Control = publicOnly // after the name was resolved, so that no name leads around it
+	dialer.Control = func(network, address string, c syscall.RawConn) error { // after the name was resolved, so that no name leads around it
+		if allowPrivate() {
+			return nil
+		}
+		return publicOnly(network, address, c)
 	}
 	return &fetcher{&http.Client{
 		Transport: &http.Transport{DialContext: dialer.DialContext, TLSHandshakeTimeout: 10 * time.Second, DisableKeepAlives: true},

@@ -51,7 +51,7 @@ func TestFetch(t *testing.T) {
 		"/small": "", "/large": "larger than", "/empty": "empty", "/gone": "answered 404", "/login": "no picture but text/html", "/round": "too many redirects", "/file": `scheme "file"`,
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		content, err := newFetcher(true).get(ctx, server.URL+path+"?token=SECRET", 100, path == "/login")
+		content, err := newFetcher(func() bool { return true }).get(ctx, server.URL+path+"?token=SECRET", 100, path == "/login")
 		cancel()
 		switch {
 		case want == "" && (err != nil || len(content) != 100):
@@ -60,7 +60,7 @@ func TestFetch(t *testing.T) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}
-	if _, err := newFetcher(false).get(t.Context(), server.URL+"/small", 100, false); err == nil || !strings.Contains(err.Error(), "no public address") {
+	if _, err := newFetcher(func() bool { return false }).get(t.Context(), server.URL+"/small", 100, false); err == nil || !strings.Contains(err.Error(), "no public address") {
 		t.Errorf("from a private address: %v", err)
 	}
 }

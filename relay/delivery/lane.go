@@ -30,6 +30,7 @@ type lane struct {
 	more    bool        // the outbox may have more behind heads
 	woken   bool        // something came since heads were read
 	busy    bool        // a worker has it
+	began   time.Time   // when a worker got it; zero: none has it
 	reading bool        // its heads are being read
 	fetched time.Time   // when heads were read
 	newest  int64       // the highest Seq seen

@@ -15,10 +15,11 @@ type metrics struct {
 	failures *prometheus.CounterVec
 	lastSent prometheus.Gauge
 	inFlight prometheus.Gauge
+	limit    prometheus.Gauge
 }
 
-// newMetrics registers with r; nil counts in vain. concurrency is how many requests may be under way.
-func newMetrics(r prometheus.Registerer, outbox relay.Outbox, concurrency int) *metrics {
+// newMetrics registers with r; nil counts in vain.
+func newMetrics(r prometheus.Registerer, outbox relay.Outbox) *metrics {
 	f := promauto.With(r)
 	m := &metrics{
 		latency: f.NewHistogram(prometheus.HistogramOpts{
@@ -38,11 +39,11 @@ func newMetrics(r prometheus.Registerer, outbox relay.Outbox, concurrency int) *
 			Name: "tgrelay_delivery_requests_in_flight",
 			Help: "Requests of deliveries that are under way.",
 		}),
+		limit: f.NewGauge(prometheus.GaugeOpts{
+			Name: "tgrelay_delivery_concurrency",
+			Help: "How many requests of deliveries may be under way at once (concurrency).",
+		}),
 	}
-	f.NewGauge(prometheus.GaugeOpts{
-		Name: "tgrelay_delivery_concurrency",
-		Help: "How many requests of deliveries may be under way at once (concurrency).",
-	}).Set(float64(concurrency))
 	for reason := range reactions {
 		m.failures.WithLabelValues(string(reason))
 	}

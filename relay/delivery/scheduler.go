@@ -77,6 +77,8 @@ func (s *scheduler) loop(ctx context.Context) {
 		case note := <-s.results:
 			note(time.Now())
 		case <-s.signal:
+		case answer := <-s.questions:
+			answer <- s.overdue(time.Now())
 		case <-timer.C:
 		case <-ctx.Done():
 			return
@@ -225,7 +227,7 @@ func (s *scheduler) ask(l *lane) {
 // free reports whether a request may be started, rates apart. A few lanes that are refreshed are waited for, so that a
 // long queue is not read anew for each message.
 func (s *scheduler) free() bool {
-	return !s.stopped && s.sending < s.o.Concurrency && s.refreshing < readers
+	return !s.stopped && s.sending < s.rates.Concurrency && s.refreshing < readers
 }
 
 // startSends gives lanes to workers while the bot's rate allows.

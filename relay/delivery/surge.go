@@ -44,14 +44,14 @@ func (l *lane) alerts() bool {
 func (s *scheduler) relieve(l *lane, limit int, now time.Time) {
 	l.surged = now
 	l.leave()
-	l.busy = true
+	l.busy, l.began = true, now
 	s.workers.Go(func() {
 		merged, err := s.o.Surge(s.working, l.chatID, limit)
 		if err != nil {
 			s.o.Log.Warn("alerts that wait for a chat were not merged", "chat_id", l.chatID, "error", err)
 		}
 		s.note(func(now time.Time) {
-			l.busy = false
+			l.busy, l.began = false, time.Time{}
 			if merged {
 				l.current, l.heads, l.woken = nil, nil, true
 			}

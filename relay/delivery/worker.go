@@ -9,7 +9,7 @@ import (
 
 // start makes the next request of a lane in a worker.
 func (s *scheduler) start(l *lane) {
-	l.busy, l.since = true, time.Time{}
+	l.busy, l.since, l.began = true, time.Time{}, time.Now()
 	s.sending++
 	s.metrics.inFlight.Inc()
 	w := l.current
@@ -23,6 +23,7 @@ func (s *scheduler) start(l *lane) {
 		s.results <- func(now time.Time) {
 			s.sending--
 			s.metrics.inFlight.Dec()
+			l.began = time.Time{}
 			s.judge(l, a, failed, now)
 			s.done(l, stored, now)
 		}

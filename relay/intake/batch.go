@@ -53,6 +53,7 @@ func (b *Batch) Len() int { return len(b.messages) }
 // its own idempotency_key or by that of the batch, is answered as it was the first time; what was refused then is tried again.
 // Errors: relay.CodeIdempotencyMismatch where the batch had another body before, and the storage's; then nothing was taken.
 func (d *Door) Batch(ctx context.Context, caller Caller, b *Batch) ([]Answer, error) {
+	d = d.now()
 	for try := 1; ; try++ {
 		answers, messages, err := d.weigh(ctx, caller, b)
 		if err != nil {

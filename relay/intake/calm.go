@@ -65,6 +65,7 @@ func (d *Door) release(ctx context.Context) {
 			return
 		}
 		for _, some := range byPlace(jobs) {
+			d.answer() // thousands may be due at once
 			if err := d.releaseChat(ctx, some); err != nil {
 				d.log.Warn("what was kept for a chat is not released yet", "chat_id", some[0].ChatID, "error", err)
 				return

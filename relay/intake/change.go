@@ -11,6 +11,7 @@ import (
 // Change puts another text, and other buttons or none, in the place of a message that is in a chat: an object with text, parse_mode or entities,
 // and reply_markup, as messages have them. Errors are those of Message.
 func (d *Door) Change(ctx context.Context, of *relay.Delivery, body json.RawMessage) error {
+	d = d.now()
 	rules := d.Rules()
 	o, err := ParseObject(body)
 	if err != nil {

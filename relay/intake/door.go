@@ -93,8 +93,14 @@ type Options struct {
 	Alive func(ctx context.Context, heartbeat string) error
 }
 
-// Door takes messages in. Its methods are safe for concurrent use.
+// Door takes messages in. Its methods are safe for concurrent use. Whatever is done at one call is done by the same rules.
 type Door struct {
+	*house
+	steady *Rules // by which this one goes, whatever is in force; nil: those in force
+}
+
+// house is what all doors to the same storage share.
+type house struct {
 	outbox    relay.Outbox
 	directory relay.Directory
 	threads   relay.Threads
@@ -105,11 +111,14 @@ type Door struct {
 	notices   notices
 
 	annotating sync.Mutex
+	questions  chan chan struct{} // of Alive, for Run
 }
 
 // New returns a Door that works by rules.
 func New(o Options, rules *Rules) *Door {
-	d := &Door{outbox: o.Outbox, directory: o.Directory, threads: o.Threads, log: o.Log, alive: o.Alive, metrics: newMetrics(o.Registerer)}
+	d := &Door{house: &house{
+		outbox: o.Outbox, directory: o.Directory, threads: o.Threads, log: o.Log, alive: o.Alive, metrics: newMetrics(o.Registerer), questions: make(chan chan struct{}),
+	}}
 	if d.alive == nil {
 		d.alive = func(context.Context, string) error { return nil }
 	}
@@ -124,7 +133,18 @@ func (d *Door) SetRules(rules *Rules) {
 }
 
 // Rules returns the rules in force. The caller must not change them.
-func (d *Door) Rules() *Rules { return d.rules.Load() }
+func (d *Door) Rules() *Rules {
+	if d.steady != nil {
+		return d.steady
+	}
+	return d.rules.Load()
+}
+
+// By returns the same door, going by rules that may not be in force any more: for what began when they were.
+func (d *Door) By(rules *Rules) *Door { return &Door{house: d.house, steady: rules} }
+
+// now returns the same door, going by the rules in force now, however long it takes.
+func (d *Door) now() *Door { return d.By(d.Rules()) }
 
 // Caller is who brings something in, as far as it matters here.
 type Caller struct {

@@ -26,6 +26,7 @@ type Hook struct {
 // Errors: relay.CodeUnknownReceiver, CodeInvalidSignature, CodeUnknownRecipient, CodeForbidden, CodeRecipientNotLinked, those of the receiver's
 // type for a body that it cannot read, and the storage's.
 func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Message, error) {
+	d = d.now()
 	rules := d.Rules()
 	rc, known := rules.Receivers[h.Receiver]
 	if !known {

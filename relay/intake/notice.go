@@ -157,6 +157,8 @@ func (d *Door) Run(ctx context.Context) error {
 			d.release(ctx)
 		case <-tick.C:
 			d.digest(ctx)
+		case answer := <-d.questions:
+			close(answer)
 		case <-ctx.Done():
 			d.digest(context.WithoutCancel(ctx))
 			return nil

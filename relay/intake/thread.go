@@ -62,6 +62,7 @@ func (d *Door) words(rules *Rules, receiver, template string, data any) markup.T
 // conversation is then; its error ends it without a change. It may end the conversation (EndedAt), which is told like a resolution, and
 // escalate it: whom it adds (To) get all of it, whoever has it already an answer, both with a sound. Error: relay.CodeNotFound.
 func (d *Door) Amend(ctx context.Context, id relay.ID, change func(*relay.Thread, *thread.State) error) error {
+	d = d.now()
 	_, _, err := d.change(ctx, id, change, d.amended)
 	return err
 }
@@ -201,6 +202,7 @@ func (r *Rules) lenient() *Rules {
 
 // Offer shows other buttons below the first message of a conversation in one chat, until it is brought up to date again.
 func (d *Door) Offer(ctx context.Context, t *relay.Thread, s *thread.State, chatID int64) error {
+	d = d.now()
 	rules := d.Rules().lenient()
 	rc := rules.Receivers[t.Receiver]
 	if rc == nil {

@@ -36,7 +36,7 @@ var startParameter = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 type Options struct {
 	Links    relay.Links
 	Username func() string        // the bot's, without @; empty while Telegram has never been reached
-	LinkURL  string               // base of deep links, https://t.me
+	LinkURL  func() string        // base of deep links, https://t.me
 	TTL      func() time.Duration // of links whose request names none
 
 	Registerer prometheus.Registerer
@@ -162,7 +162,7 @@ func (d *Desk) deepLink(bot string, target relay.Target, token string) string {
 	if target == relay.TargetGroup {
 		parameter = "startgroup"
 	}
-	return d.LinkURL + "/" + url.PathEscape(bot) + "?" + parameter + "=" + token
+	return d.LinkURL() + "/" + url.PathEscape(bot) + "?" + parameter + "=" + token
 }
 
 func startCommand(bot string, target relay.Target, token string) string {

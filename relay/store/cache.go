@@ -69,6 +69,13 @@ func (c *cache) keep(r *relay.Recipient, before uint64) {
 	}
 }
 
+// resize lets go of what is too much.
+func (c *cache) resize(size int) {
+	if c != nil && size > 0 {
+		c.lru.Resize(size)
+	}
+}
+
 func (c *cache) forget(ids []string) {
 	if c == nil || len(ids) == 0 {
 		return

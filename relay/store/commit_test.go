@@ -425,3 +425,24 @@ func TestEndedIsTold(t *testing.T) {
 		t.Errorf("told of %+v", ended)
 	}
 }
+
+// A storage that takes no writes has answered; a committer that does not come back has not.
+func TestAlive(t *testing.T) {
+	db := open(t, store.Options{})
+	must(t, db.Alive(t.Context()))
+	db.BeforeCommit(func() error { return errors.New("no space") })
+	if err := db.Check(t.Context()); relay.ErrorCode(err) != relay.CodeStorageUnavailable {
+		t.Errorf("it takes writes: %v", err)
+	}
+	must(t, db.Alive(t.Context()))
+	db.BeforeCommit(nil)
+
+	release := hold(t, db)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := db.Alive(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a committer that is held up: %v", err)
+	}
+	release()
+	must(t, db.Alive(t.Context()))
+}

@@ -91,6 +91,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
+// SetCacheSize changes how many recipients are held in memory, where some are; at least one.
+func (db *DB) SetCacheSize(n int) { db.cache.resize(n) }
+
 func (o Options) withDefaults() Options {
 	if o.BusyTimeout == 0 {
 		o.BusyTimeout = 5 * time.Second

@@ -15,9 +15,16 @@ const checkEvery = 5 * time.Minute
 // nil at the end of ctx and leaves the webhook set, so that Telegram keeps what comes meanwhile.
 func (w *Webhook) Run(ctx context.Context) error {
 	for w.keep(ctx) {
-		if sleep(ctx, checkEvery) != nil {
-			break
+		timer := time.NewTimer(checkEvery)
+		select {
+		case <-w.changed:
+			w.done = false
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
 		}
+		timer.Stop()
 	}
 	return nil
 }
@@ -70,9 +77,10 @@ func (w *Webhook) ensure(ctx context.Context) error {
 
 // Set tells Telegram of the webhook once, whatever it knows.
 func (w *Webhook) Set(ctx context.Context, dropPendingUpdates bool) error {
-	p := SetWebhook{DropPendingUpdates: dropPendingUpdates, URL: w.o.URL, MaxConnections: w.o.MaxConnections, AllowedUpdates: AllowedUpdates, SecretToken: w.o.SecretToken}
-	if w.o.CertificateFile != "" {
-		pem, err := os.ReadFile(w.o.CertificateFile)
+	terms := w.terms.Load()
+	p := SetWebhook{DropPendingUpdates: dropPendingUpdates, URL: w.o.URL, MaxConnections: terms.MaxConnections, AllowedUpdates: AllowedUpdates, SecretToken: w.o.SecretToken}
+	if terms.CertificateFile != "" {
+		pem, err := os.ReadFile(terms.CertificateFile)
 		if err != nil {
 			return fmt.Errorf("read the webhook's certificate_file: %w", err)
 		}
@@ -83,12 +91,13 @@ func (w *Webhook) Set(ctx context.Context, dropPendingUpdates bool) error {
 
 // differs names what is not as it should be, empty if all is.
 func (w *Webhook) differs(info *WebhookInfo) string {
+	terms := w.terms.Load()
 	switch {
 	case info.URL != w.o.URL:
 		return "url"
-	case w.o.MaxConnections != 0 && info.MaxConnections != 0 && info.MaxConnections != w.o.MaxConnections:
+	case terms.MaxConnections != 0 && info.MaxConnections != 0 && info.MaxConnections != terms.MaxConnections:
 		return "max_connections"
-	case info.HasCustomCertificate != (w.o.CertificateFile != ""):
+	case info.HasCustomCertificate != (terms.CertificateFile != ""):
 		return "certificate"
 	case !slices.Equal(slices.Sorted(slices.Values(info.AllowedUpdates)), slices.Sorted(slices.Values(AllowedUpdates))):
 		return "allowed_updates"

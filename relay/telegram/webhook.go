@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tgrelay/tgrelay/relay/secret"
 )
@@ -23,14 +24,19 @@ const (
 
 // WebhookOptions are what a Webhook needs.
 type WebhookOptions struct {
-	Client          *Client
-	URL             string
-	SecretToken     secret.Value   // without one every request is refused
+	Client      *Client
+	URL         string
+	SecretToken secret.Value // without one every request is refused
+	WebhookTerms
+	Handle func(context.Context, Update) error
+	Log    *slog.Logger
+}
+
+// WebhookTerms are what may change while a Webhook runs.
+type WebhookTerms struct {
 	CertificateFile string         // PEM to upload when self-signed; read anew each time the webhook is set
 	MaxConnections  int            // 1 to 100; 0 leaves it to Telegram
 	AllowedSources  []netip.Prefix // peers that may post; empty: any that knows the secret token
-	Handle          func(context.Context, Update) error
-	Log             *slog.Logger
 }
 
 // Webhook takes updates that Telegram posts, and keeps the webhook set.
@@ -39,6 +45,8 @@ type WebhookOptions struct {
 // cannot be read, and what makes Handle panic, is logged and answered with 200: it would come for a day.
 type Webhook struct {
 	o       WebhookOptions
+	terms   atomic.Pointer[WebhookTerms]
+	changed chan struct{} // holds one: the terms are others
 	secret  [sha256.Size]byte
 	trouble trouble
 	done    bool   // it was set and found so
@@ -50,7 +58,22 @@ func NewWebhook(o WebhookOptions) *Webhook {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Webhook{o: o, secret: sha256.Sum256([]byte(o.SecretToken.Reveal())), trouble: trouble{log: o.Log}}
+	w := &Webhook{o: o, changed: make(chan struct{}, 1), secret: sha256.Sum256([]byte(o.SecretToken.Reveal())), trouble: trouble{log: o.Log}}
+	w.terms.Store(&o.WebhookTerms)
+	return w
+}
+
+// SetTerms puts other terms in force. The webhook is set again where Telegram has to know of them, which a certificate's file does not tell: it may
+// have another content.
+func (w *Webhook) SetTerms(terms WebhookTerms) {
+	before := w.terms.Swap(&terms)
+	if terms.CertificateFile == "" && terms.MaxConnections == before.MaxConnections && before.CertificateFile == "" {
+		return
+	}
+	select {
+	case w.changed <- struct{}{}:
+	default: // it is known already
+	}
 }
 
 func (w *Webhook) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
@@ -90,7 +113,8 @@ func (w *Webhook) check(r *http.Request) int {
 }
 
 func (w *Webhook) allowed(remote string) bool {
-	if len(w.o.AllowedSources) == 0 {
+	sources := w.terms.Load().AllowedSources
+	if len(sources) == 0 {
 		return true
 	}
 	from, err := netip.ParseAddrPort(remote)
@@ -98,7 +122,7 @@ func (w *Webhook) allowed(remote string) bool {
 		return false
 	}
 	addr := from.Addr().Unmap()
-	return slices.ContainsFunc(w.o.AllowedSources, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return slices.ContainsFunc(sources, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
 // knows compares in constant time; the hash hides the length too.

@@ -37,7 +37,7 @@ func TestWebhookRequests(t *testing.T) {
 		}
 		return nil
 	}
-	hook, log := newWebhook(t, &botAPI{}, telegram.WebhookOptions{Handle: handle, AllowedSources: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
+	hook, log := newWebhook(t, &botAPI{}, telegram.WebhookOptions{Handle: handle, WebhookTerms: telegram.WebhookTerms{AllowedSources: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
 	for name, row := range map[string]struct {
 		method, secret, body, from string
 		want                       int
@@ -97,7 +97,7 @@ func TestWebhookRun(t *testing.T) {
 		if err := os.WriteFile(file, []byte("PEM of the certificate"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		hook, log := newWebhook(t, api, telegram.WebhookOptions{CertificateFile: file, MaxConnections: 7})
+		hook, log := newWebhook(t, api, telegram.WebhookOptions{WebhookTerms: telegram.WebhookTerms{CertificateFile: file, MaxConnections: 7}})
 		ctx, cancel := context.WithTimeout(t.Context(), 28*time.Minute)
 		defer cancel()
 		if err := hook.Run(ctx); err != nil {
@@ -127,7 +127,7 @@ func TestWebhookRun(t *testing.T) {
 
 func TestWebhookRunWithoutCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hook, log := newWebhook(t, &botAPI{}, telegram.WebhookOptions{CertificateFile: "/nowhere/cert.pem"})
+		hook, log := newWebhook(t, &botAPI{}, telegram.WebhookOptions{WebhookTerms: telegram.WebhookTerms{CertificateFile: "/nowhere/cert.pem"}})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := hook.Run(ctx); err != nil {

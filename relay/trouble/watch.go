@@ -56,8 +56,8 @@ func (c Case) From() string { return c.Since.Format("2 Jan 15:04 MST") }
 // Options are what a Watch needs.
 type Options struct {
 	Kinds   []Kind
-	Every   time.Duration // between two looks
-	Updates relay.Updates // the settings of which hold what is kept
+	Every   func() time.Duration // between two looks
+	Updates relay.Updates        // the settings of which hold what is kept
 	Door    *intake.Door
 	Log     *slog.Logger
 }
@@ -96,11 +96,12 @@ func setting(k Kind) string { return "trouble." + k.Name }
 
 // Run looks again and again until ctx ends.
 func (w *Watch) Run(ctx context.Context) error {
-	tick := time.NewTicker(w.Every)
-	defer tick.Stop()
+	next := time.NewTimer(w.Every())
+	defer next.Stop()
 	for {
 		select {
-		case <-tick.C:
+		case <-next.C:
+			next.Reset(w.Every())
 		case <-ctx.Done():
 			return nil
 		}

@@ -41,7 +41,7 @@ func (s *Server) aliases() *http.ServeMux {
 	mux := http.NewServeMux()
 	for _, a := range bridges {
 		mux.HandleFunc(a.pattern, func(w http.ResponseWriter, r *http.Request) {
-			s.as(w, r, s.receiver(func(rc *intake.Receiver) bool { return slices.Contains(rc.Aliases, a.bridge) }), func() error {
+			s.as(w, r, receiver(r, func(rc *intake.Receiver) bool { return slices.Contains(rc.Aliases, a.bridge) }), func() error {
 				return s.bridge(w, r, a.chats(r))
 			})
 		})
@@ -58,7 +58,7 @@ func (s *Server) aliases() *http.ServeMux {
 // root serves a path of another server at its own place, in the name of a receiver that stands in for it.
 func (s *Server) root(mux *http.ServeMux, pattern, base string, fits func(*intake.Receiver) bool) {
 	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		s.as(w, r, s.receiver(fits), func() error {
+		s.as(w, r, receiver(r, fits), func() error {
 			r.SetPathValue("path", strings.TrimPrefix(r.URL.Path, base))
 			return s.foreign(w, r, nil)
 		})
@@ -82,8 +82,8 @@ func (s *Server) elsewhere(aliases *http.ServeMux) http.HandlerFunc {
 }
 
 // receiver is the first by name that fits; empty for none.
-func (s *Server) receiver(fits func(*intake.Receiver) bool) string {
-	all := s.Door.Rules().Receivers
+func receiver(r *http.Request, fits func(*intake.Receiver) bool) string {
+	all := termsOf(r).door.Rules().Receivers
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if fits(all[name]) {
 			return name
@@ -121,7 +121,7 @@ func (s *Server) bridge(w http.ResponseWriter, r *http.Request, chats string) er
 		if err == nil {
 			var messages []*relay.Message
 			hook.Recipient = recipient
-			messages, err = s.Door.Hook(r.Context(), caller.caller(), hook)
+			messages, err = termsOf(r).door.Hook(r.Context(), caller.caller(), hook)
 			list = append(list, acceptedAll(messages, caller)...)
 		}
 	}

@@ -104,15 +104,15 @@ func (k *keyring) find(token string) *Token {
 
 // authorize tells who calls, if that one may. Errors: relay.CodeUnauthenticated, CodeForbidden.
 func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
-	keys := s.auth.Load()
+	keys := termsOf(r).keys
 	switch {
-	case scope == open, scope == openLocal && s.local(r), s.unguarded(r):
+	case scope == open, scope == openLocal && local(r), unguarded(r):
 		return everything, nil
 	case scope == openLocal:
 		scope = ScopeRead
 	}
 	token := s.presented(r)
-	if rc := s.Door.Rules().Receivers[r.PathValue("receiver")]; token == "" && scope == ScopeHooks && rc != nil && rc.Signature.Wanted() {
+	if rc := termsOf(r).door.Rules().Receivers[r.PathValue("receiver")]; token == "" && scope == ScopeHooks && rc != nil && rc.Signature.Wanted() {
 		return signer, nil
 	}
 	if token == "" && len(keys.tokens) == 0 {
@@ -122,8 +122,8 @@ func (s *Server) authorize(r *http.Request, scope Scope) (*Token, error) {
 		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "send a token: Authorization: Bearer TOKEN; `tgrelay token new NAME` makes one"}
 	}
 	caller := keys.find(token)
-	if caller != nil && !caller.from(s.remote(r)) {
-		s.Log.WarnContext(r.Context(), "a token was shown at an address that its sources leave out", "token", caller.Name, "address", s.remote(r))
+	if caller != nil && !caller.from(remote(r)) {
+		s.Log.WarnContext(r.Context(), "a token was shown at an address that its sources leave out", "token", caller.Name, "address", remote(r))
 		return nil, notKnown()
 	}
 	if caller == nil {
@@ -176,7 +176,7 @@ func (s *Server) presented(r *http.Request) string {
 	if key := r.Header.Get("X-Gotify-Key"); key != "" {
 		return key
 	}
-	if receiver := s.Door.Rules().Receivers[r.PathValue("receiver")]; receiver != nil && receiver.AllowQueryToken {
+	if receiver := termsOf(r).door.Rules().Receivers[r.PathValue("receiver")]; receiver != nil && receiver.AllowQueryToken {
 		return r.URL.Query().Get("token")
 	}
 	return ""

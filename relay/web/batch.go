@@ -25,7 +25,7 @@ func (s *Server) sendBatch(w http.ResponseWriter, r *http.Request, caller *Token
 		}
 		var e *relay.Error
 		errors.As(a.Err, &e)
-		list = append(list, s.problemOf(e))
+		list = append(list, problemOf(r, e))
 		replayed = false
 	}
 	if replayed {
@@ -52,5 +52,5 @@ func (s *Server) takeBatch(w http.ResponseWriter, r *http.Request, caller *Token
 	if err != nil {
 		return nil, err
 	}
-	return s.Door.Batch(r.Context(), caller.caller(), batch)
+	return termsOf(r).door.Batch(r.Context(), caller.caller(), batch)
 }

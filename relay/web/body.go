@@ -28,10 +28,11 @@ const (
 // body reads and unpacks a request's body, at most MaxBody bytes of it. Errors: relay.CodeBodyTooLarge, CodeUnsupportedMediaType,
 // CodeInvalidJSON for one that ends early or is not packed as it says.
 func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > s.MaxBody {
-		return nil, s.tooLarge(w)
+	limit := termsOf(r).MaxBody
+	if r.ContentLength > limit {
+		return nil, tooLarge(w, limit)
 	}
-	plain, err := unpacked(w, r, http.MaxBytesReader(w, r.Body, s.MaxBody), s.MaxBody)
+	plain, err := unpacked(w, r, http.MaxBytesReader(w, r.Body, limit), limit)
 	if err != nil {
 		return nil, s.unfit(w, r, err)
 	}
@@ -48,10 +49,10 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // unfit says why a body could not be read.
 func (s *Server) unfit(w http.ResponseWriter, r *http.Request, err error) error {
-	tooLarge, coded := new(http.MaxBytesError), new(relay.Error)
+	oversized, coded := new(http.MaxBytesError), new(relay.Error)
 	switch {
-	case errors.Is(err, errUnpacked) || asError(err, &tooLarge):
-		return s.tooLarge(w)
+	case errors.Is(err, errUnpacked) || asError(err, &oversized):
+		return tooLarge(w, termsOf(r).MaxBody)
 	case asError(err, &coded):
 		return err
 	}
@@ -62,10 +63,10 @@ func (s *Server) unfit(w http.ResponseWriter, r *http.Request, err error) error 
 const linger = 500 * time.Millisecond
 
 // tooLarge refuses a body without reading it to its end.
-func (s *Server) tooLarge(w http.ResponseWriter) error {
+func tooLarge(w http.ResponseWriter, limit int64) error {
 	w.Header().Set("Connection", "close")
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(linger)) // where it cannot be set there is no connection
-	return &relay.Error{Code: relay.CodeBodyTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes; max_body of [server] in relay.toml allows more", s.MaxBody)}
+	return &relay.Error{Code: relay.CodeBodyTooLarge, Detail: fmt.Sprintf("the body is larger than %d bytes; max_body of [server] in relay.toml allows more", limit)}
 }
 
 func unreadable(r *http.Request, err error) error {

@@ -176,11 +176,11 @@ func TestSessionsEndWithTheirToken(t *testing.T) {
 	if p := v.get("/"); p.Header.Get("Location") == "/sign-in" {
 		t.Fatalf("%d", p.StatusCode)
 	}
-	h.web.SetTokens([]web.Token{{Name: "eyes", SHA256: hash("eyes"), Scopes: []web.Scope{web.ScopeRead}, Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
+	h.setTokens([]web.Token{{Name: "eyes", SHA256: hash("eyes"), Scopes: []web.Scope{web.ScopeRead}, Sources: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}})
 	if p := v.get("/"); p.Header.Get("Location") != "/sign-in" {
 		t.Errorf("from an address that is left out: %d", p.StatusCode)
 	}
-	h.web.SetTokens([]web.Token{{Name: "eyes", SHA256: hash("another"), Scopes: []web.Scope{web.ScopeRead}}})
+	h.setTokens([]web.Token{{Name: "eyes", SHA256: hash("another"), Scopes: []web.Scope{web.ScopeRead}}})
 	if p := v.get("/"); p.Header.Get("Location") != "/sign-in" {
 		t.Errorf("with a token that was changed: %d", p.StatusCode)
 	}

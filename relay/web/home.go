@@ -15,39 +15,39 @@ import (
 // Error: relay.CodeForbidden.
 func (s *Server) atHome(r *http.Request) error {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !peer.Addr().Unmap().IsLoopback() || len(s.auth.Load().tokens) > 0 || s.ownName(r.Host) {
+	if err != nil || !peer.Addr().Unmap().IsLoopback() || len(termsOf(r).keys.tokens) > 0 || ownName(r) {
 		return nil // no browser speaks to unix sockets
 	}
 	return &relay.Error{Code: relay.CodeForbidden, Detail: "without tokens this relay is called by an IP address, by localhost or a name without dots, or by public_url of relay.toml only"}
 }
 
 // ownName reports whether a Host is one that no page of another site can have. A name without a dot is of the network around us.
-func (s *Server) ownName(host string) bool {
-	name := host
-	if h, _, err := net.SplitHostPort(host); err == nil {
+func ownName(r *http.Request) bool {
+	name := r.Host
+	if h, _, err := net.SplitHostPort(r.Host); err == nil {
 		name = h
 	}
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	if _, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil || !strings.Contains(name, ".") || strings.HasSuffix(name, ".localhost") {
 		return true
 	}
-	public, err := url.Parse(s.PublicURL)
+	public, err := url.Parse(termsOf(r).PublicURL)
 	return err == nil && name == strings.ToLower(public.Hostname())
 }
 
 // unguarded reports whether a caller may do everything because there are no tokens: one on this machine.
-func (s *Server) unguarded(r *http.Request) bool { return len(s.auth.Load().tokens) == 0 && s.local(r) }
+func unguarded(r *http.Request) bool { return len(termsOf(r).keys.tokens) == 0 && local(r) }
 
 // local reports whether the caller is on this machine. What came through a proxy only looks so, unless the proxy is trusted and says for whom it
 // speaks.
-func (s *Server) local(r *http.Request) bool {
+func local(r *http.Request) bool {
 	if forwarded(r) {
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
-		if err != nil || !s.trusted(peer.Addr().Unmap()) || r.Header.Get("X-Forwarded-For") == "" {
+		if err != nil || !termsOf(r).trusted(peer.Addr().Unmap()) || r.Header.Get("X-Forwarded-For") == "" {
 			return false
 		}
 	}
-	addr := s.remote(r)
+	addr := remote(r)
 	return !addr.IsValid() || addr.IsLoopback()
 }
 
@@ -64,14 +64,14 @@ func forwarded(r *http.Request) bool {
 // encrypted reports whether the caller's connection is, up to us or to a proxy that we trust.
 func (s *Server) encrypted(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	return r.TLS != nil || err == nil && s.trusted(peer.Addr().Unmap()) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	return r.TLS != nil || err == nil && termsOf(r).trusted(peer.Addr().Unmap()) && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
 // baseURL is how others reach this server: by public_url, else as the caller did.
 func (s *Server) baseURL(r *http.Request) string {
 	switch {
-	case s.PublicURL != "":
-		return s.PublicURL
+	case termsOf(r).PublicURL != "":
+		return termsOf(r).PublicURL
 	case s.encrypted(r):
 		return "https://" + r.Host
 	}

@@ -36,7 +36,7 @@ func (s *Server) takeHook(w http.ResponseWriter, r *http.Request, caller *Token)
 	if err != nil {
 		return nil, err
 	}
-	return s.Door.Hook(r.Context(), caller.caller(), hook)
+	return termsOf(r).door.Hook(r.Context(), caller.caller(), hook)
 }
 
 // hookOf reads a webhook. Of one that is refused it tells the receiver.
@@ -57,7 +57,7 @@ func (s *Server) inlet(r *http.Request) string {
 	switch {
 	case name == "":
 		return "api"
-	case s.Door.Rules().Receivers[name] == nil:
+	case termsOf(r).door.Rules().Receivers[name] == nil:
 		return "unknown"
 	}
 	return name

@@ -39,7 +39,7 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request, caller *Token)
 	if !caller.recipient(request.Recipient) {
 		return &relay.Error{Code: relay.CodeForbidden, Detail: "this token may not make links for this recipient"}
 	}
-	if name := request.Welcome; name != nil && !s.Door.Rules().Templates.Has(name.Template) {
+	if name := request.Welcome; name != nil && !termsOf(r).door.Rules().Templates.Has(name.Template) {
 		return &relay.Error{Code: relay.CodeUnknownTemplate, Detail: fmt.Sprintf("there is no template %.100q; [templates] files in relay.toml brings your own", name.Template)}
 	}
 	link, err := s.Desk.Make(r.Context(), request)

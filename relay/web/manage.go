@@ -19,14 +19,22 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ *Token) error {
 	return answer(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
+// reload tells which changed keys wait for a restart.
 func (s *Server) reload(w http.ResponseWriter, _ *http.Request, caller *Token) error {
 	if caller.Namespace != "" {
 		return &relay.Error{Code: relay.CodeForbidden, Detail: "this token administers the recipients of its namespace only"}
 	}
-	if err := s.Reload(); err != nil {
+	restart, err := s.Reload()
+	if err != nil {
 		return &relay.Error{Code: relay.CodeConflict, Detail: "the running configuration stays in force: " + err.Error()}
 	}
-	return answer(w, http.StatusOK, map[string]string{"status": "reloaded"})
+	return answer(w, http.StatusOK, reloaded{Status: "reloaded", RestartRequired: restart})
+}
+
+// reloaded is what became of a reload.
+type reloaded struct {
+	Status          string   `json:"status"`
+	RestartRequired []string `json:"restart_required,omitempty"`
 }
 
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request, _ *Token) error {

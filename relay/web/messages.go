@@ -58,7 +58,7 @@ func (s *Server) takeMessage(w http.ResponseWriter, r *http.Request, caller *Tok
 			return nil, err
 		}
 	}
-	return s.Door.Message(r.Context(), caller.caller(), call)
+	return termsOf(r).door.Message(r.Context(), caller.caller(), call)
 }
 
 // render shows what a message or a webhook would become; nothing is kept and nothing is sent.
@@ -70,7 +70,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, caller *Token) e
 	if err != nil {
 		return err
 	}
-	preview, err := s.Door.Preview(r.Context(), caller.caller(), body)
+	preview, err := termsOf(r).door.Preview(r.Context(), caller.caller(), body)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (s *Server) guardPage(p page) http.Handler {
 
 // viewer is a caller as the console knows it; nil is nobody.
 func (s *Server) viewer(r *http.Request, caller *Token) *console.Viewer {
-	v := &console.Viewer{Base: s.baseURL(r), Open: s.unguarded(r), Nobody: caller == nil}
+	v := &console.Viewer{Base: s.baseURL(r), Open: unguarded(r), Nobody: caller == nil}
 	if caller != nil {
 		v.Name, v.Admin, v.Prefix = caller.Name, caller.has(ScopeAdmin), caller.prefix()
 		v.Caller, v.Receiver, v.Own = caller.caller(), caller.receiver, caller.own

@@ -37,7 +37,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		_ = give(w, server.Refused(status, e))
 		return
 	}
-	writeJSON(w, "application/problem+json", status, s.problemOf(e))
+	writeJSON(w, "application/problem+json", status, problemOf(r, e))
 }
 
 // coded is an error as it may be told, with the headers that go with it. What has no code is logged.
@@ -62,8 +62,8 @@ func (s *Server) coded(w http.ResponseWriter, r *http.Request, err error) *relay
 	return e
 }
 
-func (s *Server) problemOf(e *relay.Error) problem {
-	return problem{Detail: e.Detail, Code: e.Code, Title: title(e.Code), Status: e.Code.Status(), Type: s.typeOf(e.Code), Errors: e.Fields}
+func problemOf(r *http.Request, e *relay.Error) problem {
+	return problem{Detail: e.Detail, Code: e.Code, Title: title(e.Code), Status: e.Code.Status(), Type: typeOf(r, e.Code), Errors: e.Fields}
 }
 
 func seconds(d time.Duration) int {

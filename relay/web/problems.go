@@ -55,7 +55,9 @@ var problemHTML string
 var problemPage = template.Must(template.New("problem").Parse(problemHTML))
 
 // typeOf is where a code is explained: the `type` of a problem.
-func (s *Server) typeOf(c relay.Code) string { return s.PublicURL + "/problems/" + string(c) }
+func typeOf(r *http.Request, c relay.Code) string {
+	return termsOf(r).PublicURL + "/problems/" + string(c)
+}
 
 // explain is the page of a code: HTML for browsers, else text.
 func (s *Server) explain(w http.ResponseWriter, r *http.Request, _ *Token) error {

@@ -35,13 +35,11 @@ type Options struct {
 	Links     relay.Links
 	Senders   relay.Senders
 
-	Tokens         []Token        // who may call; empty: anyone who can connect
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
-	MaxBody        int64          // bytes
-	PublicURL      string         // how others reach this server, without a slash at its end; empty: as the caller did
+	Settings
 
-	Ready   func(ctx context.Context) error          // nil: storage writable and Telegram reachable; else what to do
-	Reload  func() error                             // reads the configuration again
+	Ready func(ctx context.Context) error // nil: storage writable and Telegram reachable; else what to do
+	// Reload reads the configuration again. It names the keys that changed and take effect at the next start only.
+	Reload  func() (restart []string, err error)
 	Status  func(ctx context.Context) console.Status // for the console; nil: it shows none
 	Metrics http.Handler
 	// Seen notes a sign of life of a heartbeat; CodeNotFound for one that is not configured. nil: none is.
@@ -54,11 +52,19 @@ type Options struct {
 	Registerer prometheus.Registerer
 }
 
+// Settings are what a reload may change.
+type Settings struct {
+	Tokens         []Token        // who may call; empty: anyone who can connect
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	MaxBody        int64          // bytes
+	PublicURL      string         // how others reach this server, without a slash at its end; empty: as the caller did
+}
+
 // Server is the HTTP interface, an http.Handler.
 type Server struct {
 	Options
 	mux      *http.ServeMux
-	auth     atomic.Pointer[keyring]
+	inForce  atomic.Pointer[terms]
 	console  *console.Console
 	sessions *sessions
 	received *prometheus.CounterVec
@@ -73,7 +79,7 @@ func New(o Options) *Server {
 			return &relay.Error{Code: relay.CodeNotFound, Detail: "there are no heartbeats here"}
 		}
 	}
-	s.SetTokens(o.Tokens)
+	s.Set(o.Settings, o.Door.Rules())
 	s.received = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "tgrelay_messages_received_total",
 		Help: `Requests that brought messages, by receiver ("api" for the API, "unknown" for none of ours) and HTTP status code.`,
@@ -103,13 +109,38 @@ func (s *Server) openConsole() {
 	}
 }
 
-// SetTokens changes who may call, for all requests from now on.
-func (s *Server) SetTokens(tokens []Token) { s.auth.Store(newKeyring(tokens, s.auth.Load())) }
+// terms are what a request goes by from its beginning to its end, whatever is put in force meanwhile.
+type terms struct {
+	Settings
+	keys *keyring
+	door *intake.Door
+}
+
+// Set puts other settings and rules in force together, for all that begins from now on.
+func (s *Server) Set(settings Settings, rules *intake.Rules) {
+	var before *keyring
+	if was := s.inForce.Load(); was != nil {
+		before = was.keys
+	}
+	s.inForce.Store(&terms{settings, newKeyring(settings.Tokens, before), s.Door.By(rules)})
+	s.Door.SetRules(rules)
+}
+
+// termsKey is where a request's context has its terms.
+type termsKey struct{}
+
+// begin notes the terms that a request goes by.
+func (s *Server) begin(r *http.Request) *http.Request {
+	return r.WithContext(context.WithValue(r.Context(), termsKey{}, s.inForce.Load()))
+}
+
+// termsOf are those that a request goes by.
+func termsOf(r *http.Request) *terms { return r.Context().Value(termsKey{}).(*terms) }
 
 // ServeHTTP gives the request an ID, takes doubled and trailing slashes out of the path, and survives panics.
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	id, start := requestID(r), time.Now()
-	r = r.WithContext(logging.WithRequest(r.Context(), id))
+	r = s.begin(r.WithContext(logging.WithRequest(r.Context(), id)))
 	w := &tracked{ResponseWriter: rw}
 	w.Header().Set("X-Request-Id", id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -224,14 +255,15 @@ func requestID(r *http.Request) string {
 }
 
 // remote is the caller's address: the peer's, or what a trusted proxy says. It is zero for unix sockets.
-func (s *Server) remote(r *http.Request) netip.Addr {
+func remote(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
 	addr := peer.Addr().Unmap()
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && s.trusted(addr); i-- {
+	t := termsOf(r)
+	for i := len(hops) - 1; i >= 0 && t.trusted(addr); i-- {
 		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
 		if err != nil {
 			break
@@ -241,8 +273,8 @@ func (s *Server) remote(r *http.Request) netip.Addr {
 	return addr
 }
 
-func (s *Server) trusted(addr netip.Addr) bool {
-	for _, p := range s.TrustedProxies {
+func (t *terms) trusted(addr netip.Addr) bool {
+	for _, p := range t.TrustedProxies {
 		if p.Contains(addr) {
 			return true
 		}

@@ -41,8 +41,10 @@ type house struct {
 	desk  *onboarding.Desk
 	rules *intake.Rules
 	ready error
-	alive []string // heartbeats whose alert came
-	log   bytes.Buffer
+	// restart is what a reload names.
+	restart []string
+	alive   []string // heartbeats whose alert came
+	log     bytes.Buffer
 }
 
 func newHouse(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
@@ -67,15 +69,15 @@ func newIndoors(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	t.Cleanup(func() { h.db.Close() })
 	h.rules = newRules(t)
 	o := web.Options{
-		Outbox: h.db, Directory: h.db, Links: h.db, Senders: h.db, MaxBody: 10_000, Log: log, Registerer: registry,
-		Ready: func(context.Context) error { return h.ready }, Reload: func() error { return h.ready },
+		Outbox: h.db, Directory: h.db, Links: h.db, Senders: h.db, Settings: web.Settings{MaxBody: 10_000}, Log: log, Registerer: registry,
+		Ready: func(context.Context) error { return h.ready }, Reload: func() ([]string, error) { return h.restart, h.ready },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
 	if change != nil {
 		change(&o, h.rules)
 	}
 	o.Door = intake.New(intake.Options{Outbox: h.db, Directory: h.db, Threads: h.db, Log: log, Registerer: registry, Alive: h.seen}, h.rules)
-	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: "https://t.me", TTL: func() time.Duration { return time.Hour }, Registerer: registry})
+	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: func() string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry})
 	h.desk = o.Desk
 	h.web = web.New(o)
 	return h

@@ -117,10 +117,10 @@ func (s *Server) visitor(r *http.Request, scope Scope) (*Token, error) {
 
 // signedIn is the token behind a request's cookie, as it is now; nil for none. Where no tokens are configured nobody on this machine needs one.
 func (s *Server) signedIn(r *http.Request) *Token {
-	if s.unguarded(r) {
+	if unguarded(r) {
 		return everything
 	}
-	keys := s.auth.Load()
+	keys := termsOf(r).keys
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
 		return nil
@@ -130,7 +130,7 @@ func (s *Server) signedIn(r *http.Request) *Token {
 		return nil
 	}
 	for i := range keys.tokens {
-		if t := &keys.tokens[i]; t.SHA256 == hash && t.from(s.remote(r)) {
+		if t := &keys.tokens[i]; t.SHA256 == hash && t.from(remote(r)) {
 			return t
 		}
 	}
@@ -156,11 +156,11 @@ func (s *Server) signIn(_ *console.Console, w http.ResponseWriter, r *http.Reque
 
 // admit begins a session for whoever shows a token that may read. A wrong one, and one that may not be shown here, are refused alike.
 func (s *Server) admit(r *http.Request, token string) (name string, refused *relay.Error) {
-	addr := s.remote(r)
+	addr := remote(r)
 	if wait := s.sessions.wait(addr, time.Now()); wait > 0 {
 		return "", &relay.Error{Code: relay.CodeRateLimited, Detail: "too many wrong tokens came from your address; try again in a few seconds", RetryAfter: wait}
 	}
-	caller := s.auth.Load().find(token)
+	caller := termsOf(r).keys.find(token)
 	if caller == nil || !caller.from(addr) {
 		s.sessions.wrong(addr, time.Now())
 		s.Log.Warn("somebody tried to sign in with a token that is not known, or not from there", "address", addr)

@@ -11,7 +11,7 @@ import (
 
 // standIn is the type of the receiver that a request is for, where it stands in for a server of another kind.
 func (s *Server) standIn(r *http.Request) (receivers.Server, bool) {
-	rc := s.Door.Rules().Receivers[r.PathValue("receiver")]
+	rc := termsOf(r).door.Rules().Receivers[r.PathValue("receiver")]
 	if rc == nil {
 		return nil, false
 	}
@@ -72,7 +72,7 @@ func (s *Server) standFor(w http.ResponseWriter, r *http.Request, caller *Token,
 	hook, err := s.hookOf(w, r, caller)
 	var messages []*relay.Message
 	if err == nil {
-		messages, err = s.Door.Hook(r.Context(), caller.caller(), hook)
+		messages, err = termsOf(r).door.Hook(r.Context(), caller.caller(), hook)
 	}
 	if err != nil {
 		s.count(hook.Receiver, err, 0)

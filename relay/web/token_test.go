@@ -39,20 +39,20 @@ func TestRate(t *testing.T) {
 	if p := a.problem(t); p.Status != 503 || p.Code != "overloaded" || a.header.Get("Retry-After") == "" {
 		t.Errorf("%+v %v", p, a.header)
 	}
-	h.web.SetTokens(tokens())
+	h.setTokens(tokens())
 	if a := send("/api/v1/messages", message); a.status != 429 {
 		t.Errorf("a reload gave it a fresh rate: %d %s", a.status, a.body)
 	}
 	changed := tokens()
 	changed[1].Rate = web.Rate{Count: 60, Per: time.Minute}
-	h.web.SetTokens(changed)
+	h.setTokens(changed)
 	if a := send("/api/v1/messages", message); a.status != 202 {
 		t.Errorf("with another rate: %d %s", a.status, a.body)
 	}
 	if used := h.web.Used(); len(used) != 1 || used["slow"].IsZero() {
 		t.Errorf("used: %v", used)
 	}
-	h.web.SetTokens(tokens()[2:])
+	h.setTokens(tokens()[2:])
 	if a := send("/api/v1/messages", message); a.status != 401 {
 		t.Errorf("a token that is gone: %d", a.status)
 	}
@@ -120,4 +120,8 @@ func TestTokensAreTold(t *testing.T) {
 	if a := open.call(t, "GET", "/api/v1/token", ""); string(a.body) != `{"scopes":["admin"],"receivers":[],"recipients":[],"sources":[]}`+"\n" {
 		t.Errorf("%s", a.body)
 	}
+}
+
+func (h *house) setTokens(tokens []web.Token) {
+	h.web.Set(web.Settings{Tokens: tokens, MaxBody: 10_000}, h.rules)
 }

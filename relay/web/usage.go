@@ -96,7 +96,7 @@ func (t *Token) from(addr netip.Addr) bool {
 // Used is when each token was last used, those left out that never were.
 func (s *Server) Used() map[string]time.Time {
 	used := map[string]time.Time{}
-	for _, t := range s.auth.Load().tokens {
+	for _, t := range s.inForce.Load().keys.tokens {
 		if at := t.usage.lastUsed(); !at.IsZero() {
 			used[t.Name] = at
 		}
@@ -106,7 +106,7 @@ func (s *Server) Used() map[string]time.Time {
 
 // SetUsed remembers when tokens were used before this process began.
 func (s *Server) SetUsed(used map[string]time.Time) {
-	for _, t := range s.auth.Load().tokens {
+	for _, t := range s.inForce.Load().keys.tokens {
 		if at := used[t.Name]; at.After(t.usage.lastUsed()) {
 			t.usage.last.Store(at.UnixMilli())
 		}
