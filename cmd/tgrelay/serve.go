@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -26,6 +27,13 @@ func (f configFlag) load() (*config.Config, error) {
 // misconfigured makes a configuration that cannot be read a wrong use: exit status 2.
 func misconfigured(err error) error { return usageError{err} }
 
+// isFault reports whether an error is of the configuration, found when it was put to use.
+func isFault(err error) bool {
+	_, one := errors.AsType[config.Fault](err)
+	_, several := errors.AsType[config.Faults](err)
+	return one || several
+}
+
 type serveCommand struct {
 	configFlag
 }
@@ -37,6 +45,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 	}
 	logs, log := newLogging(cfg.Log, std.err)
 	d, err := daemon.New(ctx, daemon.Options{Config: cfg, Version: versionText(), Commit: commit(), Log: log, SetLog: logs.set})
+	if isFault(err) {
+		return misconfigured(err)
+	}
 	if err != nil {
 		return err
 	}

@@ -73,11 +73,19 @@ func (k *checker) botToken(t *Telegram) {
 	t.TokenFile = k.c.path(t.TokenFile)
 	switch {
 	case errors.Is(err, secret.ErrNone):
-		k.fault("telegram.token_file", "there is no bot token: ask @BotFather for one, write it into a file and name that file here, or name an environment variable with token_env")
+		k.fault("telegram.token_file", "there is no bot token: ask @BotFather for one, %s, or name an environment variable with token_env", tokenPlace())
 	case err == nil && !botToken.MatchString(v.Reveal()):
 		k.fault(givenAs("telegram.token", src), "what is there is no bot token: it looks like 123456:AA…, as @BotFather gives it")
 	}
 	t.Token = v
+}
+
+// tokenPlace is where to write a bot's token. Our unit for systemd has a place for it that needs no key.
+func tokenPlace() string {
+	if os.Getenv("CREDENTIALS_DIRECTORY") != "" {
+		return "write it into the file /etc/tgrelay/bot-token, which systemd hands on as the credential bot-token"
+	}
+	return "write it into a file and name that file here"
 }
 
 func (k *checker) webhook(t *Telegram, w *Webhook) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,9 @@ func (s Source) Load() (Value, error) {
 	return s.Value, nil
 }
 
+// absent is what our unit brings in place of a credential whose file is not there (SetCredential=): systemd would not even start us.
+const absent = "missing"
+
 // Credential is the Source of a systemd credential (LoadCredential=, systemd.exec(5)); ok is false where there is none of that name.
 func Credential(name string) (src Source, ok bool) {
 	dir := os.Getenv("CREDENTIALS_DIRECTORY")
@@ -59,10 +63,8 @@ func Credential(name string) (src Source, ok bool) {
 		return Source{}, false
 	}
 	path := filepath.Join(dir, name)
-	if _, err := os.Stat(path); err != nil {
-		return Source{}, false
-	}
-	return Source{File: path}, true
+	content, err := os.ReadFile(path)
+	return Source{File: path}, !errors.Is(err, fs.ErrNotExist) && strings.TrimSpace(string(content)) != absent
 }
 
 func fromFile(path string) (Value, error) {
