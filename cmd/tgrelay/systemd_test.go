@@ -98,7 +98,7 @@ func TestSocketActivation(t *testing.T) {
 	w.sim = sim.await(t, `serves (http://\S+)`)
 	w.write("bot-token", botToken)
 	w.write("relay.toml", "[telegram]\ntoken_file = \"bot-token\"\napi_url = \""+w.sim+"\"\n[server]\nlisten = [\"127.0.0.1:1\"]\n")
-	w.process = startAs(t, exec.Command(activate, "-l", strings.TrimPrefix(w.relay, "http://"), binary, "serve", "--config", w.config())
+	w.process = startAs(t, exec.Command(activate, "-l", strings.TrimPrefix(w.relay, "http://"), binary, "serve", "--config", w.config()))
 	w.eventually(func() bool { // until systemd listens
 		response, err := http.Get(w.relay + "/-/healthy")
 		if err == nil {
@@ -116,7 +116,7 @@ func TestSocketActivation(t *testing.T) {
 
 	// An address that others can reach asks for tokens, whoever opened it.
 	port := freePort(t)
-	p := startAs(t, exec.Command(activate, "-l", "0.0.0.0:"+port, binary, "serve", "--config", w.config())
+	p := startAs(t, exec.Command(activate, "-l", "0.0.0.0:"+port, binary, "serve", "--config", w.config()))
 	w.process = p
 	w.eventually(func() bool {
 		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
