@@ -8,6 +8,12 @@ import (
 	"github.com/tgrelay/tgrelay/relay/secret"
 )
 
+// AtStart are the keys that take effect when the daemon starts, and not at a reload.
+var AtStart = []string{
+	"telegram.token", "telegram.mode", "telegram.api_url", "telegram.proxy_url", "telegram.webhook.url", "telegram.webhook.secret_token",
+	"server.listen", "server.web_config_file", "server.max_connections", "storage.url",
+}
+
 // Differences are the keys whose values differ between two configurations, sorted; of a table that only one of them has, the table. A secret
 // counts by what it is, not by how it is given. No value is told.
 func Differences(a, b *Config) []string {

@@ -184,11 +184,16 @@ func named(section string) string {
 }
 
 func reloading(table string) string {
-	switch strings.Split(table, ".")[0] {
-	case "telegram", "server", "storage":
-		return "*Takes effect at a restart.*"
+	var keys []string
+	for _, key := range config.AtStart {
+		if name, ours := strings.CutPrefix(key, table+"."); ours && !strings.Contains(name, ".") {
+			keys = append(keys, "`"+name+"`")
+		}
 	}
-	return "*Takes effect at a reload.*"
+	if len(keys) == 0 {
+		return "*Takes effect at a reload.*"
+	}
+	return "*Takes effect at a reload, but for " + strings.Join(keys, ", ") + ": at a restart.*"
 }
 
 // sentence is a comment as a page has it.

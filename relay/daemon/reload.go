@@ -13,12 +13,6 @@ import (
 	"github.com/tgrelay/tgrelay/relay/intake"
 )
 
-// fixed are the keys that take effect at the start only.
-var fixed = []string{
-	"telegram.token", "telegram.mode", "telegram.api_url", "telegram.proxy_url", "telegram.webhook.url", "telegram.webhook.secret_token",
-	"server.listen", "server.web_config_file", "server.max_connections", "storage.url",
-}
-
 // reloads is what became of the last one.
 type reloads struct {
 	one sync.Mutex // at a time
@@ -136,6 +130,6 @@ func (d *Daemon) apply(c *config.Config, rules *intake.Rules) {
 // not matter what listen says.
 func (d *Daemon) waiting(c *config.Config) []string {
 	return slices.DeleteFunc(config.Differences(d.config, c), func(key string) bool {
-		return !slices.Contains(fixed, key) || key == "server.listen" && d.inherited
+		return !slices.Contains(config.AtStart, key) || key == "server.listen" && d.inherited
 	})
 }
