@@ -39,8 +39,8 @@ func (w *world) startJournaled(arguments ...string) (stderr *os.File) {
 	return stderr
 }
 
-// entry reads one of the journal's native protocol.
-func entry(t *testing.T, data []byte) map[string]string {
+// journalEntry reads one of the journal's native protocol.
+func journalEntry(t *testing.T, data []byte) map[string]string {
 	t.Helper()
 	fields := map[string]string{}
 	for len(data) > 0 {
@@ -77,7 +77,7 @@ func TestJournal(t *testing.T) {
 		for {
 			select {
 			case data := <-entries:
-				if fields := entry(t, []byte(data)); strings.HasPrefix(fields["MESSAGE"], message) {
+				if fields := journalEntry(t, []byte(data)); strings.HasPrefix(fields["MESSAGE"], message) {
 					return fields
 				}
 			case <-deadline:
