@@ -4,7 +4,7 @@ GO       ?= go
 TOOL      = $(GO) tool -modfile=.ci/tools.mod
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build test lint fuzz bench soak chaos demo clean
+.PHONY: build test lint fuzz bench soak chaos demo packages sbom reproduce clean
 
 build: ## bin/tgrelay
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tgrelay ./cmd/tgrelay
@@ -13,7 +13,7 @@ test: ## all tests, with the race detector
 	$(GO) test -race -timeout 10m ./...
 
 lint: ## formatting, vet, staticcheck
-	@out=$$($(TOOL) gofumpt -l cmd relay receivers templates); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+	@out=$$($(TOOL) gofumpt -l cmd relay receivers templates .ci/manifests); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
 	$(GO) vet ./...
 	$(TOOL) staticcheck ./...
 
@@ -40,5 +40,17 @@ chaos: ## kills, full and broken disks, networks and names that fail, clocks tha
 demo: ## the whole product at work, offline
 	$(GO) run ./cmd/tgrelay demo
 
+ARCH ?= amd64 arm64 armv7
+packages: ## deb, rpm, apk and tarball for each ARCH, with their checksums, in dist/
+	packaging/package $(ARCH)
+
+sbom: ## what modules are in the released binary, in the format of CycloneDX, in dist/
+	packaging/binary $(firstword $(ARCH)) dist/bin/$(firstword $(ARCH))/tgrelay
+	$(GO) tool -modfile=.ci/release.mod cyclonedx-gomod bin -json -std -licenses -noserial -notimestamp -version "$$(packaging/version)" \
+		-output "dist/tgrelay_$$(packaging/version).cdx.json" dist/bin/$(firstword $(ARCH))/tgrelay
+
+reproduce: ## the same sources make the same binary and packages, wherever they lie
+	packaging/reproduce $(firstword $(ARCH))
+
 clean:
-	rm -rf bin
+	rm -rf bin dist

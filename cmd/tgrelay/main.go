@@ -21,8 +21,8 @@ import (
 	"github.com/tgrelay/tgrelay/relay/simulator"
 )
 
-// version is set at link time; without, the module's build information serves.
-var version = ""
+// version and revision, the commit, are set at link time; without, the module's build information serves.
+var version, revision = "", ""
 
 // commands is the table that kong makes flags and help of.
 type commands struct {

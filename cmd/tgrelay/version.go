@@ -29,6 +29,9 @@ func versionText() string {
 }
 
 func commit() string {
+	if revision != "" {
+		return revision
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
