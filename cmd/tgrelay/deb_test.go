@@ -4,10 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"debug/elf"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -29,7 +29,8 @@ func packages(t *testing.T, version, formats string) string {
 	return filepath.Join(dist, "tgrelay_"+version+"_"+runtime.GOARCH)
 }
 
-// debian is a machine of its own: a root with nothing but the distribution's essential packages, apt, and something that stands in for systemd.
+// debian is a machine of its own: a root with nothing but the distribution's essential packages and apt, something that stands in for systemd, and
+// OpenRC, to try what Alpine has.
 type debian struct {
 	*world
 	root string
@@ -55,7 +56,7 @@ func newDebian(t *testing.T) *debian {
 	d := &debian{&world{t: t, dir: t.TempDir()}, filepath.Join(t.TempDir(), "root")}
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	if out, err := exec.CommandContext(ctx, "mmdebstrap", "--quiet", "--variant=apt", strings.Fields(source)[1], d.root, "deb "+source).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "mmdebstrap", "--quiet", "--variant=apt", "--include=openrc", strings.Fields(source)[1], d.root, "deb "+source).CombinedOutput(); err != nil {
 		t.Fatalf("mmdebstrap: %v\n%s", err, out)
 	}
 	sim := start(t, "simulator", "--listen", "127.0.0.1:0", "--token", botToken)
@@ -91,9 +92,25 @@ func (d *debian) get(path string) string {
 // try runs a line of shell as root of that machine.
 func (d *debian) try(line string) (string, error) {
 	cmd := exec.Command("chroot", d.root, "sh", "-c", line)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"}
+	cmd.Env = []string{"TGRELAY_SERVER=" + d.relay, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"}
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// documented runs what docs/install.md says under a name, but for making the link, with the token as what is pasted.
+func (d *debian) documented(name string) string {
+	d.t.Helper()
+	page, err := os.ReadFile("../../docs/install.md")
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	block := regexp.MustCompile("(?s)<!-- not run: [^>]*: " + name + " -->\n```sh\n(.*?)```").FindSubmatch(page)
+	if block == nil {
+		d.t.Fatalf("docs/install.md has no block named %s", name)
+	}
+	lines := strings.ReplaceAll(string(block[1]), "amd64", runtime.GOARCH)
+	lines = strings.Replace(lines, "\n(umask", "\n"+d.configuration()+"\n(umask", 1)
+	return d.run("cd /root && set -e && exec 2>&1 <<'PASTED'\n" + botToken + "\nPASTED\n" + strings.ReplaceAll(lines, "\ntgrelay link ops\n", "\n"))
 }
 
 // run runs a line that succeeds, and returns what it says.
@@ -118,12 +135,25 @@ func (d *debian) take(file string) string {
 	return "/root/" + filepath.Base(file)
 }
 
-// configure points relay.toml at the simulator and at a free port, as its administrator would change it.
-func (d *debian) configure() {
-	d.t.Helper()
+// configuration points relay.toml at the simulator and at a free port, as its administrator would change it.
+func (d *debian) configuration() string {
 	listen := strings.TrimPrefix(d.relay, "http://")
-	d.run(`sed -i -e 's|^# api_url = .*|api_url = "` + d.sim + `"|' -e 's|^# listen = .*|listen = ["` + listen + `"]|' /etc/tgrelay/relay.toml`)
-	d.run("umask 077; echo '" + botToken + "' > /etc/tgrelay/bot-token")
+	return `sed -i -e 's|^# api_url = .*|api_url = "` + d.sim + `"|' -e 's|^# listen = .*|listen = ["` + listen + `"]|' /etc/tgrelay/relay.toml`
+}
+
+// linked makes a link as the documentation does, and opens it.
+func (d *debian) linked(name string) (chat int64) {
+	d.t.Helper()
+	var link string
+	d.eventually(func() bool { // the bot's name is known a moment after the start
+		out, err := d.try("tgrelay link ops 2>/dev/null")
+		link = strings.TrimSpace(out)
+		return err == nil
+	})
+	chat = d.user(name)
+	d.open(chat, link)
+	d.messages(chat, 1)
+	return chat
 }
 
 func (d *debian) ready() {
@@ -150,7 +180,7 @@ func (d *debian) same(before []string) {
 }
 
 // A Debian machine gets the package, with a storage of the oldest schema; it is told what to do, does it, sends, takes a new version while it
-// runs, and gets rid of all of it. Then the rpm does the same by its own scripts.
+// runs, and gets rid of all of it. Then the rpm does the same by its own scripts, the tarball by what its user is told, and the apk's service by OpenRC.
 func TestPackagesOnAMachine(t *testing.T) {
 	t.Parallel()
 	d := newDebian(t)
@@ -162,27 +192,29 @@ func TestPackagesOnAMachine(t *testing.T) {
 	d.debianPackage(older, newer)
 	d.same(before)
 	d.rpm(older, newer)
+	d.tarball(newer)
+	d.run("systemctl stop tgrelay; rm -r /etc/tgrelay /var/lib/tgrelay /var/lib/private/tgrelay")
 	d.linkedStatically(filepath.Join(filepath.Dir(newer), "bin", runtime.GOARCH, "tgrelay"))
+	d.take("testdata/openrc")
 	d.alpine(newer + ".apk")
 }
 
 func (d *debian) debianPackage(older, newer string) {
 	t := d.t
-	told := d.run("apt-get install -y " + d.take(older+".deb"))
-	if !strings.Contains(told, "systemctl start tgrelay\n") {
+	d.take(older + ".deb")
+	d.fixture("var/lib/private/tgrelay")
+	if told := d.documented("install"); !strings.Contains(told, "systemctl start tgrelay\n") {
 		t.Errorf("the installation does not say what is next:\n%s", told)
 	}
-	if _, err := d.try("systemctl is-active tgrelay"); err == nil {
-		t.Error("it was started without a token")
+	if log := d.get("run/systemctl.log"); strings.Count(log, "start") != 1 {
+		t.Errorf("it was started without a token:\n%s", log)
 	}
-	d.fixture("var/lib/private/tgrelay")
-	d.configure()
-	d.run("tgrelay check && systemctl start tgrelay")
 	d.ready()
-	if out := d.run("tgrelay recipients --server " + d.relay); !strings.Contains(out, "alice") {
+	d.run("tgrelay check")
+	if out := d.run("tgrelay recipients"); !strings.Contains(out, "alice") {
 		t.Errorf("the storage of the oldest schema was not taken over: %q", out)
 	}
-	ada := d.connect("Ada", "ops")
+	ada := d.linked("Ada")
 	d.send("ops", "before the upgrade")
 	d.send("later", "held over the upgrade")
 	d.messages(ada, 2)
@@ -253,8 +285,7 @@ func (d *debian) rpm(older, newer string) {
 	if told := rpm("-i", older+".rpm"); !strings.Contains(told, "systemctl enable --now tgrelay\n") {
 		t.Errorf("the installation does not say what is next:\n%s", told)
 	}
-	d.configure()
-	d.run("systemctl start tgrelay")
+	d.run(d.configuration() + "; echo " + botToken + " > /etc/tgrelay/bot-token; systemctl start tgrelay")
 	d.ready()
 	pid := d.get("run/tgrelay.pid")
 	rpm("-U", newer+".rpm")
@@ -266,7 +297,23 @@ func (d *debian) rpm(older, newer string) {
 	if !strings.Contains(d.get("run/systemctl.log"), "disable --now tgrelay.service") {
 		t.Errorf("the removal did not stop it: %s", d.get("run/systemctl.log"))
 	}
-	d.run("systemctl stop tgrelay; test ! -e /usr/bin/tgrelay && test -e /etc/tgrelay/bot-token")
+	d.run("test ! -e /usr/bin/tgrelay && test -e /etc/tgrelay/bot-token && rm -r /etc/tgrelay /var/lib/tgrelay /var/lib/private/tgrelay")
+}
+
+// tarball installs by hand.
+func (d *debian) tarball(newer string) {
+	d.take(newer + ".tar.gz")
+	d.documented("tarball")
+	d.ready()
+	eve := d.linked("Eve")
+	d.send("ops", "from a tarball")
+	if got := d.messages(eve, 2); got[1].Text != "from a tarball" {
+		d.t.Errorf("%+v", got)
+	}
+	d.take(filepath.Join(filepath.Dir(newer), "SHA256SUMS"))
+	if out := d.documented("verify"); !strings.Contains(out, filepath.Base(newer)+".tar.gz: OK\n") || strings.Contains(out, "FAILED") {
+		d.t.Errorf("verify: %s", out)
+	}
 }
 
 // linkedStatically holds that a binary needs nothing of the system, so that one is right for glibc and for musl.
@@ -284,26 +331,5 @@ func (d *debian) linkedStatically(file string) {
 		if part.Type == elf.PT_INTERP {
 			d.t.Error("it needs a dynamic linker")
 		}
-	}
-}
-
-// alpine unpacks the apk, which is a tarball, and looks at what Alpine's apk reads.
-func (d *debian) alpine(file string) {
-	t := d.t
-	inside := func(args ...string) string {
-		out, err := exec.Command("tar", append([]string{"--warning=no-unknown-keyword", "-xzOf", file}, args...)...).Output()
-		if err != nil {
-			t.Fatalf("%s: %v", args, err)
-		}
-		return string(out)
-	}
-	for _, want := range []string{"pkgname = tgrelay\n", "pkgver = 1.0.0-r0\n", fmt.Sprintf("arch = %s\n", map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH])} {
-		if info := inside(".PKGINFO"); !strings.Contains(info, want) {
-			t.Errorf("no %q in\n%s", want, info)
-		}
-	}
-	for _, script := range []string{".pre-install", ".post-install", ".post-upgrade", ".pre-deinstall", "etc/init.d/tgrelay"} {
-		d.put("root/script", inside(script), 0o755)
-		d.run("sh -n /root/script")
 	}
 }
