@@ -34,7 +34,7 @@ type session struct {
 	stay       []*terminal // programs that go on running
 }
 
-// newSession makes the folder: programs in bin, and relay.toml as it comes with the program, its Bot API the simulated one.
+// newSession makes the folder: programs in bin, webhooks that the reader may have caught, and relay.toml as it comes with the program, its Bot API the simulated one.
 func newSession(t *testing.T, p *page) *session {
 	t.Helper()
 	s := &session{t: t, page: p, dir: t.TempDir(), relay: "127.0.0.1:" + freePort(t), sim: "127.0.0.1:" + freePort(t), manager: "127.0.0.1:" + freePort(t)}
@@ -50,6 +50,13 @@ func newSession(t *testing.T, p *page) *session {
 	s.write("relay.toml", strings.Replace(string(reference), `# api_url = "https://api.telegram.org"`, `api_url = "http://`+s.sim+`"`, 1))
 	s.write("bot-token", botToken+"\n")
 	s.templates()
+	for name, content := range map[string]string{
+		"payload.json": payload(t, "alertmanager/mixed-1-three-firing.json"), "1.json": payload(t, "alertmanager/mixed-1-three-firing.json"),
+		"2.json": payload(t, "alertmanager/mixed-2-one-resolved.json"), "push.json": payload(t, "others/github-push.json"),
+		"data.json": `{"service": "shop", "version": "1.4.2", "url": "https://shop.example.org"}`,
+	} {
+		s.write(name, content)
+	}
 	for _, b := range p.blocks {
 		if name, ok := b.marks["file"]; ok {
 			s.write(name, s.simulated(s.here(b.text)))
@@ -175,6 +182,7 @@ func (s *session) begin(script string) *terminal {
 	cmd := exec.Command("bash", "-c", preamble+s.here(script))
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(s.dir, "bin")+":"+os.Getenv("PATH"), "HOME="+s.dir, "TZ=UTC", "NO_COLOR=1", "TGRELAY_SERVER=http://"+s.relay, "CREDENTIALS_DIRECTORY=", "HTTP_PROXY=", "http_proxy=")
+	s.needs(script)
 	s.clear(script)
 	if stays(script, "serve") {
 		s.simulate()
@@ -203,6 +211,16 @@ func (s *session) begin(script string) *terminal {
 	}
 	s.t.Cleanup(t.kill)
 	return t
+}
+
+// needs skips the page where a program is not there that a line of shell names.
+func (s *session) needs(script string) {
+	s.t.Helper()
+	for word, program := range map[string]string{"curl": "curl", "apprise": "apprise", "amtool": "amtool", "alertmanager --": "prometheus-alertmanager"} {
+		if _, err := exec.LookPath(program); err != nil && regexp.MustCompile(`(?m)(^|[|] *)`+word).MatchString(script) {
+			without(s.t, program, err)
+		}
+	}
 }
 
 // clear ends what a program that goes on running would be in the way of, as the reader has done with Ctrl-C.
