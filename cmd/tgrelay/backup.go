@@ -46,7 +46,7 @@ func (c *backupCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.deliver(std, plain, contents.Bytes, recipients); err != nil {
+	if err := c.deliver(ctx, std, plain, contents.Bytes, recipients); err != nil {
 		return fmt.Errorf("write the backup: %w", err)
 	}
 	return c.tell(std, contents, len(recipients) > 0)
@@ -111,7 +111,7 @@ func sizeOf(cfg *config.Config) int64 {
 }
 
 // deliver brings the copy to its place, encrypted where that is wanted. A file takes the place of another only when it is whole and on disk.
-func (c *backupCommand) deliver(std *streams, plain string, size int64, recipients []age.Recipient) error {
+func (c *backupCommand) deliver(ctx context.Context, std *streams, plain string, size int64, recipients []age.Recipient) error {
 	from, err := os.Open(plain)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func (c *backupCommand) deliver(std *streams, plain string, size int64, recipien
 	defer from.Close()
 	bar := c.start(std, "writing", size)
 	defer bar.done()
-	source := io.TeeReader(from, &counter{progress: bar})
+	source := io.TeeReader(interruptible{ctx, from}, &counter{progress: bar})
 	if c.File == "-" {
 		return seal(std.out, source, recipients)
 	}
@@ -149,6 +149,19 @@ func (c *backupCommand) place(made string) error {
 		}
 	}
 	return os.Rename(made, c.File)
+}
+
+// interruptible is a reader that ends with its context: Ctrl-C ends a long copy.
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i interruptible) Read(b []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(b)
 }
 
 func seal(to io.Writer, from io.Reader, recipients []age.Recipient) error {

@@ -71,7 +71,7 @@ type sendCommand struct {
 func (c *sendCommand) Run(ctx context.Context, std *streams) error {
 	text := strings.Join(c.Text, " ")
 	if len(c.Text) == 0 && c.Photo == "" && c.Document == "" {
-		b, err := io.ReadAll(std.in)
+		b, err := readAll(ctx, std.in)
 		if err != nil {
 			return fmt.Errorf("read standard input: %w", err)
 		}
@@ -99,6 +99,25 @@ func (c *sendCommand) Run(ctx context.Context, std *streams) error {
 		fmt.Fprintf(std.out, "%s  %s\n", d.ID, stateText(d))
 	}
 	return nil
+}
+
+// readAll reads to the end, or until ctx ends: Ctrl-C ends what waits for somebody to type.
+func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	type all struct {
+		text []byte
+		err  error
+	}
+	read := make(chan all, 1)
+	go func() {
+		text, err := io.ReadAll(r)
+		read <- all{text, err}
+	}()
+	select {
+	case a := <-read:
+		return a.text, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func (c *sendCommand) request(text string) (client.MessageRequest, error) {

@@ -41,7 +41,7 @@ func (c *restoreCommand) Run(ctx context.Context, std *streams) error {
 	}
 	defer os.RemoveAll(dir)
 	copied := filepath.Join(dir, "relay.db")
-	if err := c.unpack(std, copied); err != nil {
+	if err := c.unpack(ctx, std, copied); err != nil {
 		return fmt.Errorf("read the backup: %w", err)
 	}
 	contents, err := store.Inspect(ctx, copied)
@@ -67,7 +67,7 @@ func (c *restoreCommand) mayReplace(cfg *config.Config) error {
 	return nil
 }
 
-func (c *restoreCommand) unpack(std *streams, to string) error {
+func (c *restoreCommand) unpack(ctx context.Context, std *streams, to string) error {
 	from, size := std.in, int64(-1)
 	if c.File != "-" {
 		f, err := os.Open(c.File)
@@ -82,7 +82,7 @@ func (c *restoreCommand) unpack(std *streams, to string) error {
 	}
 	bar := c.start(std, "reading", size)
 	defer bar.done()
-	plain, err := c.open(io.TeeReader(from, &counter{progress: bar}), std)
+	plain, err := c.open(io.TeeReader(interruptible{ctx, from}, &counter{progress: bar}), std)
 	if err != nil {
 		return err
 	}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"filippo.io/age"
 	"filippo.io/age/armor"
@@ -101,12 +103,37 @@ func ask(std *streams, prompt string) (string, error) {
 	}
 	defer tty.Close()
 	fmt.Fprint(tty, prompt)
-	b, err := xterm.ReadPassword(int(tty.Fd()))
-	fmt.Fprintln(tty)
-	if err == nil && len(b) == 0 {
-		err = errors.New("the passphrase is empty")
+	defer fmt.Fprintln(tty)
+	return readHidden(int(tty.Fd()))
+}
+
+// readHidden reads a line that is not shown. Ctrl-C ends it, and the terminal shows again what is typed: main has the signal cancel a context only.
+func readHidden(fd int) (string, error) {
+	before, err := xterm.GetState(fd)
+	if err != nil {
+		return "", err
 	}
-	return string(b), err
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(interrupted)
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := xterm.ReadPassword(fd)
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		if l.err == nil && len(l.text) == 0 {
+			l.err = errors.New("the passphrase is empty")
+		}
+		return string(l.text), l.err
+	case <-interrupted:
+		return "", errors.Join(errors.New("interrupted"), xterm.Restore(fd, before))
+	}
 }
 
 // openFlags say how an encrypted backup is opened.
