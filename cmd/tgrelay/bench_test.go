@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +118,7 @@ func loadWith(b *testing.B, url string, request func(caller int, n int64) []byte
 	took := make([]time.Duration, b.N)
 	var next atomic.Int64
 	var all sync.WaitGroup
+	before := ownCPU(b)
 	b.ResetTimer()
 	for i, c := range callers {
 		all.Go(func() {
@@ -134,7 +136,18 @@ func loadWith(b *testing.B, url string, request func(caller int, n int64) []byte
 	all.Wait()
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
+	b.ReportMetric(float64((ownCPU(b)-before).Microseconds())/float64(b.N), "callers-cpu-µs/request")
 	report(b, took)
+}
+
+// ownCPU is the time that this process has used: the callers and the simulator.
+func ownCPU(b *testing.B) time.Duration {
+	b.Helper()
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func report(b *testing.B, took []time.Duration) {
