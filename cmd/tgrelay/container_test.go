@@ -78,9 +78,7 @@ func (i *built) inside(command []string) *exec.Cmd {
 // The image holds all that the daemon needs, as its user, with nothing to write to but the volume.
 func TestContainer(t *testing.T) {
 	t.Parallel()
-	if os.Getuid() != 0 {
-		without(t, "root", os.ErrPermission)
-	}
+	withRoots(t)
 	i := newImage(t)
 	sim := start(t, "simulator", "--listen", "127.0.0.1:0", "--token", botToken)
 	i.sim, i.relay, i.process = sim.await(t, `serves (http://\S+)`), "http://127.0.0.1:"+freePort(t), sim

@@ -36,12 +36,21 @@ type debian struct {
 	root string
 }
 
-// newDebian makes a root from the mirror that apt has.
-func newDebian(t *testing.T) *debian {
+// withRoots ends a test where its process may not make roots of its own.
+func withRoots(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		without(t, "root", os.ErrPermission)
 	}
+	if err := exec.Command("unshare", "--mount", "--pid", "--fork", "true").Run(); err != nil {
+		without(t, "the right to mount", err)
+	}
+}
+
+// newDebian makes a root from the mirror that apt has.
+func newDebian(t *testing.T) *debian {
+	t.Helper()
+	withRoots(t)
 	for _, tool := range []string{"mmdebstrap", "lintian", "rpm"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			without(t, tool, err)
