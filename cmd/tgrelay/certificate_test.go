@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 )
@@ -65,6 +66,13 @@ func (a *authority) issue(name string) (cert, key []byte) {
 	return encoded(a.t, c, k)
 }
 
+// selfSigned is a certificate that nobody else has signed.
+func selfSigned(t testing.TB, name string) (cert, key []byte) {
+	t.Helper()
+	c, k := (&authority{t: t}).sign(leaf(name), nil, nil)
+	return encoded(t, c, k)
+}
+
 func leaf(name string) *x509.Certificate {
 	return &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost", name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
@@ -86,4 +94,15 @@ func (a *authority) client(own ...tls.Certificate) *http.Client {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: own}}}
+}
+
+// pair writes a certificate and its key.
+func (a *authority) pair(certFile, keyFile string) {
+	a.t.Helper()
+	cert, key := a.issue("relay.example.org")
+	for file, content := range map[string][]byte{certFile: cert, keyFile: key} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			a.t.Fatal(err)
+		}
+	}
 }

@@ -3,6 +3,8 @@ package simulator
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +36,7 @@ type webhook struct {
 	secret      string
 	connections int
 	certificate bool
+	client      *http.Client
 	ctx         context.Context // ends with the webhook
 	stop        context.CancelFunc
 	busy        map[int64]bool // keys under way
@@ -48,10 +51,16 @@ func (s *Server) setWebhook(a *arguments) *answer {
 		return s.deleteWebhook(a)
 	}
 	u, err := url.Parse(address)
-	_, certificate := a.files["certificate"]
+	uploaded, certificate := a.files["certificate"]
+	client, trusts := s.client, true
+	if certificate {
+		client, trusts = s.trusting(uploaded.content)
+	}
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
 		return failed(400, "Bad Request: invalid webhook URL specified")
+	case !trusts:
+		return failed(400, "Bad Request: bad webhook: failed to set custom certificate file")
 	case len(secret) > 256:
 		return failed(400, "Bad Request: secret token is too long")
 	case !secretToken.MatchString(secret):
@@ -73,11 +82,25 @@ func (s *Server) setWebhook(a *arguments) *answer {
 	if s.webhook != nil {
 		s.webhook.stop()
 	}
-	w := &webhook{url: address, secret: secret, connections: connections, certificate: certificate, busy: map[int64]bool{}}
+	w := &webhook{url: address, secret: secret, connections: connections, certificate: certificate, client: client, busy: map[int64]bool{}}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	s.webhook = w
 	w.pump(s)
 	return &answer{result: true, description: "Webhook was set"}
+}
+
+// trusting is a client that takes an uploaded certificate (PEM) for an authority, and no other; false for one that cannot be read.
+func (s *Server) trusting(certificate []byte) (*http.Client, bool) {
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(certificate) {
+		return nil, false
+	}
+	if s.options.Transport != nil {
+		return s.client, true // nothing is encrypted on that way
+	}
+	client := *s.client
+	client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+	return &client, true
 }
 
 func webhookPort(port string) bool {
@@ -227,7 +250,7 @@ func (w *webhook) post(s *Server, u *update) (wait time.Duration, err error) {
 	if w.secret != "" {
 		request.Header.Set("X-Telegram-Bot-Api-Secret-Token", w.secret)
 	}
-	response, err := s.client.Do(request)
+	response, err := w.client.Do(request)
 	if err != nil {
 		return 0, unreachable(err)
 	}
@@ -255,6 +278,9 @@ func unreachable(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		//lint:ignore ST1005 Telegram's own words
 		return errors.New("Read timeout expired")
+	}
+	if _, unverified := errors.AsType[*tls.CertificateVerificationError](err); unverified {
+		return errors.New("SSL error {error:0A000086:SSL routines::certificate verify failed}")
 	}
 	//lint:ignore ST1005 Telegram's own words
 	return errors.New("Can't connect to the webhook")

@@ -95,7 +95,7 @@ func New(o Options) *Server {
 	s.openConsole()
 	s.mux.HandleFunc("/", s.elsewhere(s.aliases()))
 	if o.Telegram != nil {
-		s.mux.Handle("POST "+o.WebhookPath, o.Telegram)
+		s.mux.HandleFunc("POST "+o.WebhookPath, s.update)
 	}
 	return s
 }
@@ -176,6 +176,14 @@ func (s *Server) served(w *tracked, r *http.Request, took time.Duration) {
 // bringsMessages reports whether a request that was routed is one of those that messages_received_total counts.
 func bringsMessages(r *http.Request) bool {
 	return r.PathValue("receiver") != "" || strings.HasPrefix(r.Pattern, "POST /api/v1/messages")
+}
+
+// update takes one of Telegram's, from where a trusted proxy says that it comes.
+func (s *Server) update(w http.ResponseWriter, r *http.Request) {
+	if from := remote(r); from.IsValid() {
+		r.RemoteAddr = netip.AddrPortFrom(from, 0).String()
+	}
+	s.Telegram.ServeHTTP(w, r)
 }
 
 // dotted reports whether a path leads up: a proxy that lets only some paths through may have read it otherwise.
