@@ -221,6 +221,9 @@ func TestUnderTheUnitsRestrictions(t *testing.T) {
 	if out, err := c.command("check.trace", "check", "--config", c.folder("etc/relay.toml")).CombinedOutput(); err != nil { // as ExecReload= does
 		t.Errorf("check: %v\n%s", err, out)
 	}
+	if out, err := c.command("backup.trace", "backup", "--config", c.folder("etc/relay.toml"), c.folder("state/copy.db")).CombinedOutput(); err != nil {
+		t.Errorf("backup: %v\n%s", err, out)
+	}
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -234,6 +237,7 @@ func TestUnderTheUnitsRestrictions(t *testing.T) {
 	})
 	c.judge("serve.trace")
 	c.judge("check.trace")
+	c.judge("backup.trace")
 	if _, err := http.Get("http://" + address + "/-/healthy"); err == nil {
 		t.Error("it goes on")
 	}
