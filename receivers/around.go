@@ -1,6 +1,8 @@
 package receivers
 
 import (
+	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -31,4 +33,21 @@ func (a around) Query(name string) string {
 		return ""
 	}
 	return strings.ToValidUTF8(a.request.Query.Get(name), "\uFFFD")
+}
+
+// Shown is the request without what is secret in it: headers and parameters that the templates cannot read either.
+func (r Request) Shown() Request {
+	header, query := http.Header{}, url.Values{}
+	for name, values := range r.Header {
+		if !r.hides(name) {
+			header[name] = values
+		}
+	}
+	for name, values := range r.Query {
+		if !r.hides(name) {
+			query[name] = values
+		}
+	}
+	r.Header, r.Query = header, query
+	return r
 }

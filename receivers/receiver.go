@@ -8,6 +8,7 @@ package receivers
 import (
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"time"
 
@@ -85,4 +86,14 @@ func Names() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// NameOf is the name of a type; empty for one that is not of this package.
+func NameOf(t Type) string {
+	for name, known := range types {
+		if reflect.TypeOf(known) == reflect.TypeOf(t) {
+			return name
+		}
+	}
+	return ""
 }

@@ -23,7 +23,7 @@ func evaluate[T any](b *tab, expression string) T {
 // An operator makes a link in the console, somebody opens it, and the page says so; what fails is looked at and tried again.
 func TestConsoleInABrowser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, fast)
+	w := newWorld(t, fast+"[receivers.json]\nkeep_payloads = 5\n")
 	w.link(`{"recipient":"warm-up"}`) // the bot is known
 	b := newTab(t, w.relay)
 	b.shine("light", 1440, 900)
@@ -48,12 +48,14 @@ func TestConsoleInABrowser(t *testing.T) {
 	retry(w, b)
 	for name, path := range map[string]string{
 		"overview": "/", "deliveries": "/deliveries", "recipients": "/recipients", "recipient": "/recipients/ops", "forget": "/recipients/ops/forget", "new-link": "/links/new",
+		"receivers": "/receivers", "receiver": "/receivers/json", "templates": "/templates?receiver=alertmanager",
 		"try": "/try?to=ops&parse_mode=MarkdownV2&text=" + url.QueryEscape("Deploy *done* in `42s`\n>all is well"), "reference": "/api",
 	} {
 		b.visit(w.relay + path)
 		b.inspect("console-" + name)
 	}
 	try(w, b, ada)
+	editTemplate(w, b, ada)
 }
 
 // seed is a relay that has been of use for a while.
@@ -63,6 +65,7 @@ func seed(w *world) {
 		receiver, _, _ := strings.Cut(file, "/")
 		w.do("POST", w.relay+"/hooks/"+receiver+"/ops", payload(w.t, file), nil)
 	}
+	w.do("POST", w.relay+"/hooks/json/ops", `{"title":"Backup","host":"db-1","took":182}`, nil)
 	w.connect("Grace", "grace")
 	for i, text := range []string{"Backup finished in 3 min", "Disk is at 81 %", "shop is at v1.4.2", "The build is red", "The build is green again"} {
 		body, err := json.Marshal(map[string]any{"to": []string{"ops", "grace", "night-shift"}[i%3], "text": text})
@@ -114,6 +117,25 @@ func try(w *world, b *tab, ada int64) {
 		_, all := w.call("GET", fmt.Sprintf("%s/sim/chats/%d/messages", w.sim, ada), "")
 		return strings.Contains(all, "Hello from the console")
 	})
+}
+
+// editTemplate tries another template on a webhook that came in, sees the message change and a mistake named, and sends the webhook again.
+func editTemplate(w *world, b *tab, ada int64) {
+	w.t.Helper()
+	b.visit(w.relay + "/receivers/json")
+	b.click(".payload a", "Try a template on it")
+	b.shows("#rendered .tg-text", "db-1")
+	b.fill("#text", `{{ define "json.message" }}🎉 *{{ .title }}* of {{ .host }}{{ end }}`)
+	b.shows("#rendered .tg-text", "🎉 Backup of db-1")
+	b.becomes(`document.querySelector("#rendered .tg-night .tg-text b").textContent === "Backup"`)
+	b.fill("#text", "{{ define \"json.message\" }}\n{{ .title | nonsense }}{{ end }}")
+	b.shows("#rendered .error", "Line 2")
+	b.inspect("console-template-error")
+	b.visit(w.relay + "/receivers/json")
+	before := len(w.messages(ada, 1))
+	b.click(".payload button", "Send again")
+	b.shows(".tg-text", "db-1")
+	w.messages(ada, before+1)
 }
 
 // Who may look may change nothing, and who may not is told so.

@@ -31,8 +31,9 @@ type Receiver struct {
 	Buttons             bool      `toml:"buttons"`  // below alerts
 	Visible             []string  `toml:"visible"`  // matchers of the alerts that a chat may see, or text/template; empty: all
 	Escalate            Escalate  `toml:"escalate"`
-	HTTPActions         []string  `toml:"http_actions"` // hosts that buttons of ntfy's messages may call
-	Inlets              []string  `toml:"inlets"`       // files of telepush's, or globs
+	KeepPayloads        int       `toml:"keep_payloads"` // how many of the last webhooks are kept in memory, for the console
+	HTTPActions         []string  `toml:"http_actions"`  // hosts that buttons of ntfy's messages may call
+	Inlets              []string  `toml:"inlets"`        // files of telepush's, or globs
 	Aliases             []string  `toml:"aliases" one_of:"alertmanager-bot|prometheus_bot|alertgram|alertly|ntfy"`
 
 	// What the sender signs with, and where it puts the signature and its time. Without a header it is known by the request.
@@ -148,6 +149,9 @@ var (
 	recipientID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}$`)
 )
 
+// maxPayloads is how many webhooks a receiver may keep.
+const maxPayloads = 100
+
 // maxTopicName is relay.MaxTopicName, which stands on the same floor as this package.
 const maxTopicName = 128
 
@@ -164,6 +168,7 @@ func (k *checker) receiver(name string, r Receiver) {
 		}
 	}
 	k.priority(key+".priority", r.Priority)
+	k.require(r.KeepPayloads >= 0 && r.KeepPayloads <= maxPayloads, key+".keep_payloads", "want a number from 0 to %d", maxPayloads)
 	k.alerts(key, r)
 	if !strings.Contains(r.Topic, "{{") {
 		length := (markup.Text{Text: r.Topic}).Len()

@@ -94,7 +94,7 @@ func (b *builder) receiver(set *render.Set, name string, r config.Receiver) *int
 	mode, _ := markup.ParseMode(r.ParseMode) // checked by package config
 	rc := &intake.Receiver{
 		Name: name, Template: r.Template, Mode: mode, AllowQueryToken: r.AllowQueryToken, OnUpdate: relay.OnUpdate(r.OnUpdate),
-		SplitBy: r.SplitBy, Buttons: r.Buttons, Managed: b.managed(name), HTTPActions: r.HTTPActions, Aliases: r.Aliases,
+		SplitBy: r.SplitBy, Buttons: r.Buttons, Managed: b.managed(name), HTTPActions: r.HTTPActions, Aliases: r.Aliases, KeepPayloads: r.KeepPayloads,
 	}
 	var known bool
 	if rc.Type, known = receivers.Get(r.Type); !known {

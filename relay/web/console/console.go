@@ -36,6 +36,7 @@ type Console struct {
 	reference func() (*reference, error)
 	figures   figures
 	streams   chan struct{}   // holds one for each that is open
+	trials    chan struct{}   // holds one for each template that is tried
 	ended     context.Context // done when streams have to end
 	end       context.CancelFunc
 }
@@ -45,7 +46,7 @@ func New(o Options) *Console {
 	if o.Status == nil {
 		o.Status = func(context.Context) Status { return Status{} }
 	}
-	c := &Console{Options: o, streams: make(chan struct{}, maxStreams)}
+	c := &Console{Options: o, streams: make(chan struct{}, maxStreams), trials: make(chan struct{}, 2)}
 	c.reference = sync.OnceValues(func() (*reference, error) { return readReference(o.OpenAPI) })
 	c.ended, c.end = context.WithCancel(context.Background())
 	return c

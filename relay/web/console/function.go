@@ -21,6 +21,7 @@ var functions = template.FuncMap{
 	"moment":  moment,
 	"took":    took,
 	"size":    size,
+	"bytesOf": func(text string) int64 { return int64(len(text)) },
 	"count":   count,
 	"span":    span,
 	"prose":   prose,

@@ -8,6 +8,8 @@ var nav = []entry{
 	{"overview", "/", "Overview"},
 	{"deliveries", "/deliveries", "Deliveries"},
 	{"recipients", "/recipients", "Recipients"},
+	{"receivers", "/receivers", "Receivers"},
+	{"templates", "/templates", "Templates"},
 	{"try", "/try", "Try it"},
 	{"reference", "/api", "API"},
 }

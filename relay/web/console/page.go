@@ -85,8 +85,9 @@ func partial(r *http.Request) bool { return r.Header.Get("HX-Request") == "true"
 
 // notices are what pages may say of what has just been done, by ?done=: nothing else can be put into an address.
 var notices = map[string]string{
-	"accepted": "Accepted: it is on disk, and on its way.",
-	"retried":  "It is back in the queue.", "retried-many": "They are back in the queue.", "discarded": "It is discarded.", "discarded-many": "They are discarded.",
+	"said-nothing": "It was taken in and had nothing to say: no message is sent.",
+	"accepted":     "Accepted: it is on disk, and on its way.",
+	"retried":      "It is back in the queue.", "retried-many": "They are back in the queue.", "discarded": "It is discarded.", "discarded-many": "They are discarded.",
 	"none":   "Nothing was changed: what was chosen is not failed or expired any more.",
 	"paused": "Paused: messages are kept until you resume.", "resumed": "Resumed: what was kept is on its way.",
 	"muted": "Muted: messages arrive without a sound.", "unmuted": "Messages make a sound again.",

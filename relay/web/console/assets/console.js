@@ -51,3 +51,6 @@ addEventListener("click", event => {
   const sure = event.target.closest("[data-sure]");
   if (sure && !confirm(sure.dataset.sure)) event.preventDefault();
 });
+
+// Choosing shows at once.
+addEventListener("change", event => event.target.closest("form[data-submit]")?.requestSubmit());
