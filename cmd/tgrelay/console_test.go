@@ -65,7 +65,7 @@ func seed(w *world) {
 		receiver, _, _ := strings.Cut(file, "/")
 		w.do("POST", w.relay+"/hooks/"+receiver+"/ops", payload(w.t, file), nil)
 	}
-	w.do("POST", w.relay+"/hooks/json/ops", `{"title":"Backup","host":"db-1","took":182}`, nil)
+	w.do("POST", w.relay+"/hooks/json/ops", `{"title":"Backup","text":"of db-1 took 3 min","host":"db-1"}`, nil)
 	w.connect("Grace", "grace")
 	for i, text := range []string{"Backup finished in 3 min", "Disk is at 81 %", "shop is at v1.4.2", "The build is red", "The build is green again"} {
 		body, err := json.Marshal(map[string]any{"to": []string{"ops", "grace", "night-shift"}[i%3], "text": text})

@@ -1,8 +1,6 @@
 package console
 
 import (
-	"encoding/json"
-	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -176,24 +174,20 @@ func samplesOf(kind string) map[string][]byte {
 	if all := receivers.Samples(kind); len(all) > 0 {
 		return all
 	}
-	body := map[string]any{"title": "Backup", "text": "finished in 3 min"}
+	body := `{"title": "Backup", "text": "finished in 3 min"}`
 	switch kind {
 	case "gotify":
-		body = map[string]any{"title": "Backup", "message": "finished in 3 min", "priority": 5}
+		body = `{"title": "Backup", "message": "finished in 3 min", "priority": 5}`
 	case "ntfy":
-		body = map[string]any{"topic": "ops", "title": "Backup", "message": "finished in 3 min", "tags": []string{"white_check_mark"}}
+		body = `{"topic": "ops", "title": "Backup", "message": "finished in 3 min", "tags": ["white_check_mark"]}`
 	case "apprise":
-		body = map[string]any{"title": "Backup", "body": "finished in 3 min", "type": "success"}
+		body = `{"title": "Backup", "body": "finished in 3 min", "type": "success"}`
 	case "telepush":
-		body = map[string]any{"text": "*Backup* finished in 3 min"}
+		body = `{"text": "*Backup* finished in 3 min"}`
 	case "text":
-		return map[string][]byte{"text": []byte("Backup finished in 3 min")}
+		body = "Backup finished in 3 min"
 	}
-	b, err := json.Marshal(body)
-	if err != nil {
-		return map[string][]byte{"none": []byte("{}")} // not reached: it can be written
-	}
-	return map[string][]byte{fmt.Sprintf("as %s has it", kind): b}
+	return map[string][]byte{"as " + kind + " has it": []byte(body)}
 }
 
 // request is a webhook for a preview.

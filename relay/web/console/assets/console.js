@@ -54,3 +54,6 @@ addEventListener("click", event => {
 
 // Choosing shows at once.
 addEventListener("change", event => event.target.closest("form[data-submit]")?.requestSubmit());
+
+// On a small screen the page's own entry may be out of sight.
+document.querySelector("nav [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
