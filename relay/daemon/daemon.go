@@ -84,10 +84,11 @@ type Daemon struct {
 	web        *web.Server
 	http       []*http.Server // one for each listener
 	listeners  []net.Listener
-	given      bool          // the listeners were handed in
-	inherited  bool          // they were, or are systemd's
-	menus      chan struct{} // holds one: the menu may be another
-	username   atomic.Value  // string: the bot's
+	given      bool                   // the listeners were handed in
+	inherited  bool                   // they were, or are systemd's
+	menus      chan struct{}          // holds one: the menu may be another
+	username   atomic.Value           // string: the bot's
+	silent     atomic.Pointer[string] // rooms that did not answer when last asked; empty: none
 	version    string
 	started    time.Time
 }
@@ -248,6 +249,7 @@ func (d *Daemon) webOptions() web.Options {
 	o := web.Options{
 		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db,
 		Settings: settingsOf(d.config),
+		Healthy:  d.Healthy,
 		Ready:    d.Ready, Reload: d.Reload, Status: d.standing, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
 	}
 	if d.webhook != nil {

@@ -16,13 +16,9 @@ import (
 // superviseEvery is how often rooms are asked and the status is told where systemd wants no signs of life.
 const superviseEvery = 20 * time.Second
 
-// supervise tells systemd (NOTIFY_SOCKET) that the daemon serves, what it is doing, that it is alive, and that it stops. It is alive while
-// each room answers; one that does not within a third of the watchdog's time is named in the log, and systemd starts the daemon anew.
+// supervise asks the rooms whether they work, for Healthy, and tells systemd (NOTIFY_SOCKET) that the daemon serves, what it is doing, that it is alive, and that it
+// stops. It is alive while each room answers; one that does not within a third of the watchdog's time is named in the log, and systemd starts the daemon anew.
 func (d *Daemon) supervise(ctx context.Context) error {
-	if os.Getenv("NOTIFY_SOCKET") == "" {
-		<-ctx.Done()
-		return nil
-	}
 	watched, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
 		return fmt.Errorf("read the watchdog's interval from systemd: %w", err)
@@ -36,12 +32,7 @@ func (d *Daemon) supervise(ctx context.Context) error {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
-		if dog.ask(ctx) {
-			d.notify(sd.SdNotifyWatchdog)
-			d.tellStatus(ctx)
-		} else {
-			d.notify("STATUS=stuck: no answer from " + strings.Join(dog.silent, ", "))
-		}
+		d.look(ctx, dog)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -49,6 +40,30 @@ func (d *Daemon) supervise(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// look asks the rooms once, and tells.
+func (d *Daemon) look(ctx context.Context, dog *watchdog) {
+	alive := dog.ask(ctx)
+	silent := strings.Join(dog.silent, ", ")
+	d.silent.Store(&silent)
+	if !alive {
+		d.notify("STATUS=stuck: no answer from " + silent)
+		return
+	}
+	d.notify(sd.SdNotifyWatchdog)
+	if os.Getenv("NOTIFY_SOCKET") != "" {
+		d.tellStatus(ctx)
+	}
+}
+
+// Healthy tells whether a new start would help: some room, storage, delivery or intake, did not answer when it was last asked. It is nil while Telegram is out of reach
+// or the disk is full.
+func (d *Daemon) Healthy() error {
+	if silent := d.silent.Load(); silent != nil && *silent != "" {
+		return fmt.Errorf("no answer from %s: tgrelay has to be started anew", *silent)
+	}
+	return nil
 }
 
 // tellStatus gives systemd the line that `systemctl status` shows.

@@ -79,3 +79,38 @@ func TestWatchdog(t *testing.T) {
 		}
 	})
 }
+
+// What hangs is told to whoever asks for health, with systemd and without, until it works again.
+func TestHealthy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		t.Setenv("NOTIFY_SOCKET", "")
+		free := make(chan struct{})
+		var hangs atomic.Bool
+		engine := &asked{}
+		answer := func(context.Context) error {
+			if hangs.Load() {
+				<-free
+			}
+			return nil
+		}
+		engine.answer.Store(&answer)
+		d := &Daemon{log: slog.New(slog.DiscardHandler)}
+		dog := newWatchdog(map[string]room{"delivery": engine}, superviseEvery, d.log)
+		d.look(t.Context(), dog)
+		if err := d.Healthy(); err != nil {
+			t.Error(err)
+		}
+		hangs.Store(true)
+		d.look(t.Context(), dog)
+		if err := d.Healthy(); err == nil || !strings.Contains(err.Error(), "delivery") {
+			t.Errorf("%v", err)
+		}
+		hangs.Store(false)
+		close(free)
+		synctest.Wait()
+		d.look(t.Context(), dog)
+		if err := d.Healthy(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -7,7 +7,11 @@ import (
 	"github.com/tgrelay/tgrelay/relay"
 )
 
+// healthy is 503 where a part of the program hangs, which only a new start ends.
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request, _ *Token) error {
+	if err := s.Healthy(); err != nil {
+		return &relay.Error{Code: relay.CodeNotReady, Detail: err.Error(), RetryAfter: 20 * time.Second}
+	}
 	return answer(w, http.StatusOK, map[string]string{"status": "healthy"})
 }
 

@@ -43,7 +43,7 @@ var explanations = []explanation{
 	{relay.CodeStorageUnavailable, "The storage takes no writes; nothing was kept of the request.", "Send it again after `Retry-After`. The operator sees to the disk: `/-/ready` and the log say what is wrong."},
 	{relay.CodeOverloaded, "There is more to do at the moment than can be done, or more than the token's `rate` allows.", "Send it again after `Retry-After`."},
 	{relay.CodeShuttingDown, "The server is about to stop.", "Send it again after `Retry-After`."},
-	{relay.CodeNotReady, "Telegram cannot be reached or refuses the bot, or the storage takes no writes.", "Do what `detail` says. Messages are taken and kept as long as the storage works."},
+	{relay.CodeNotReady, "Telegram cannot be reached or refuses the bot, the storage takes no writes, or a part of tgrelay hangs.", "Do what `detail` says. Messages are taken and kept as long as the storage works."},
 	{relay.CodeInternal, "A fault of tgrelay itself.", "Look for the request ID (`X-Request-Id`) in the log, and report what it says."},
 	{relay.CodeLinkNotOpen, "The link was used, has expired, was revoked, or never was. The bot says so in the chat.", "Ask for a new link where this one came from."},
 	{relay.CodeWrongPlace, "The link is for a private chat and was opened in a group, or the other way round. The bot says so in the chat.", "Open it where the bot says."},

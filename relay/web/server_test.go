@@ -36,11 +36,11 @@ import (
 // house is the interface over a real storage; nothing is delivered.
 type house struct {
 	*httptest.Server
-	db    *store.DB
-	web   *web.Server
-	desk  *onboarding.Desk
-	rules *intake.Rules
-	ready error
+	db             *store.DB
+	web            *web.Server
+	desk           *onboarding.Desk
+	rules          *intake.Rules
+	ready, healthy error
 	// restart is what a reload names.
 	restart []string
 	alive   []string // heartbeats whose alert came
@@ -70,7 +70,8 @@ func newIndoors(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	h.rules = newRules(t)
 	o := web.Options{
 		Outbox: h.db, Directory: h.db, Links: h.db, Senders: h.db, Settings: web.Settings{MaxBody: 10_000}, Log: log, Registerer: registry,
-		Ready: func(context.Context) error { return h.ready }, Reload: func() ([]string, error) { return h.restart, h.ready },
+		Healthy: func() error { return h.healthy },
+		Ready:   func(context.Context) error { return h.ready }, Reload: func() ([]string, error) { return h.restart, h.ready },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
 	if change != nil {
@@ -754,6 +755,13 @@ func TestReadyAndReload(t *testing.T) {
 	h := newHouse(t, nil)
 	if a := h.call(t, "GET", "/-/ready", ""); a.status != 200 {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := h.call(t, "GET", "/-/healthy", ""); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	h.healthy = errors.New("no answer from delivery")
+	if p := h.call(t, "GET", "/-/healthy", "").problem(t); p.Status != 503 || p.Code != "not_ready" || p.Detail != "no answer from delivery" {
+		t.Errorf("%+v", p)
 	}
 	h.ready = errors.New("Telegram refuses the bot token (401)")
 	p := h.call(t, "GET", "/-/ready", "").problem(t)
