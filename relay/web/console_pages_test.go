@@ -432,6 +432,13 @@ func TestConsoleTemplates(t *testing.T) {
 			t.Errorf("%s: %d lacks %q\n%s", c.text, p.StatusCode, c.want, p.body)
 		}
 	}
+	if p := v.post("/templates/preview", "receiver", "json", "text", `{{ define "json.message" }}x{{ end }}`, "parse_mode", "none", "payload", "{}"); !strings.Contains(p.body, "<html") || !strings.Contains(p.body, "json.message") {
+		t.Error("without scripts there is no page")
+	}
+	v.header.Set("HX-Request", "true")
+	if p := v.post("/templates/preview", "receiver", "json", "text", "x", "parse_mode", "none", "payload", "{}"); strings.Contains(p.body, "<html") || !strings.Contains(p.body, `id="rendered"`) {
+		t.Error(p.body)
+	}
 	if source := h.rules.Templates.Source("json.message"); strings.Contains(source, "a*b") {
 		t.Error("what was tried is in force")
 	}

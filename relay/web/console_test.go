@@ -223,6 +223,9 @@ func TestPagesLoadNothingFromElsewhere(t *testing.T) {
 	if strings.Contains(p.body, "<style") || strings.Contains(p.body, " style=") || strings.Contains(p.body, " onclick") || strings.Contains(p.body, "<script>") {
 		t.Error("there is a style or script in the page")
 	}
+	if p.Header.Get("Referrer-Policy") != "same-origin" {
+		t.Error("without TLS a browser would not say that our forms are ours")
+	}
 	if !strings.Contains(p.body, "-H &#34;Authorization: Bearer $TOKEN&#34;") || !strings.Contains(p.body, h.URL+"/api/v1/messages") {
 		t.Error("there is no command to copy")
 	}
@@ -242,5 +245,17 @@ func TestCookieIsSecureBehindAProxy(t *testing.T) {
 	v.header.Set("X-Forwarded-For", "198.51.100.7")
 	if p := v.post("/session/start", "token", "eyes"); p.StatusCode != 303 || !p.Cookies()[0].Secure {
 		t.Errorf("%d %v", p.StatusCode, p.Header)
+	}
+}
+
+// Without TLS a browser says of a form only where it comes from.
+func TestFormsWithoutTLS(t *testing.T) {
+	h := newHouse(t, operators)
+	for origin, want := range map[string]int{h.URL: 303, "http://evil.example": 403, "null": 403} {
+		v := h.visit(t)
+		v.header.Set("Origin", origin)
+		if p := v.post("/session/start", "token", "boss"); p.StatusCode != want {
+			t.Errorf("from %s: %d", origin, p.StatusCode)
+		}
 	}
 }

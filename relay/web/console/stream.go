@@ -15,7 +15,7 @@ const (
 	maxStreams  = 64
 	streamEvery = 2 * time.Second
 	streamQuiet = 25 * time.Second // then a comment shows proxies and browsers that somebody is there
-	streamAge   = 10 * time.Minute // then the browser begins anew, and whether it may is asked again
+	streamAge   = 2 * time.Minute  // then the browser begins anew, and whether it may is asked again
 	// streamWrite is how long a browser may take for what it is sent.
 	streamWrite = 10 * time.Second
 )
@@ -50,7 +50,8 @@ func (c *Console) stream(w http.ResponseWriter, r *http.Request, show func() (st
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold it back
 	s := &sender{w: w, control: http.NewResponseController(w)}
-	_ = s.control.SetReadDeadline(time.Time{}) // where deadlines cannot be set there are none
+	_ = s.control.SetReadDeadline(time.Time{})                                     // where deadlines cannot be set there are none
+	defer func() { _ = s.control.SetWriteDeadline(time.Now().Add(streamWrite)) }() // for the end of the answer
 	tick := time.NewTicker(streamEvery)
 	defer tick.Stop()
 	for end := time.Now().Add(streamAge); time.Now().Before(end); {

@@ -3,7 +3,6 @@ package console
 import (
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -35,27 +34,33 @@ const typed = "line"
 
 // Templates shows what a receiver's template makes of a webhook. Nothing of it is kept.
 func (c *Console) Templates(w http.ResponseWriter, r *http.Request, v *Viewer) error {
+	t, rc, err := c.writing(v, r.URL.Query().Get("receiver"), r.URL.Query().Get("sample"))
+	if err != nil {
+		return err
+	}
+	t.Shown = c.previewTemplate(rc, t)
+	return c.frame(w, r, view{Viewer: v, Page: "templates", Title: "Templates", Data: t})
+}
+
+// writing is where a page begins: the template in force, and a webhook. Error: relay.CodeNotFound.
+func (c *Console) writing(v *Viewer, receiver, sample string) (writing, *intake.Receiver, error) {
 	rules := c.Door.Rules()
-	t := writing{Modes: []string{string(markup.MarkdownV2), string(markup.HTML), string(markup.Markdown), "none"}}
+	t := writing{Receiver: receiver, Modes: []string{string(markup.MarkdownV2), string(markup.HTML), string(markup.Markdown), "none"}}
 	for _, name := range slices.Sorted(maps.Keys(rules.Receivers)) {
 		if v.Receiver(name) {
 			t.Receivers = append(t.Receivers, name)
 		}
 	}
-	if len(t.Receivers) == 0 {
-		return absent("receiver")
-	}
-	if t.Receiver = r.URL.Query().Get("receiver"); t.Receiver == "" {
+	if receiver == "" && len(t.Receivers) > 0 {
 		t.Receiver = t.Receivers[0]
 	}
 	rc := rules.Receivers[t.Receiver]
 	if rc == nil || !v.Receiver(rc.Name) {
-		return absent("receiver")
+		return t, nil, absent("receiver")
 	}
 	t.Template, t.Mode, t.Text = rc.Template, modeName(rc.Mode), rules.Templates.Source(rc.Template)
-	c.sample(v, rc, &t, r.URL.Query().Get("sample"))
-	t.Shown = c.previewTemplate(v, rc, t)
-	return c.frame(w, r, view{Viewer: v, Page: "templates", Title: "Templates", Data: t})
+	c.sample(v, rc, &t, sample)
+	return t, rc, nil
 }
 
 func modeName(m markup.Mode) string {
@@ -86,25 +91,26 @@ func (c *Console) sample(v *Viewer, rc *intake.Receiver, t *writing, wanted stri
 	t.Sample, t.Payload = wanted, bodies[wanted]
 }
 
-// TemplatePreview shows the message while the template is written.
+// TemplatePreview shows the message while the template is written; to a browser without scripts as a whole page.
 func (c *Console) TemplatePreview(w http.ResponseWriter, r *http.Request, v *Viewer) error {
 	f, err := form(w, r)
 	if err != nil {
 		return err
 	}
-	rc := c.Door.Rules().Receivers[f.Get("receiver")]
-	if rc == nil || !v.Receiver(rc.Name) {
-		return absent("receiver")
+	t, rc, err := c.writing(v, f.Get("receiver"), "")
+	if err != nil {
+		return err
 	}
-	return c.part(w, r, view{Viewer: v, Page: "templates", Data: c.previewTemplate(v, rc, writingOf(rc, f))}, "rendered")
-}
-
-func writingOf(rc *intake.Receiver, f url.Values) writing {
-	return writing{Receiver: rc.Name, Template: rc.Template, Mode: f.Get("parse_mode"), Text: f.Get("text"), Payload: f.Get("payload")}
+	t.Mode, t.Text, t.Payload = f.Get("parse_mode"), f.Get("text"), f.Get("payload")
+	t.Shown = c.previewTemplate(rc, t)
+	if !partial(r) {
+		return c.frame(w, r, view{Viewer: v, Page: "templates", Title: "Templates", Data: t})
+	}
+	return c.part(w, r, view{Viewer: v, Page: "templates", Data: struct{ Data preview }{t.Shown}}, "rendered-part")
 }
 
 // previewTemplate runs the text as if it stood in a file of [templates], within the bounds that hold there. Of several at once some wait.
-func (c *Console) previewTemplate(_ *Viewer, rc *intake.Receiver, t writing) preview {
+func (c *Console) previewTemplate(rc *intake.Receiver, t writing) preview {
 	c.trials <- struct{}{}
 	defer func() { <-c.trials }()
 	rules := *c.Door.Rules()

@@ -5,8 +5,11 @@ addEventListener("click", async event => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   const from = document.getElementById(button.dataset.copy);
-  const text = "value" in from ? from.value : from.textContent;
-  try { await navigator.clipboard.writeText(text); } catch { getSelection().selectAllChildren(from); return; }
+  const text = from.value ?? from.textContent;
+  try { await navigator.clipboard.writeText(text); } catch { // without TLS browsers have no clipboard: it is chosen, to be copied by hand
+    if (from.select) from.select(); else getSelection().selectAllChildren(from);
+    return;
+  }
   const was = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => { button.textContent = was; }, 1500);
@@ -36,6 +39,7 @@ for (const live of document.querySelectorAll("[data-live]")) {
     if (document.hidden) return;
     source = new EventSource(live.dataset.live);
     source.onmessage = event => { live.innerHTML = event.data; enliven(live); };
+    source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(listen, 30_000); };
   };
   document.addEventListener("visibilitychange", listen);
   addEventListener("pagehide", () => source?.close());
@@ -57,3 +61,9 @@ addEventListener("change", event => event.target.closest("form[data-submit]")?.r
 
 // On a small screen the page's own entry may be out of sight.
 document.querySelector("nav [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
+
+// A link is waited for also through a restart of the server.
+for (const trouble of ["htmx:sendError", "htmx:responseError"]) document.addEventListener(trouble, event => {
+  const waiting = event.detail.elt;
+  if (waiting.matches(".linkstate")) setTimeout(() => htmx.trigger(waiting, "again"), 3000);
+});
