@@ -91,9 +91,9 @@ func draw(name, class, what string, values []int64, begin time.Time, number int6
 		}
 		c.Bars = append(c.Bars, bar{i * barStep, chartHeight - height, barWidth, height, fmt.Sprintf("%s UTC: %s %s", at.UTC().Format("15:04"), count(n), what)})
 	}
-	c.Words = fmt.Sprintf("%s in the last 24 hours: none.", name)
+	c.Words = fmt.Sprintf("Deliveries that were %s in the last 24 hours: none.", what)
 	if c.Most > 0 {
-		c.Words = fmt.Sprintf("%s in the last 24 hours. The most were %s, at %s UTC.", name, count(c.Most), peak.UTC().Format("15:04"))
+		c.Words = fmt.Sprintf("Deliveries that were %s in the last 24 hours. The most were %s, at %s UTC.", what, count(c.Most), peak.UTC().Format("15:04"))
 	}
 	return c
 }
