@@ -24,6 +24,8 @@ type entry struct {
 	also string
 	// delivery may have failed instead, which the application hears; empty: it must arrive.
 	delivery string
+	// pressed is the data of the message's button, of which the application hears; empty: it was not pressed.
+	pressed string
 	at       time.Time
 }
 
@@ -75,6 +77,9 @@ func (s *soaking) look() found {
 
 // here reports whether a message has arrived, or its application has heard that it failed.
 func (e entry) here(s *soaking, texts []string) bool {
+	if e.pressed != "" {
+		return len(texts) > 0 && s.load.app.heard(e.pressed)
+	}
 	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(text, e.also) }) || e.delivery != "" && s.load.app.failed(e.delivery)
 }
 

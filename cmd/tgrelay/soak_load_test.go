@@ -429,7 +429,7 @@ func (l *callers) presser() func(int) {
 			}
 			pressed[at] = true
 			l.sim(fmt.Sprintf("/sim/users/%d/press", chat), fmt.Sprintf(`{"message_id":%d,"text":"Approve"}`, m.ID), nil)
-			l.books.enter(at, entry{kind: "buttons pressed", also: "approved"})
+			l.books.enter(at, entry{kind: "buttons pressed", pressed: fmt.Sprintf("press-%s", markOf.FindStringSubmatch(at)[2])})
 		}
 	}
 }
@@ -458,12 +458,13 @@ func (l *callers) fickle() func(int) {
 // audience is an application that hears of events, and is out of order now and then.
 type audience struct {
 	*application
-	failures map[string]bool
+	failures map[string]bool // deliveries
+	pressed  map[string]bool // data of buttons
 	told     int
 }
 
 func newAudience(t *testing.T) *audience {
-	a := &audience{application: newApplication(t), failures: map[string]bool{}}
+	a := &audience{application: newApplication(t), failures: map[string]bool{}, pressed: map[string]bool{}}
 	a.answer = func(e event) (int, string) {
 		a.told++
 		a.got = nil // there are too many to be kept
@@ -473,6 +474,7 @@ func newAudience(t *testing.T) *audience {
 		case e.Type == "message.failed":
 			a.failures[e.Data.Delivery.ID] = true
 		case e.Type == "button.pressed":
+			a.pressed[e.Data.Data] = true
 			return 200, fmt.Sprintf(`{"text":"Approved!","message":{"text":"§%s§ approved"}}`, e.Data.Data)
 		}
 		return 204, ""
@@ -487,6 +489,12 @@ func (a *audience) fail(delivery string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.failures[delivery] = true
+}
+
+func (a *audience) heard(pressed string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.pressed[pressed]
 }
 
 func (a *audience) failed(delivery string) bool {

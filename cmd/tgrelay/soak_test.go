@@ -83,6 +83,7 @@ type soaking struct {
 	gauge   *gauge
 	began   time.Time
 
+	cleared           time.Time
 	revision          int
 	stops, kills      int
 	reloads, refused  int
@@ -170,8 +171,15 @@ func (s *soaking) jump() {
 	s.machine.setClock(s.t, time.Duration(rand.Int64N(int64(12*time.Hour)))-6*time.Hour)
 }
 
+// faultsLast is how long faults that no call has met stay: where calls wait longer and longer, they would pile up without an end.
+const faultsLast = 20 * time.Second
+
 // trouble makes some, more or less once in three seconds.
 func (s *soaking) trouble() {
+	if time.Since(s.cleared) > faultsLast {
+		s.cleared = time.Now()
+		s.w.do("DELETE", s.w.sim+"/sim/faults", "", nil)
+	}
 	switch rand.IntN(12) {
 	case 0, 1:
 		s.fault()
@@ -248,6 +256,7 @@ var soakWarnings = []*regexp.Regexp{
 	regexp.MustCompile(`level=ERROR msg="the configuration was not reloaded`),
 	regexp.MustCompile(`level=WARN msg="Telegram limits the whole bot`),
 	regexp.MustCompile(`level=WARN msg="the clock was set`),
+	regexp.MustCompile(`level=WARN msg="the application's new text for a message is not taken" .*no delivery is known`), // the clock jumped past the retention
 	regexp.MustCompile(`level=WARN msg="a delivery ended without arriving" .*recipient=fickle .*reason=blocked`),
 	regexp.MustCompile(`level=ERROR msg="Telegram does not work`),
 	regexp.MustCompile(`level=WARN msg="the application cannot be told of an event; it is tried again" .*status=500`),
@@ -294,8 +303,11 @@ func (s *soaking) figures(lost, again, strange int) string {
 	for _, line := range s.gauge.rows() {
 		row(line[0], "%s", line[1])
 	}
-	if name := os.Getenv("SOAK_FIGURES"); name != "" {
-		_ = os.WriteFile(name, []byte(b.String()), 0o644) // it is in the output, too
+	if name := os.Getenv("SOAK_FIGURES"); name != "" { // all of it is in the output, too, but for the log
+		_ = os.WriteFile(name, []byte(b.String()), 0o644)
+		for i, p := range s.w.logs {
+			_ = os.WriteFile(fmt.Sprintf("%s.%d.log", name, i), []byte(p.text()), 0o644)
+		}
 	}
 	return b.String()
 }
