@@ -26,7 +26,7 @@ type entry struct {
 	delivery string
 	// pressed is the data of the message's button, of which the application hears; empty: it was not pressed.
 	pressed string
-	at       time.Time
+	at      time.Time
 }
 
 func newBooks() *books { return &books{entries: map[string]entry{}, count: map[string]int{}} }
