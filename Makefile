@@ -10,7 +10,7 @@ build: ## bin/tgrelay
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tgrelay ./cmd/tgrelay
 
 test: ## all tests, with the race detector
-	$(GO) test -race -timeout 10m ./...
+	$(GO) test -race -timeout 20m ./...
 
 lint: ## formatting, vet, staticcheck
 	@out=$$($(TOOL) gofumpt -l cmd relay receivers templates .ci/manifests); test -z "$$out" || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
