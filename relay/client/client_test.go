@@ -152,6 +152,9 @@ func TestDeliveries(t *testing.T) {
 	got, err := newClient(t, exchange{"GET /api/v1/deliveries?after=x%26y&limit=5&recipient=a%2Bb&state=failed", "", 200, answer}).
 		Deliveries(t.Context(), relay.DeliveryQuery{State: relay.Failed, Recipient: "a+b", After: "x&y", Limit: 5})
 	check(t, got, err, want)
+	got, err = newClient(t, exchange{"GET /api/v1/deliveries?receiver=grafana&since=2026-01-01T08%3A00%3A00Z&until=2026-01-01T08%3A00%3A00Z", "", 200, answer}).
+		Deliveries(t.Context(), relay.DeliveryQuery{Receiver: "grafana", Since: at, Until: at})
+	check(t, got, err, want)
 	got, err = newClient(t, exchange{"GET /api/v1/deliveries", "", 200, `{"items": [], "next": null}`}).Deliveries(t.Context(), relay.DeliveryQuery{})
 	check(t, got, err, relay.Page[relay.Delivery]{Items: []relay.Delivery{}})
 }

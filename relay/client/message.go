@@ -170,10 +170,18 @@ func (c *Client) Message(ctx context.Context, id relay.ID) (*Message, error) {
 }
 
 // Deliveries asks for a page of deliveries, newest first, 1 to 1000 of them; q.Prefix is not asked for. A page may hold fewer than that, even none,
-// though there is a Next: what the token does not reach is left out. Scope: read.
+// though there is a Next: what the token does not reach is left out, and those of a receiver are looked for in stretches. Scope: read.
 func (c *Client) Deliveries(ctx context.Context, q relay.DeliveryQuery) (relay.Page[relay.Delivery], error) {
 	return page[relay.Delivery](ctx, c, "/api/v1/deliveries",
-		values("state", string(q.State), "recipient", q.Recipient, "after", q.After, "limit", limit(q.Limit)))
+		values("state", string(q.State), "recipient", q.Recipient, "receiver", q.Receiver, "since", moment(q.Since), "until", moment(q.Until), "after", q.After, "limit", limit(q.Limit)))
+}
+
+// moment is empty for the zero time.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // AllDeliveries goes through all deliveries of a query, page by page of q.Limit. After an error it ends.

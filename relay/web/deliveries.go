@@ -15,11 +15,17 @@ const timeFormat = time.RFC3339Nano
 
 func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	query := r.URL.Query()
-	q := relay.DeliveryQuery{State: relay.State(query.Get("state")), Recipient: caller.full(query.Get("recipient")), Prefix: caller.prefix(), After: query.Get("after")}
+	q := relay.DeliveryQuery{State: relay.State(query.Get("state")), Recipient: caller.full(query.Get("recipient")), Prefix: caller.prefix(), Receiver: query.Get("receiver"), After: query.Get("after")}
 	if q.State != "" && !slices.Contains(relay.States, q.State) {
 		return invalidQuery("state", fmt.Sprintf("unknown state %.40q; one of %v", q.State, relay.States))
 	}
 	var err error
+	if q.Since, err = moment(r, "since"); err != nil {
+		return err
+	}
+	if q.Until, err = moment(r, "until"); err != nil {
+		return err
+	}
 	if q.Limit, err = limit(r); err != nil {
 		return err
 	}
@@ -77,6 +83,19 @@ func notFound(what string) error {
 
 func invalidQuery(name, detail string) error {
 	return &relay.Error{Code: relay.CodeInvalidField, Detail: name + ": " + detail, Fields: []relay.FieldError{{Pointer: "/" + name, Detail: detail}}}
+}
+
+// moment reads a time in the query, zero where it is absent.
+func moment(r *http.Request, name string) (time.Time, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return at, invalidQuery(name, "a time is wanted, such as 2026-01-01T08:00:00Z")
+	}
+	return at, nil
 }
 
 const maxLimit = 1000

@@ -203,6 +203,8 @@ func TestErrorCodes(t *testing.T) {
 		{"GET", "/api/v1/messages/7", "", "", 404, "not_found", ""},
 		{"GET", "/api/v1/deliveries?state=lost", "", "", 400, "invalid_field", "state"},
 		{"GET", "/api/v1/deliveries?limit=0", "", "", 400, "invalid_field", "limit"},
+		{"GET", "/api/v1/deliveries?since=yesterday", "", "", 400, "invalid_field", "since"},
+		{"GET", "/api/v1/deliveries?until=12:00", "", "", 400, "invalid_field", "until"},
 		{"POST", "/api/v1/deliveries/" + relay.NewID().String() + "/retry", "", "", 404, "not_found", ""},
 		{"POST", "/api/v1/deliveries/" + relay.NewID().String() + "/discard", "", "", 404, "not_found", ""},
 		{"POST", "/api/v1/links", `{}`, json, 400, "invalid_field", "/recipient"},
@@ -266,6 +268,11 @@ func TestMessageIsStoredForEachChat(t *testing.T) {
 	shown := h.call(t, "GET", "/api/v1/messages/"+got.ID, "")
 	if !strings.Contains(string(shown.body), `"text":"hi .","entities":[{"type":"bold","offset":0,"length":2}]`) {
 		t.Errorf("message %s", shown.body)
+	}
+	for query, want := range map[string]int{"receiver=grafana": 0, "since=2026-01-01T00:00:00Z": 3, "until=2026-01-01T00:00:00Z": 0} {
+		if list := h.call(t, "GET", "/api/v1/deliveries?"+query, ""); strings.Count(string(list.body), `"message_id"`) != want {
+			t.Errorf("%s: %s", query, list.body)
+		}
 	}
 	page := h.call(t, "GET", "/api/v1/deliveries?recipient=new&state=held", "")
 	if strings.Count(string(page.body), `"recipient":"new"`) != 1 || !strings.Contains(string(page.body), `"telegram_message_ids":[]`) {
