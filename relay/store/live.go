@@ -28,27 +28,34 @@ func scanVersion(row scanner) (version, error) {
 	return v, err
 }
 
-// supersede ends the update of the same live message that waits, and returns its place in the lane: where updates come faster
+// supersede ends the updates of the same live message that wait, and returns the first one's place in the lane: where updates come faster
 // than they can be sent, the newest still has its turn. What has begun to be sent, or is for a later hour, is let alone. One that waits
 // (relay.Message.Patient) takes over until when the older one is held back.
 func (t *tx) supersede(ctx context.Context, d *relay.Delivery, waits bool) (int64, error) {
 	if d.Key == "" || d.OnUpdate != relay.Edit || !d.State.Waiting() || !d.SendAt.IsZero() || t.began[d.Key] {
 		return d.Seq, nil
 	}
-	older, found, err := first(ctx, t, scanVersion, `SELECT seq, rank, priority, CASE state WHEN 0 THEN not_before ELSE 0 END, expires_at FROM deliveries
+	all, err := list(ctx, t, scanVersion, `SELECT seq, rank, priority, CASE state WHEN 0 THEN not_before ELSE 0 END, expires_at FROM deliveries
 		WHERE live_key = $1 AND recipient = $2 AND chat_id = $3 AND message_thread_id = $4
-		AND live_key <> '' AND state IN (0, 1) AND on_update = 'edit' AND telegram_message_ids = '[]' AND send_at = 0 ORDER BY rank LIMIT 1`,
+		AND live_key <> '' AND state IN (0, 1) AND on_update = 'edit' AND telegram_message_ids = '[]' AND send_at = 0 ORDER BY rank`,
 		d.Key, d.Recipient, d.ChatID, d.MessageThreadID)
-	if err != nil || !found {
+	if err != nil || len(all) == 0 {
 		return d.Seq, err
 	}
+	older := all[0]
 	if waits && d.State == relay.Queued && older.notBefore > 0 {
 		d.State, d.Priority, d.NotBefore, d.ExpiresAt = relay.Held, relay.Priority(older.priority), moment(older.notBefore), moment(older.expiresAt)
 	}
-	_, err = t.move(ctx, change{
-		from: patient, to: relay.Superseded, one: true, where: `seq = $1`, set: `, finished_at = $2`, args: []any{older.seq, millis(d.CreatedAt)},
-	})
-	return older.rank.rank, err
+	// Several wait where one was being sent when the next came, and is to be sent again: none may come after this one.
+	for _, v := range all {
+		_, err := t.move(ctx, change{
+			from: patient, to: relay.Superseded, one: true, where: `seq = $1`, set: `, finished_at = $2`, args: []any{v.seq, millis(d.CreatedAt)},
+		})
+		if err != nil {
+			return d.Seq, err
+		}
+	}
+	return older.rank.rank, nil
 }
 
 // noteLive keeps what a live message consists of. It does so too for a delivery that was superseded while it was being sent: it is in the chat.

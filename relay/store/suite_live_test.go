@@ -12,6 +12,7 @@ var liveSuite = map[string]func(*testing.T, *place){
 	"an update takes the place of one that waits": updateTakesThePlace,
 	"an update that is sent is not replaced":      sentIsNotReplaced,
 	"what is in the chat is known to the next":    liveIsKnown,
+	"an update comes after all others":            newestComesLast,
 	"held updates are conflated":                  heldConflated,
 	"the newest of a live message is known":       newestIsKnown,
 	"live messages end with their chat":           liveEnds,
@@ -75,6 +76,22 @@ func newestIsKnown(t *testing.T, p *place) {
 	}
 	if got := newest("unknown"); got != first.ID {
 		t.Errorf("of a key without others, the newest is %s", got)
+	}
+}
+
+// One that was being sent when the next came, and could not be, waits with that one: what comes then takes the place of both.
+func newestComesLast(t *testing.T, p *place) {
+	first, second, third := update(relay.Edit, "k", to("alice", 1)), update(relay.Edit, "k", to("alice", 1)), update(relay.Edit, "k", to("alice", 1))
+	p.accept(t, first)
+	p.Sending(first.Deliveries[0].ID)
+	p.accept(t, message(to("bob", 2))) // the note comes with a commit
+	p.accept(t, second)
+	must(t, p.Finish(t.Context(), relay.Outcome{Delivery: first.Deliveries[0].ID, State: relay.Queued, Attempts: 1, Reason: "server_error", NotBefore: t0.Add(time.Second), At: t0}))
+	p.accept(t, third)
+	jobs, err := p.Heads(t.Context(), 1, t0.Add(time.Minute), 10)
+	must(t, err)
+	if len(jobs) != 1 || jobs[0].MessageID != third.ID || stateOf(t, p, first) != relay.Superseded || stateOf(t, p, second) != relay.Superseded {
+		t.Errorf("after the third wait %d, the first is %s, the second %s", len(jobs), stateOf(t, p, first), stateOf(t, p, second))
 	}
 }
 
