@@ -103,7 +103,7 @@ func (c *restoreCommand) tell(std *streams, contents *store.Contents, done *stor
 	}
 	fmt.Fprintf(std.out, "restored to %s: %s\n", done.Path, contentsText(contents))
 	if done.Aside != "" {
-		fmt.Fprintf(std.out, "the storage that was there is kept as %s, with what it has beside it\n", done.Aside)
+		fmt.Fprintf(std.out, "what was there is kept as %s, with what lies beside it\n", done.Aside)
 	}
 	waiting := contents.Waiting() - done.Discarded
 	if done.Discarded > 0 {

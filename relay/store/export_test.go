@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -97,3 +98,6 @@ func (c Cache) Forget(ids ...string) { c.c.forget(ids) }
 
 // LookAmong sets among how many deliveries a page of a receiver's is looked for.
 func (db *DB) LookAmong(n int64) { db.looked = n }
+
+// SetAside renames a storage with its log.
+func SetAside(path string, now time.Time) (string, error) { return setAside(path, now) }

@@ -23,7 +23,7 @@ func Acquire(address string) (*Lock, error) {
 		return nil, err
 	}
 	path += ".lock"
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600) // for root may do this in the folder of another user
 	if err != nil {
 		return nil, fmt.Errorf("lock storage: %w: create the folder, owned by the user that tgrelay runs as, or change storage.url", err)
 	}
@@ -43,14 +43,15 @@ func Acquire(address string) (*Lock, error) {
 // Release gives the storage free. The file stays: taking it away would let two hold locks on two files of one name.
 func (l *Lock) Release() error { return l.file.Close() }
 
-// inherit gives a file the owner of another, or of its folder, where root made it: the daemon's own user has to be able to use it.
+// inherit gives a file the owner of another, or of its folder, where root made it: the daemon's own user has to be able to use it. It follows no link, which that
+// user could have put there.
 func inherit(path, from string) {
 	if os.Geteuid() != 0 {
 		return
 	}
 	if info, err := os.Stat(from); err == nil {
 		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-			_ = os.Chown(path, int(owner.Uid), int(owner.Gid))
+			_ = os.Lchown(path, int(owner.Uid), int(owner.Gid))
 		}
 	}
 }

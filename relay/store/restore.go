@@ -25,7 +25,7 @@ type Replacement struct {
 // Restored is what became of it.
 type Restored struct {
 	Path      string `json:"path"`
-	Aside     string `json:"aside,omitempty"` // where the old storage is; empty: there was none
+	Aside     string `json:"aside,omitempty"` // where the old storage is, or the log that was left of one; empty: there was none
 	Discarded int64  `json:"discarded"`
 }
 
@@ -46,10 +46,13 @@ func Restore(ctx context.Context, address string, r Replacement) (*Restored, err
 		return nil, err
 	}
 	if _, err := os.Lstat(path); err == nil {
-		inherit(r.File, path)
-		if done.Aside, err = setAside(path, r.Aside, time.Now()); err != nil {
-			return nil, err
+		if !r.Aside {
+			return nil, fmt.Errorf("there is a storage at %s already: with --force it is kept aside under another name", path)
 		}
+		inherit(r.File, path)
+	}
+	if done.Aside, err = setAside(path, time.Now()); err != nil {
+		return nil, err
 	}
 	if err := errors.Join(os.Chmod(r.File, 0o600), os.Rename(r.File, path), syncFolder(filepath.Dir(path))); err != nil {
 		return nil, fmt.Errorf("%w; what was there before is %s", err, done.Aside)
@@ -90,18 +93,23 @@ func discardWaiting(ctx context.Context, path string, now time.Time) (n int64, e
 	return n, tx.Commit()
 }
 
-// setAside renames a storage with its log, so that it can be used from where it is then.
-func setAside(path string, may bool, now time.Time) (string, error) {
-	if !may {
-		return "", fmt.Errorf("there is a storage at %s already: with --force it is kept aside under another name", path)
-	}
+// setAside renames a storage with its log, so that it can be used from where it is then, and returns its new name; empty where there is nothing. A log that was
+// left alone goes too: it is of another storage, and SQLite would bring its pages into the copy. A storage that cannot be renamed keeps its log: it needs it.
+func setAside(path string, now time.Time) (name string, err error) {
 	aside := path + "." + now.UTC().Format("20060102-150405.000") + ".bak"
-	for _, suffix := range []string{"-wal", "-shm", ""} { // the file last: a rename that fails leaves it where restore is tried again
-		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	var moved []string
+	for _, suffix := range []string{"-shm", "-journal", "-wal", ""} {
+		err := os.Rename(path+suffix, aside+suffix)
+		if err == nil {
+			name, moved = aside+suffix, append(moved, suffix)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			for _, suffix := range moved {
+				err = errors.Join(err, os.Rename(aside+suffix, path+suffix))
+			}
 			return "", fmt.Errorf("keep the old storage aside: %w", err)
 		}
 	}
-	return aside, nil
+	return name, nil
 }
 
 func syncFile(path string) error {
