@@ -33,7 +33,7 @@ func (c *backupCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.mayWrite(std); err != nil {
+	if err := c.mayWrite(cfg, std); err != nil {
 		return err
 	}
 	dir, err := scratch(cfg)
@@ -52,7 +52,7 @@ func (c *backupCommand) Run(ctx context.Context, std *streams) error {
 	return c.tell(std, contents, len(recipients) > 0)
 }
 
-func (c *backupCommand) mayWrite(std *streams) error {
+func (c *backupCommand) mayWrite(cfg *config.Config, std *streams) error {
 	if c.File == "-" {
 		if isTerminal(std.out) {
 			return usageError{errors.New("a backup is nothing to show in a terminal: name a file, or pipe it on")}
@@ -61,6 +61,22 @@ func (c *backupCommand) mayWrite(std *streams) error {
 	}
 	if _, err := os.Lstat(c.File); !errors.Is(err, fs.ErrNotExist) && !c.Force {
 		return fmt.Errorf("%s exists: choose another name, or overwrite it with --force", c.File)
+	}
+	return notTheStorage(cfg, c.File)
+}
+
+// notTheStorage refuses a file that is the storage in use: what takes its place takes what comes in meanwhile with it.
+func notTheStorage(cfg *config.Config, file string) error {
+	dir, name, err := store.Place(cfg.Storage.URL)
+	if err != nil {
+		return err
+	}
+	used, err := os.Stat(filepath.Join(dir, name))
+	if err != nil {
+		return nil // there is none
+	}
+	if info, err := os.Stat(file); err == nil && os.SameFile(info, used) {
+		return usageError{fmt.Errorf("%s is the storage itself: name another file", file)}
 	}
 	return nil
 }

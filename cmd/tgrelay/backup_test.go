@@ -139,6 +139,35 @@ func light(t *testing.T, passphrase string) string {
 	return b.String()
 }
 
+// What is restored may be a storage itself, as one that was kept aside: its log has what came last. And no backup takes the place of the storage in use.
+func TestRestoreOfAStorageWithItsLog(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fast)
+	w.connect("Ada", "ops")
+	storage, copied := filepath.Join(w.dir, "relay.db"), filepath.Join(w.dir, "kept.db")
+	refuses(t, 2, "is the storage itself", "backup", "--force", storage, "--config", w.config())
+	link := filepath.Join(w.dir, "link.db")
+	if err := os.Symlink(storage, link); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, 2, "is the storage itself", "backup", "--force", link, "--config", w.config())
+	for _, suffix := range []string{"-wal", ""} { // the log first, and nothing writes: together they are whole
+		content, err := os.ReadFile(storage + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.write("kept.db"+suffix, string(content))
+	}
+	w.process.stop(t)
+	if said := works(t, "restore", "--force", copied, "--config", w.config()); !strings.Contains(said, "1 recipient, 1 chat") {
+		t.Errorf("restored without its log: %s", said)
+	}
+	if _, err := os.Stat(copied + "-wal"); err != nil {
+		t.Errorf("what was restored was changed: %v", err)
+	}
+	refuses(t, 2, "is the storage itself", "restore", "--force", storage, "--config", w.config())
+}
+
 // A copy that is damaged, cut off, empty or of something else takes nothing's place.
 func TestRestoreLooksFirst(t *testing.T) {
 	t.Parallel()

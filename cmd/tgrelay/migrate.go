@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,6 +51,9 @@ func (c *migrateCommand) migrate(ctx context.Context, address string, std *strea
 		return err
 	}
 	defer lock.Release()
+	if m.Plan, err = store.PlanMigration(ctx, address); err != nil || len(m.Steps) == 0 {
+		return err // a daemon was faster
+	}
 	if !c.NoBackup {
 		if m.Backup, err = c.keep(ctx, address, std, m.Schema); err != nil {
 			return err
@@ -72,7 +74,8 @@ func (c *migrateCommand) keep(ctx context.Context, address string, std *streams,
 		return "", fmt.Errorf("%s is there already, from an earlier try: move it elsewhere, or migrate with --no-backup", copied)
 	}
 	if _, err := checkedCopy(ctx, address, copied, c.start(std, "copying", -1)); err != nil {
-		return "", errors.Join(err, os.Remove(copied))
+		_ = os.Remove(copied) // mostly it is gone already
+		return "", err
 	}
 	return copied, nil
 }

@@ -64,10 +64,14 @@ func (c *restoreCommand) mayReplace(cfg *config.Config) error {
 	if _, err := os.Lstat(filepath.Join(dir, name)); err == nil && !c.Force {
 		return fmt.Errorf("there is a storage at %s already: with --force it is kept under another name and replaced", filepath.Join(dir, name))
 	}
-	return nil
+	return notTheStorage(cfg, c.File)
 }
 
+// unpack makes a plain file of the backup. One with a log beside it is a storage, as that which was kept aside: what came last is in the log.
 func (c *restoreCommand) unpack(ctx context.Context, std *streams, to string) error {
+	if info, err := os.Stat(c.File + "-wal"); c.File != "-" && err == nil && info.Size() > 0 {
+		return store.Backup(ctx, "sqlite:"+c.File, to)
+	}
 	from, size := std.in, int64(-1)
 	if c.File != "-" {
 		f, err := os.Open(c.File)
