@@ -237,6 +237,24 @@ func TestOtherPollers(t *testing.T) {
 	h.expect("pollers", "ok", "left to the running daemon")
 }
 
+// A daemon that starts while somebody looks is not kept off its storage.
+func TestDaemonMayStartMeanwhile(t *testing.T) {
+	h := newHouse(t, "")
+	user := h.control("/sim/users", `{"name":"Ada"}`) // an update waits: the poll ends at once
+	h.control(fmt.Sprintf("/sim/users/%v/open", user["id"]), `{"link":"https://t.me/relay_bot?start=x"}`)
+	var tried error
+	h.options.Transport = rewritten{h.sim.Transport(), func(*http.Response) {
+		lock, err := store.Acquire(h.options.Config.Storage.URL)
+		if tried = err; err == nil {
+			tried = lock.Release()
+		}
+	}}
+	h.expect("pollers", "ok", "1 updates wait")
+	if tried != nil {
+		t.Error(tried)
+	}
+}
+
 func TestUpdatesStay(t *testing.T) {
 	h := newHouse(t, "")
 	user := h.control("/sim/users", `{"name":"Ada"}`)
@@ -288,7 +306,8 @@ func TestStorage(t *testing.T) {
 
 func TestFiles(t *testing.T) {
 	h := newHouse(t, "")
-	h.expect("files", "ok", "files with secrets")
+	h.write("relay.toml", "", 0o644) // it names files of secrets only
+	h.expect("files", "ok", "2 files with secrets and data") // the token's and the storage
 	h.write("bot-token", token, 0o644)
 	h.expect("files", "warning", "every user of this machine may read", "chmod o-r")
 	h.write("bot-token", token, 0o666)

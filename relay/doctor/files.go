@@ -22,7 +22,9 @@ func lookAtFiles(_ context.Context, o *Options) []Finding {
 		if path == "" || err != nil {
 			return // one that is missing is told of elsewhere
 		}
-		looked++
+		if what != configuration {
+			looked++
+		}
 		switch mode := info.Mode().Perm(); {
 		case mode&0o022 != 0:
 			all = append(all, Finding{State: Failure, Found: fmt.Sprintf("others may change %s (%s, mode %04o)", path, what, mode), Remedy: "chmod go-w " + path})

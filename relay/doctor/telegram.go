@@ -142,7 +142,9 @@ func lookForPollers(ctx context.Context, o *Options) []Finding {
 	if err != nil {
 		return one(Note, "not looked for: whether tgrelay runs here is not known", "run this as the user that tgrelay runs as")
 	}
-	defer lock.Release()
+	if err := lock.Release(); err != nil { // at once: a daemon that starts meanwhile needs it
+		return one(Note, "not looked for: "+err.Error(), "")
+	}
 	c, err := o.client()
 	if err != nil {
 		return one(Failure, err.Error(), "")

@@ -91,8 +91,9 @@ func (s *sender) send(part string) bool {
 	}
 	s.last, s.at = part, now
 	_ = s.control.SetWriteDeadline(now.Add(streamWrite))
-	if _, err := fmt.Fprint(s.w, text); err != nil {
+	if _, err := fmt.Fprint(s.w, text); err != nil || s.control.Flush() != nil {
 		return false
 	}
-	return s.control.Flush() == nil
+	_ = s.control.SetWriteDeadline(time.Time{}) // HTTP/2 ends a stream at its deadline, also one on which nothing is written
+	return true
 }
