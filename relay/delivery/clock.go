@@ -9,10 +9,11 @@ const setBy = time.Minute
 // clock notices that the clock on the wall was set while the engine runs: by NTP on a machine that booted without the time, by hand, or
 // because the machine slept.
 type clock struct {
-	seen  time.Time     // when both clocks agreed
-	owed  time.Duration // by how much it was set, as far as the storage has not followed
-	under bool          // the storage is about to follow
-	again time.Time     // not before then, after a failure of the storage
+	seen    time.Time     // when both clocks agreed
+	owed    time.Duration // by how much it was set, as far as the storage has not followed
+	under   bool          // the storage is about to follow
+	follows int           // how often the storage has followed
+	again   time.Time     // not before then, after a failure of the storage
 }
 
 // watchClock comes before anything is done at now. While the storage has not followed nothing is read of it, and nothing expires: what has waited for a minute
@@ -46,6 +47,7 @@ func (s *scheduler) clockFollowed(by time.Duration, err error, now time.Time) {
 	}
 	s.storage("", nil)
 	c.owed -= by
+	c.follows++
 	for _, l := range s.lanes {
 		l.fetched = time.Time{} // what is in memory is read again before anything is sent
 	}

@@ -41,7 +41,7 @@ func (s *scheduler) settle(l *lane) {
 
 // fetch reads a lane's heads.
 func (s *scheduler) fetch(l *lane) {
-	woken := l.woken
+	woken, follows := l.woken, s.clock.follows
 	l.woken, l.reading, l.began = false, true, time.Now()
 	limit := min(headsLimit, max(1, headsInAll/len(s.lanes)))
 	s.workers.Go(func() {
@@ -53,6 +53,9 @@ func (s *scheduler) fetch(l *lane) {
 				s.unread(l, err, now)
 			} else {
 				s.filled(l, jobs, limit, woken, now)
+				if follows != s.clock.follows {
+					l.fetched = time.Time{} // these may have the times of before
+				}
 				if limit, yes := s.surges(l, now); yes {
 					s.relieve(l, limit, now)
 					return
