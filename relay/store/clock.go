@@ -8,6 +8,9 @@ import (
 // setBack is how far behind what the storage has seen a clock may be at the start without having been set back.
 const setBack = time.Minute
 
+// noticed is within which time the storage follows a clock that is set; while it fails nothing comes in.
+const noticed = 2 * time.Minute
+
 // ClockSet follows the clock on the wall, which was set ahead by so much, or back by less than nothing: what waits expires after as long a
 // wait as before, and what is to be tried again waits no longer than it would have. What was wished for a moment that is still to come
 // stays there.
@@ -18,13 +21,7 @@ func (db *DB) ClockSet(ctx context.Context, by time.Duration) error {
 }
 
 func (t *tx) clockSet(ctx context.Context, by time.Duration, now time.Time) error {
-	// What came on the clock as it is now is right: after the other clock's now, or where that is ahead, not after ours.
-	from, to := int64(0), millis(now.Add(-by))
-	if by < 0 {
-		from = millis(now)
-	}
-	err := t.run(ctx, `UPDATE deliveries SET expires_at = max(expires_at + $1, 1)
-		WHERE state IN (0, 1, 2) AND expires_at > 0 AND created_at > $2 AND created_at <= $3 AND send_at <= $3`, by.Milliseconds(), from, to)
+	err := t.lifeOn(ctx, by, now)
 	if err == nil && by < 0 {
 		err = t.run(ctx, `UPDATE deliveries SET not_before = max(not_before + $1, 1) WHERE state IN (1, 2) AND not_before > 0`, by.Milliseconds())
 	}
@@ -35,6 +32,18 @@ func (t *tx) clockSet(ctx context.Context, by time.Duration, now time.Time) erro
 		return err
 	}
 	return t.setNumber(ctx, checkedAt, millis(now))
+}
+
+// lifeOn moves the ends of what waits. What came on the clock as it is now is right: on one that was set back, what is not after now; on one that was set ahead, what
+// came within the last moments. Whatever else is after the other clock's now came before that one was set back, and has followed it.
+func (t *tx) lifeOn(ctx context.Context, by time.Duration, now time.Time) error {
+	const text = `UPDATE deliveries SET expires_at = max(expires_at + $1, 1) WHERE state IN (0, 1, 2) AND expires_at > 0 AND `
+	other, ours := millis(now.Add(-by)), millis(now)
+	if by < 0 {
+		return t.run(ctx, text+`created_at > $2 AND created_at <= $3 AND send_at <= $3`, by.Milliseconds(), ours, other)
+	}
+	return t.run(ctx, text+`(created_at <= $2 AND send_at <= $2 OR created_at > $2 AND created_at NOT BETWEEN $3 AND $4 AND send_at <= $4)`,
+		by.Milliseconds(), other, millis(now.Add(-min(by, noticed))), ours)
 }
 
 // clockAtStart notices that the clock was set back while nothing ran. That it was set ahead cannot be told from a long pause.

@@ -59,6 +59,26 @@ func TestClockSet(t *testing.T) {
 	})
 }
 
+// A clock that is set back and then right again, as one that boots without the time after a failure of the power, costs nobody the message: what waited before
+// has as long to live as then.
+func TestClockSetThereAndBack(t *testing.T) {
+	const days, half = 72 * time.Hour, 30 * time.Minute
+	for _, back := range []time.Duration{days, 2 * days} { // the whole way, and half of it
+		synctest.Test(t, func(t *testing.T) {
+			db := open(t, store.Options{})
+			was := time.Now().UTC().Add(back)
+			waits := waiting(t, db, was.Add(-half), time.Time{})
+			must(t, db.ClockSet(t.Context(), -back))
+			time.Sleep(days) // no timer here sleeps: the clock is set
+			right := waiting(t, db, time.Now().UTC(), time.Time{})
+			must(t, db.ClockSet(t.Context(), days))
+			now := time.Now().UTC()
+			expect(t, db, waits, now.Add(half), was.Add(time.Minute-half-back))
+			expect(t, db, right, now.Add(time.Hour), now.Add(time.Minute))
+		})
+	}
+}
+
 // A clock that was set back while nothing ran is noticed by what the storage has seen, once.
 func TestClockSetBackAtTheStart(t *testing.T) {
 	const days = 72 * time.Hour
