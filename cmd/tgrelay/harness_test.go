@@ -210,7 +210,7 @@ func (w *world) write(name, content string) {
 
 func (w *world) config() string { return filepath.Join(w.dir, "relay.toml") }
 
-// serve starts the relay, always on the same port. RELAY in what else relay.toml says stands for its address.
+// serve starts the relay, always on the same port. RELAY and SIM in what else relay.toml says stand for the addresses.
 func (w *world) serve() {
 	w.t.Helper()
 	if w.relay == "" {
@@ -218,7 +218,7 @@ func (w *world) serve() {
 	}
 	listen := strings.TrimPrefix(w.relay, "http://")
 	api := cmp.Or(w.api, w.sim)
-	extra := strings.ReplaceAll(w.extra, "RELAY", w.relay)
+	extra := strings.NewReplacer("RELAY", w.relay, "SIM", w.sim).Replace(w.extra)
 	w.write("relay.toml", fmt.Sprintf("[telegram]\ntoken_file = \"bot-token\"\napi_url = %q\n%s\n[server]\nlisten = [%q]\n%s", api, extra, listen, w.server))
 	command := w.command
 	if command == nil {

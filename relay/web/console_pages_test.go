@@ -155,7 +155,7 @@ func TestConsoleShowsWhatTheTokenReaches(t *testing.T) {
 		{"/recipients/ops/change", "paused", "true"},
 		{"/recipients/ops/chat", "chat_id", "1", "do", "unbind"},
 		{"/recipients/ops/test"},
-		{"/links/make", "recipient", "ops"},
+		{"/links/new", "recipient", "ops"},
 		{"/try/send", "to", "ops", "text", "x"},
 	} {
 		if p := v.post(act[0], act[1:]...); p.StatusCode != 404 && p.StatusCode != 403 {
@@ -178,7 +178,7 @@ func TestConsoleShowsWhatTheTokenReaches(t *testing.T) {
 
 	eyes := h.visit(t).signIn("eyes")
 	eyes.get("/deliveries/"+ops).wants(t, "for ops")
-	for _, act := range []string{"/deliveries/retry", "/deliveries/discard", "/recipients/ops/forget", "/recipients/ops/change", "/recipients/ops/chat", "/recipients/ops/test", "/links/make", "/try/send"} {
+	for _, act := range []string{"/deliveries/retry", "/deliveries/discard", "/recipients/ops/forget", "/recipients/ops/change", "/recipients/ops/chat", "/recipients/ops/test", "/links/new", "/try/send"} {
 		if p := eyes.post(act, "id", ops, "all", "1", "state", "failed", "to", "ops", "text", "x", "recipient", "ops"); p.StatusCode != 403 {
 			t.Errorf("who only looks does %s: %d", act, p.StatusCode)
 		}
@@ -250,11 +250,11 @@ func TestConsoleLinks(t *testing.T) {
 	v := h.visit(t)
 	v.get("/links/new?recipient=alice").wants(t, `value="alice"`)
 	for _, wrong := range [][]string{{"recipient", "no name"}, {"recipient", "a", "expires_in", "soon"}, {"recipient", "a", "max_uses", "0"}, {"recipient", "a", "target", "moon"}} {
-		if p := v.post("/links/make", wrong...); p.StatusCode != 400 || !strings.Contains(p.body, `role="alert"`) {
+		if p := v.post("/links/new", wrong...); p.StatusCode != 400 || !strings.Contains(p.body, `role="alert"`) {
 			t.Errorf("%v: %d", wrong, p.StatusCode)
 		}
 	}
-	p := v.post("/links/make", "recipient", "alice", "target", "private", "expires_in", "2h", "max_uses", "2")
+	p := v.post("/links/new", "recipient", "alice", "target", "private", "expires_in", "2h", "max_uses", "2")
 	p.wants(t, "<svg", "https://t.me/relay_bot?start=", "/start ", h.URL+"/link/", "Waiting for somebody")
 	if p.Header.Get("Cache-Control") != "no-store" {
 		t.Error("the page with the token is kept")

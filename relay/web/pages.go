@@ -36,7 +36,7 @@ var pages = []page{
 	{"GET /recipients/{id}/forget", ScopeAdmin, (*console.Console).AskForget},
 	{"POST /recipients/{id}/forget", ScopeAdmin, (*console.Console).Forget},
 	{"GET /links/new", ScopeRead, (*console.Console).NewLink},
-	{"POST /links/make", ScopeAdmin, (*console.Console).MakeLink},
+	{"POST /links/new", ScopeAdmin, (*console.Console).MakeLink},
 	{"GET /links/{id}/state", ScopeRead, (*console.Console).LinkState},
 	{"POST /links/{id}/revoke", ScopeAdmin, (*console.Console).RevokeLink},
 	{"GET /receivers", ScopeRead, (*console.Console).Receivers},
