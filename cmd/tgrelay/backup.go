@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"filippo.io/age"
 
@@ -87,11 +89,32 @@ func scratch(cfg *config.Config) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	made, err := os.MkdirTemp(dir, ".tgrelay-")
+	sweep(dir)
+	made, err := os.MkdirTemp(dir, scratchPrefix)
 	if err != nil {
 		return "", fmt.Errorf("make room for the copy: %w: run this as the user that tgrelay runs as", err)
 	}
 	return made, nil
+}
+
+const (
+	scratchPrefix = ".tgrelay-"
+	// stale is after which time a scratch folder is nobody's any more.
+	stale = 24 * time.Hour
+)
+
+// sweep takes away what was left by a backup or restore that was killed, or whose machine lost its power: a whole copy, not encrypted, which nobody else would delete.
+func sweep(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // what is done next tells
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err == nil && info.IsDir() && strings.HasPrefix(e.Name(), scratchPrefix) && time.Since(info.ModTime()) > stale {
+			_ = os.RemoveAll(filepath.Join(dir, e.Name())) // one that stays is tried again
+		}
+	}
 }
 
 // copy makes a copy of the storage and checks it from one end to the other.

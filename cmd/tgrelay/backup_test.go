@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"filippo.io/age"
 	_ "github.com/mattn/go-sqlite3"
@@ -38,6 +39,7 @@ func TestBackupAndRestore(t *testing.T) {
 	w.connect("Ada", "ops")
 	w.send("nobody", "is held")
 	w.allSent()
+	w.leaveCopy(".tgrelay-123")
 	file := filepath.Join(w.dir, "copy.db")
 	config := []string{"--config", w.config()}
 	do := func(args ...string) []string { return append(args, config...) }
@@ -84,6 +86,18 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(w.dir, ".tgrelay-*")); err != nil || left != nil {
 		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// leaveCopy makes what a backup leaves that was killed two days ago.
+func (w *world) leaveCopy(name string) {
+	w.t.Helper()
+	then := time.Now().Add(-48 * time.Hour)
+	dir := filepath.Join(w.dir, name)
+	for _, err := range []error{os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "relay.db"), []byte("what somebody was told"), 0o600), os.Chtimes(dir, then, then)} {
+		if err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
