@@ -64,6 +64,9 @@ func (c *backupCommand) mayWrite(cfg *config.Config, std *streams) error {
 	if _, err := os.Lstat(c.File); !errors.Is(err, fs.ErrNotExist) && !c.Force {
 		return fmt.Errorf("%s exists: choose another name, or overwrite it with --force", c.File)
 	}
+	if info, err := os.Stat(c.File); err == nil && !info.Mode().IsRegular() {
+		return usageError{fmt.Errorf("%s is no regular file: name another, or - for standard output", c.File)}
+	}
 	return notTheStorage(cfg, c.File)
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -165,6 +166,11 @@ func TestRestoreOfAStorageWithItsLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuses(t, 2, "is the storage itself", "backup", "--force", link, "--config", w.config())
+	pipe := filepath.Join(w.dir, "pipe") // like /dev/null: a file of that name in its place would be a disaster
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, 2, "is no regular file", "backup", "--force", pipe, "--config", w.config())
 	for _, suffix := range []string{"-wal", ""} { // the log first, and nothing writes: together they are whole
 		content, err := os.ReadFile(storage + suffix)
 		if err != nil {
