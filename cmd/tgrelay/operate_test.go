@@ -144,6 +144,12 @@ func TestTelegramByCommand(t *testing.T) {
 	if err := json.Unmarshal([]byte(works(t, append([]string{"telegram", "info", "--json"}, hook...)...)), &info); err != nil || info.Webhook.URL != "http://127.0.0.1:9/telegram" || len(info.Webhook.Allowed) == 0 {
 		t.Errorf("info: %+v %v", info, err)
 	}
+	w.do("POST", w.sim+"/bot"+botToken+"/setWebhook", `{"url":"https://me:hidden@other.example.org/bot`+botToken+`?k=hidden"}`, nil)
+	for _, args := range [][]string{{"telegram", "info"}, {"telegram", "info", "--json"}} { // what another program set may hold secrets, often the token itself
+		if out := works(t, append(args, hook...)...); strings.Contains(out, "the-secret-token") || strings.Contains(out, "hidden") || !strings.Contains(out, "https://other.example.org/bot[secret]") {
+			t.Errorf("%v of another's webhook:\n%s", args, out)
+		}
+	}
 	if out := works(t, append([]string{"telegram", "delete-webhook", "--drop-pending-updates"}, hook...)...); !strings.Contains(out, "deleted") || !strings.Contains(out, "sets it again") {
 		t.Errorf("delete-webhook:\n%s", out)
 	}

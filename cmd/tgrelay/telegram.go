@@ -64,6 +64,9 @@ func (c *telegramInfoCommand) Run(ctx context.Context, std *streams) error {
 	if info.Webhook, err = api.GetWebhookInfo(ctx); err != nil {
 		return err
 	}
+	if info.Webhook.URL != "" {
+		info.Webhook.URL = api.Hide(shownURL(info.Webhook.URL))
+	}
 	if info.Commands, err = api.GetMyCommands(ctx, telegram.CommandScope{Type: "all_private_chats"}); err != nil {
 		return err
 	}
@@ -81,7 +84,7 @@ func (i *botInfo) print(std *streams) error {
 	t.add("privacy mode", map[bool]string{true: "off: it is sent all that is said in its groups", false: "on: in groups it is sent commands and answers only"}[i.Bot.CanReadAllGroupMessages])
 	webhook := "none"
 	if i.Webhook.URL != "" {
-		webhook = shownURL(i.Webhook.URL)
+		webhook = i.Webhook.URL
 		if i.Webhook.IPAddress != "" {
 			webhook += " (" + i.Webhook.IPAddress + ")"
 		}

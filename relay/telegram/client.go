@@ -119,6 +119,9 @@ func hiding(token string) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
+// Hide is a text of Telegram's without the bot's token, which somebody may have put into it: many have it in their webhook's address.
+func (c *Client) Hide(text string) string { return c.hide.Replace(text) }
+
 // call makes one call with a JSON body. result may be nil. Every error is an *Error.
 func (c *Client) call(ctx context.Context, method string, params, result any) error {
 	body := []byte("{}")
