@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -29,6 +30,9 @@ func (c *doctorCommand) Run(ctx context.Context, std *streams) error {
 		warnings = append(warnings, w.Error())
 	}
 	findings := doctor.Examine(ctx, doctor.Options{Config: cfg, Server: listener(cfg), Warnings: warnings, Only: c.Checks})
+	if ctx.Err() != nil {
+		return errors.New("ended before all was looked at")
+	}
 	failures := 0
 	for _, f := range findings {
 		if f.State == doctor.Failure {

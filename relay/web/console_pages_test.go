@@ -226,6 +226,9 @@ func TestConsoleRecipients(t *testing.T) {
 	change("/recipients/ops/change", "paused", "false")
 	change("/recipients/ops/chat", "chat_id", "1", "do", "unmute")
 	change("/recipients/ops/test")
+	if p := v.post("/recipients/ops/change"); p.StatusCode != 400 { // an empty form takes nothing away
+		t.Errorf("%d %s", p.StatusCode, p.body)
+	}
 	change("/recipients/ops/chat", "chat_id", "2", "do", "unbind")
 	ops, err := h.db.Recipient(t.Context(), "ops")
 	if err != nil || len(ops.Chats) != 1 || ops.Paused || ops.Note != "on call" || !ops.Chats[0].MutedUntil.IsZero() {

@@ -108,8 +108,10 @@ func (c *Console) ChangeRecipient(w http.ResponseWriter, r *http.Request, v *Vie
 		}
 	case len(f.Get("note")) > maxNote:
 		return &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("a note has %d bytes at most", maxNote)}
-	default:
+	case f.Has("note"):
 		change.Note = new(f.Get("note"))
+	default:
+		return &relay.Error{Code: relay.CodeInvalidField, Detail: "the form says neither paused nor note"}
 	}
 	if _, err := c.Directory.ChangeRecipient(r.Context(), known.ID, change); err != nil {
 		return err

@@ -101,7 +101,7 @@ func (c *Console) TrySend(w http.ResponseWriter, r *http.Request, v *Viewer) err
 		t.Shown = c.previewMessage(r, v, t)
 		return c.frame(w, r, view{Viewer: v, Page: "try", Title: "Try it", Data: t, Status: relay.ErrorCode(err).Status()})
 	}
-	c.note(v, "sent a message", "to", t.To)
+	c.note(v, "sent a message", "message", m.ID)
 	return toDelivery(w, r, m)
 }
 
