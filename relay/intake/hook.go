@@ -37,7 +37,7 @@ func (d *Door) Hook(ctx context.Context, caller Caller, h Hook) ([]*relay.Messag
 	if err := rc.admit(caller, &h); err != nil {
 		return nil, err
 	}
-	d.kept.keep(rc, h)
+	d.kept.keep(rc, caller, h)
 	drafts, err := rc.Type.Decode(h.Request)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,8 @@ import (
 type Payload struct {
 	ID        relay.ID
 	At        time.Time
-	Recipient string // of the path; empty: the receiver's `to`
+	Recipient string // of the path, by its full name; empty: whom the document or the receiver's `to` names
+	By        Caller // who brought it: by that one's names the others are found
 	Request   receivers.Request
 }
 
@@ -27,16 +28,20 @@ type payloads struct {
 }
 
 // keep keeps a webhook, whether it can be read or not: what cannot is what one wants to see.
-func (p *payloads) keep(rc *Receiver, h Hook) {
+func (p *payloads) keep(rc *Receiver, caller Caller, h Hook) {
 	if rc.KeepPayloads == 0 || h.Vouched || len(h.Request.Body) > maxKept {
 		return
+	}
+	recipient := h.Recipient
+	if recipient != "" {
+		recipient = caller.full(recipient)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.byReceiver == nil {
 		p.byReceiver = map[string][]Payload{}
 	}
-	all := append(p.byReceiver[rc.Name], Payload{relay.NewID(), time.Now(), h.Recipient, h.Request.Shown()})
+	all := append(p.byReceiver[rc.Name], Payload{relay.NewID(), time.Now(), recipient, caller, h.Request.Shown()})
 	p.byReceiver[rc.Name] = newest(all, rc.KeepPayloads)
 }
 

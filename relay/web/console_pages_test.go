@@ -414,6 +414,30 @@ func TestConsoleReceivers(t *testing.T) {
 	}
 }
 
+// A webhook that is sent again reaches whom it had reached, though another than its sender sends it.
+func TestConsoleSendsAgainToTheSame(t *testing.T) {
+	h := newHouse(t, func(o *web.Options, rules *intake.Rules) {
+		operators(o, rules)
+		rules.Receivers["ntfy"].KeepPayloads = 2
+		rules.Receivers["json"].KeepPayloads = 2
+	})
+	h.bind(t, "alice", 1)
+	h.bind(t, "shop:alice", 2)
+	v := h.visit(t).signIn("boss")
+	for _, c := range []struct{ receiver, path, body string }{{"json", "/hooks/json/alice", `{"title":"x"}`}, {"ntfy", "/hooks/ntfy", `{"topic":"alice","message":"x"}`}} {
+		if a := h.call(t, "POST", c.path, c.body, "Authorization", "Bearer shop", "Content-Type", "application/json"); a.status/100 != 2 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		_, form, _ := strings.Cut(v.get("/receivers/"+c.receiver).body, `name="payload" value="`)
+		sent := v.post("/receivers/"+c.receiver+"/replay", "payload", form[:36])
+		if !strings.HasPrefix(sent.Header.Get("Location"), "/deliveries/") {
+			t.Fatalf("%d %s", sent.StatusCode, sent.body)
+		}
+		v.get(sent.Header.Get("Location")).wants(t, "To shop:alice", "token boss")
+	}
+	v.get("/receivers/json").wants(t, `value="shop:alice"`)
+}
+
 func TestConsoleTemplates(t *testing.T) {
 	h := newHouse(t, operators)
 	v := h.visit(t).signIn("eyes")

@@ -145,11 +145,15 @@ func (c *Console) Replay(w http.ResponseWriter, r *http.Request, v *Viewer) erro
 	if i < 0 {
 		return absent("webhook, or it is not kept any more")
 	}
-	to := f.Get("to")
+	to, caller := f.Get("to"), v.Caller
 	if to == "" {
 		to = kept[i].Recipient
 	}
-	messages, err := c.Door.Hook(r.Context(), v.Caller, intake.Hook{Receiver: rc.Name, Recipient: to, Request: kept[i].Request, Vouched: true})
+	if to == "" { // those that the document names are named as its sender knows them
+		caller = kept[i].By
+		caller.Owner = v.Caller.Owner
+	}
+	messages, err := c.Door.Hook(r.Context(), caller, intake.Hook{Receiver: rc.Name, Recipient: to, Request: kept[i].Request, Vouched: true})
 	if err != nil {
 		return err
 	}
