@@ -110,16 +110,20 @@ func (db *DB) Deliveries(ctx context.Context, q relay.DeliveryQuery) (relay.Page
 	if err != nil {
 		return page, err
 	}
-	condition, err := deliveryCondition(q)
-	if err != nil {
-		return page, err
+	if q.State != "" && !slices.Contains(relay.States, q.State) {
+		return page, &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("there is no state %.40q; one of %v", q.State, relay.States)}
 	}
 	limit := limited(q.Limit)
-	stretch, err := db.stretch(ctx, q, before)
+	alike, err := db.alike(ctx, q.State)
 	if err != nil {
 		return page, fault("list deliveries", err)
 	}
-	whose, args := ofRecipient("d.recipient", q.Recipient, q.Prefix, []any{stretch.before, limit + 1})
+	stretch, err := db.stretch(ctx, q, before, alike)
+	if err != nil {
+		return page, fault("list deliveries", err)
+	}
+	condition, column := deliveryCondition(q, alike)
+	whose, args := ofRecipient(column, q.Recipient, q.Prefix, []any{stretch.before, limit + 1})
 	further, args := further(q, stretch, args)
 	text := `SELECT ` + deliveryColumns + ` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq < $1` + whose + condition + further + ` ORDER BY d.seq DESC LIMIT $2`
 	page.Items, err = list(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) }, text, args...)
@@ -145,22 +149,31 @@ func ofRecipient(column, recipient, prefix string, args []any) (string, []any) {
 	return "", args
 }
 
-// deliveryCondition chooses the index: the recipient's where one is named, else the state's. Most deliveries are sent and
-// stand in no index by state: they are found among all.
-func deliveryCondition(q relay.DeliveryQuery) (string, error) {
-	if q.State == "" {
-		return "", nil
+// few is how many deliveries in a state are sooner looked through than those of a recipient, of whom nobody knows how many there are.
+const few = 1000
+
+// deliveryCondition chooses the index: the state's where few are in it, else the recipient's where one is named, else the state's. Most
+// deliveries are sent and stand in no index by state: they are found among all. The column is the recipient's.
+func deliveryCondition(q relay.DeliveryQuery, alike int64) (condition, column string) {
+	state := strconv.Itoa(code(q.State))
+	switch {
+	case q.State == "":
+		return "", "d.recipient"
+	case q.State == relay.Sent && q.Recipient == "":
+		return ` AND d.state = 3`, "d.recipient"
+	case q.State != relay.Sent && (q.Recipient == "" || alike <= few):
+		return ` AND d.state = ` + state + ` AND d.state <> 3`, "+d.recipient"
 	}
-	if !slices.Contains(relay.States, q.State) {
-		return "", &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("there is no state %.40q; one of %v", q.State, relay.States)}
+	return ` AND +d.state = ` + state, "d.recipient"
+}
+
+// alike is how many deliveries are in a state; 0 for none in particular.
+func (db *DB) alike(ctx context.Context, s relay.State) (int64, error) {
+	if s == "" {
+		return 0, nil
 	}
-	if q.Recipient != "" {
-		return ` AND +d.state = ` + strconv.Itoa(code(q.State)), nil
-	}
-	if q.State == relay.Sent {
-		return ` AND d.state = 3`, nil
-	}
-	return ` AND d.state = ` + strconv.Itoa(code(q.State)) + ` AND d.state <> 3`, nil
+	n, _, err := first(ctx, db.read, value[int64], `SELECT value FROM numbers WHERE name = $1`, "deliveries."+string(s))
+	return n, err
 }
 
 // Backlog implements relay.Outbox. The numbers are kept with each commit, so that nothing is counted here.

@@ -23,8 +23,9 @@ const (
 	askew = time.Minute
 )
 
-// stretch bounds a query by time. A delivery's ID begins with the time at which it was made, and has an index.
-func (db *DB) stretch(ctx context.Context, q relay.DeliveryQuery, before int64) (s stretch, err error) {
+// stretch bounds a query by time. A delivery's ID begins with the time at which it was made, and has an index. Those in a state, of whom there
+// are alike, have one too: where they are not too many, they are looked through at once.
+func (db *DB) stretch(ctx context.Context, q relay.DeliveryQuery, before, alike int64) (s stretch, err error) {
 	s.before = before
 	if !q.Until.IsZero() {
 		end, ok, err := first(ctx, db.read, value[int64], `SELECT seq FROM deliveries WHERE id >= $1 ORDER BY id LIMIT 1`, idAt(q.Until.Add(askew)))
@@ -42,7 +43,7 @@ func (db *DB) stretch(ctx context.Context, q relay.DeliveryQuery, before int64) 
 		}
 		s.from = start
 	}
-	if q.Receiver == "" || q.State != "" && q.State != relay.Sent {
+	if q.Receiver == "" || q.State != "" && q.State != relay.Sent && alike <= db.looked {
 		return s, nil
 	}
 	if s.before == math.MaxInt64 {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,6 +132,45 @@ func TestDeliveriesByTimeAndReceiver(t *testing.T) {
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%+v: %d deliveries, want %d", q, len(got), len(want))
+		}
+	}
+	checkPlans(t, db)
+}
+
+// Where many wait, those of a receiver are looked for in stretches; where few do, at once.
+func TestDeliveriesOfAReceiverThatWait(t *testing.T) {
+	db := open(t, store.Options{})
+	for i := range 40 {
+		must(t, db.Accept(t.Context(), dated(t0.Add(time.Duration(i)*time.Minute), "alertmanager", to("alice", 1))))
+	}
+	for among, more := range map[int64]bool{7: true, 40: false} {
+		db.LookAmong(among)
+		page, err := db.Deliveries(t.Context(), relay.DeliveryQuery{State: relay.Queued, Receiver: "nobody", Limit: 3})
+		must(t, err)
+		if len(page.Items) != 0 || page.Next != "" != more {
+			t.Errorf("among %d: %+v", among, page)
+		}
+	}
+}
+
+// A recipient may have very many deliveries: those in a state in which few are, are found by the state.
+func TestDeliveriesInARareState(t *testing.T) {
+	db := open(t, store.Options{})
+	for range 3 {
+		m := dated(t0, "alertmanager", to("alice", 1))
+		must(t, db.Accept(t.Context(), m, dated(t0, "alertmanager", to("bob", 2))))
+		must(t, db.Finish(t.Context(), relay.Outcome{Delivery: m.Deliveries[0].ID, State: relay.Failed, At: t0}))
+	}
+	for _, q := range []relay.DeliveryQuery{{State: relay.Failed, Recipient: "alice"}, {State: relay.Queued, Recipient: "bob"}, {State: relay.Failed, Prefix: "a"}} {
+		page, err := db.Deliveries(t.Context(), q)
+		must(t, err)
+		if len(page.Items) != 3 {
+			t.Errorf("%+v: %+v", q, page)
+		}
+	}
+	for _, text := range db.Texts() {
+		if strings.Contains(text, "d.state = 4") && !strings.Contains(text, "+d.recipient") {
+			t.Errorf("it is looked for among all of the recipient: %s", text)
 		}
 	}
 	checkPlans(t, db)
