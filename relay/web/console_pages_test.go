@@ -6,10 +6,12 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -125,6 +127,66 @@ func TestConsoleDeliveries(t *testing.T) {
 	}
 }
 
+// pairs is a storage that discards two deliveries at a time only. What is for broken cannot be written, which shows after another was.
+type pairs struct {
+	relay.Outbox
+	came    atomic.Int64
+	both    chan struct{} // closed when two came
+	changed chan struct{} // closed when one was discarded
+	broken  string
+}
+
+func (o *pairs) Discard(ctx context.Context, id relay.ID, now time.Time) (*relay.Delivery, error) {
+	d, err := o.Delivery(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if d.Recipient == o.broken {
+		<-o.changed
+		return nil, errors.New("the disk is on fire")
+	}
+	if o.broken != "" {
+		defer close(o.changed)
+		return o.Outbox.Discard(ctx, id, now)
+	}
+	if o.came.Add(1) == 2 {
+		close(o.both)
+	}
+	select {
+	case <-o.both:
+		return o.Outbox.Discard(ctx, id, now)
+	case <-time.After(10 * time.Second):
+		return nil, errors.New("one delivery waits for the other")
+	}
+}
+
+// Many deliveries are changed in few commits, and what was changed is logged though something fails then.
+func TestConsoleChangesManyTogether(t *testing.T) {
+	outbox := &pairs{both: make(chan struct{}), changed: make(chan struct{})}
+	h := newHouse(t, func(o *web.Options, rules *intake.Rules) {
+		operators(o, rules)
+		outbox.Outbox, o.Outbox = o.Outbox, outbox
+	})
+	h.bind(t, "ops", 1)
+	h.bind(t, "team-a", 2)
+	v := h.visit(t).signIn("boss")
+	failed := func(to string) string {
+		id := h.send(t, to, "x")
+		h.fail(t, id)
+		return id
+	}
+	if p := v.post("/deliveries/discard", "id", failed("ops"), "id", failed("ops"), "back", "/deliveries"); p.Header.Get("Location") != "/deliveries?done=discarded-many" {
+		t.Errorf("%d %v", p.StatusCode, p.Header)
+	}
+	outbox.broken = "team-a"
+	if p := v.post("/deliveries/discard", "id", failed("ops"), "id", failed("team-a"), "back", "/deliveries"); p.StatusCode != 500 {
+		t.Errorf("%d %v", p.StatusCode, p.Header)
+	}
+	if !strings.Contains(h.log.String(), "did=discarded token=boss deliveries=1") {
+		t.Error("what was changed before something failed is not logged")
+	}
+}
+
 // A token's recipients bound what its pages show and do, and read only looks.
 func TestConsoleShowsWhatTheTokenReaches(t *testing.T) {
 	h := newHouse(t, operators)
@@ -167,6 +229,10 @@ func TestConsoleShowsWhatTheTokenReaches(t *testing.T) {
 	}
 	if v.post("/deliveries/retry", "all", "1", "state", "failed", "back", "/deliveries"); h.state(t, ops) != relay.Failed || h.state(t, team) != relay.Queued {
 		t.Error("all is more than the token reaches, or less")
+	}
+
+	if p := v.get("/deliveries/" + team); strings.Contains(p.body, "boss") {
+		t.Error("another token is named")
 	}
 
 	shop := h.visit(t).signIn("shop")
@@ -409,6 +475,9 @@ func TestConsoleReceivers(t *testing.T) {
 		t.Error("who reaches some recipients only sees the webhooks of all")
 	}
 	some := h.visit(t).signIn("some")
+	if p := some.get("/deliveries"); strings.Contains(p.body, "alertmanager") || !strings.Contains(p.body, "<option>grafana") {
+		t.Error("deliveries name a receiver that the token does not reach")
+	}
 	if p := some.get("/receivers"); strings.Contains(p.body, "alertmanager") || some.get("/receivers/json").StatusCode != 404 || some.get("/templates?receiver=json").StatusCode != 404 || some.post("/templates/preview", "receiver", "json").StatusCode != 404 {
 		t.Error("a receiver that the token does not reach is shown")
 	}

@@ -7,7 +7,10 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
@@ -93,7 +96,8 @@ func (c *Console) Deliveries(w http.ResponseWriter, r *http.Request, v *Viewer) 
 	if err != nil {
 		return err
 	}
-	d := deliveries{Filter: f, States: relay.States, Receivers: slices.Sorted(maps.Keys(c.Door.Rules().Receivers)), Items: page.Items, Address: f.address(q.After)}
+	receivers := slices.DeleteFunc(slices.Sorted(maps.Keys(c.Door.Rules().Receivers)), func(name string) bool { return !v.Receiver(name) })
+	d := deliveries{Filter: f, States: relay.States, Receivers: receivers, Items: page.Items, Address: f.address(q.After)}
 	if page.Next != "" {
 		d.Next = f.address(page.Next)
 	}
@@ -140,6 +144,9 @@ func (c *Console) Delivery(w http.ResponseWriter, r *http.Request, v *Viewer) er
 	}
 	d := delivery{Delivery: *found, Message: m, Bubble: bubbleOf(m.Content)}
 	d.Recipient = v.Own(d.Recipient)
+	if !v.Whole() && m.Owner != v.Name {
+		m.Owner = "" // other tokens are none of its business
+	}
 	for _, other := range m.Deliveries {
 		if other.ID != d.ID && v.may(other.Recipient) {
 			other.Recipient = v.Own(other.Recipient)
@@ -191,10 +198,12 @@ func (c *Console) operate(w http.ResponseWriter, r *http.Request, v *Viewer, o o
 	} else {
 		n, err = c.operateOn(r.Context(), v, f["id"], o)
 	}
+	if n > 0 || err == nil {
+		c.note(v, o.did, "deliveries", n)
+	}
 	if err != nil {
 		return err
 	}
-	c.note(v, o.did, "deliveries", n)
 	said := o.did
 	switch {
 	case n == 0:
@@ -205,21 +214,31 @@ func (c *Console) operate(w http.ResponseWriter, r *http.Request, v *Viewer, o o
 	return done(w, r, Within(f.Get("back")), said)
 }
 
+// abreast is how many deliveries are changed at a time: the storage writes them in one go.
+const abreast = 32
+
 // operateOn returns how many were changed.
-func (c *Console) operateOn(ctx context.Context, v *Viewer, ids []string, o operation) (n int, err error) {
+func (c *Console) operateOn(ctx context.Context, v *Viewer, ids []string, o operation) (int, error) {
+	var changed atomic.Int64
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(abreast)
 	for _, id := range ids {
-		d, err := c.deliveryOf(ctx, v, id)
-		if err == nil {
-			_, err = o.do(ctx, d.ID, time.Now())
-		}
-		switch code := relay.ErrorCode(err); {
-		case err == nil:
-			n++
-		case code != relay.CodeNotFound && code != relay.CodeConflict:
-			return n, err
-		}
+		all.Go(func() error {
+			d, err := c.deliveryOf(ctx, v, id)
+			if err == nil {
+				_, err = o.do(ctx, d.ID, time.Now())
+			}
+			switch code := relay.ErrorCode(err); {
+			case err == nil:
+				changed.Add(1)
+			case code != relay.CodeNotFound && code != relay.CodeConflict:
+				return err
+			}
+			return nil
+		})
 	}
-	return n, nil
+	err := all.Wait()
+	return int(changed.Load()), err
 }
 
 // maxOperated bounds how many deliveries one press of a button changes; the next press goes on.

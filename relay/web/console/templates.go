@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
@@ -38,7 +39,7 @@ func (c *Console) Templates(w http.ResponseWriter, r *http.Request, v *Viewer) e
 	if err != nil {
 		return err
 	}
-	t.Shown = c.previewTemplate(rc, t)
+	t.Shown = c.previewTemplate(r.Context(), rc, t)
 	return c.frame(w, r, view{Viewer: v, Page: "templates", Title: "Templates", Data: t})
 }
 
@@ -102,7 +103,7 @@ func (c *Console) TemplatePreview(w http.ResponseWriter, r *http.Request, v *Vie
 		return err
 	}
 	t.Mode, t.Text, t.Payload = f.Get("parse_mode"), f.Get("text"), f.Get("payload")
-	t.Shown = c.previewTemplate(rc, t)
+	t.Shown = c.previewTemplate(r.Context(), rc, t)
 	if !partial(r) {
 		return c.frame(w, r, view{Viewer: v, Page: "templates", Title: "Templates", Data: t})
 	}
@@ -110,9 +111,13 @@ func (c *Console) TemplatePreview(w http.ResponseWriter, r *http.Request, v *Vie
 }
 
 // previewTemplate runs the text as if it stood in a file of [templates], within the bounds that hold there. Of several at once some wait.
-func (c *Console) previewTemplate(rc *intake.Receiver, t writing) preview {
-	c.trials <- struct{}{}
-	defer func() { <-c.trials }()
+func (c *Console) previewTemplate(ctx context.Context, rc *intake.Receiver, t writing) preview {
+	select {
+	case c.trials <- struct{}{}:
+		defer func() { <-c.trials }()
+	case <-ctx.Done(): // each key that is pressed begins one, and leaves the one before
+		return preview{}
+	}
 	rules := *c.Door.Rules()
 	set, err := rules.Templates.With(render.File{Name: typed, Text: strings.ReplaceAll(t.Text, "\r\n", "\n")})
 	if err != nil {
