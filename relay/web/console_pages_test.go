@@ -257,6 +257,30 @@ func TestConsoleShowsWhatTheTokenReaches(t *testing.T) {
 	}
 }
 
+// Whoever reaches some recipients only is not led through pages of what cannot be seen.
+func TestConsoleLooksFurtherForSomeRecipients(t *testing.T) {
+	h := newHouse(t, operators)
+	h.bind(t, "ops", 1)
+	h.bind(t, "team-a", 2)
+	var ids []string
+	for range 60 {
+		ids = append(ids, h.send(t, "team-a", "x"))
+	}
+	for range 70 {
+		h.send(t, "ops", "x")
+	}
+	v := h.visit(t).signIn("team")
+	p := v.get("/deliveries")
+	p.wants(t, ids[59], ids[10])
+	_, next, _ := strings.Cut(p.body, `href="/deliveries?after=`)
+	next, _, _ = strings.Cut(next, `"`)
+	second := v.get("/deliveries?after=" + next)
+	second.wants(t, ids[9], ids[0])
+	if strings.Contains(p.body, ids[9]) || strings.Contains(second.body, ids[10]) || strings.Contains(second.body, ">Older<") {
+		t.Error("the pages do not follow one another")
+	}
+}
+
 func TestConsoleRecipients(t *testing.T) {
 	h := newHouse(t, nil)
 	v := h.visit(t)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -27,7 +28,9 @@ type deliveries struct {
 }
 
 // Idle reports whether there is nothing at all to be seen.
-func (d deliveries) Idle() bool { return len(d.Items) == 0 && d.Filter.empty() && d.First == "" }
+func (d deliveries) Idle() bool {
+	return len(d.Items) == 0 && d.Filter.empty() && d.First == "" && d.Next == ""
+}
 
 // Changeable reports whether something that is shown may be tried again or ended.
 func (d deliveries) Changeable() bool {
@@ -111,14 +114,32 @@ func (c *Console) Deliveries(w http.ResponseWriter, r *http.Request, v *Viewer) 
 	return c.frame(w, r, shown)
 }
 
+const (
+	leaf   = 1000 // the storage's longest page
+	leaves = 20   // how many of them are looked through for whoever reaches some recipients only; then the next page goes on
+)
+
 // visible is a page without what the viewer does not reach, by the names that the viewer knows.
-func (c *Console) visible(ctx context.Context, v *Viewer, q relay.DeliveryQuery) (relay.Page[relay.Delivery], error) {
-	page, err := c.Outbox.Deliveries(ctx, q)
-	page.Items = slices.DeleteFunc(page.Items, func(d relay.Delivery) bool { return !v.may(d.Recipient) })
+func (c *Console) visible(ctx context.Context, v *Viewer, q relay.DeliveryQuery) (page relay.Page[relay.Delivery], err error) {
+	wanted := q.Limit
+	for range leaves {
+		if page, err = c.Outbox.Deliveries(ctx, q); err != nil {
+			return page, err
+		}
+		page.Items = slices.DeleteFunc(page.Items, func(d relay.Delivery) bool { return !v.may(d.Recipient) })
+		if len(page.Items) > 0 || page.Next == "" || !v.Caller.Bounded {
+			break
+		}
+		q.After, q.Limit = page.Next, leaf
+	}
+	if len(page.Items) > wanted {
+		page.Items = page.Items[:wanted]
+		page.Next = strconv.FormatInt(page.Items[wanted-1].Seq, 10)
+	}
 	for i := range page.Items {
 		page.Items[i].Recipient = v.Own(page.Items[i].Recipient)
 	}
-	return page, err
+	return page, nil
 }
 
 // delivery is one with its message.
