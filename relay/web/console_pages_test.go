@@ -6,6 +6,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -278,6 +279,48 @@ func TestConsoleLooksFurtherForSomeRecipients(t *testing.T) {
 	second.wants(t, ids[9], ids[0])
 	if strings.Contains(p.body, ids[9]) || strings.Contains(second.body, ids[10]) || strings.Contains(second.body, ">Older<") {
 		t.Error("the pages do not follow one another")
+	}
+}
+
+// A page's cursor names nobody whom the token does not reach, and leads past them.
+func TestRecipientsOutOfReachAreNotNamed(t *testing.T) {
+	h := newHouse(t, operators)
+	for i := range 120 {
+		h.bind(t, fmt.Sprintf("other-%03d", i), int64(100+i))
+	}
+	h.bind(t, "team-a", 1)
+	for i := range 60 {
+		h.bind(t, fmt.Sprintf("unseen-%03d", i), int64(300+i))
+	}
+	h.bind(t, "team-b", 2)
+	v := h.visit(t).signIn("team")
+	p := v.get("/recipients")
+	p.wants(t, "/recipients/team-a", "/recipients/team-b")
+	if strings.Contains(p.body, "other-") || strings.Contains(p.body, "unseen-") {
+		t.Error("the page names others")
+	}
+	var all []string
+	for path := "/api/v1/recipients?limit=1"; path != ""; {
+		a := h.call(t, "GET", path, "", "Authorization", "Bearer team")
+		if a.status != 200 || strings.Contains(string(a.body), "other-") || strings.Contains(string(a.body), "unseen-") {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		var got struct {
+			Items []struct{ ID string }
+			Next  string
+		}
+		if err := json.Unmarshal(a.body, &got); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range got.Items {
+			all = append(all, r.ID)
+		}
+		if path = ""; got.Next != "" {
+			path = "/api/v1/recipients?limit=1&after=" + got.Next
+		}
+	}
+	if fmt.Sprint(all) != "[team-a team-b]" {
+		t.Errorf("%v", all)
 	}
 }
 

@@ -98,7 +98,10 @@ func moment(r *http.Request, name string) (time.Time, error) {
 	return at, nil
 }
 
-const maxLimit = 1000
+const (
+	maxLimit     = 1000
+	defaultLimit = 100
+)
 
 // limit reads ?limit=, 1 to 1000; 0 where it is absent, which the storage takes for its default.
 func limit(r *http.Request) (int, error) {

@@ -2,11 +2,11 @@ package web
 
 import (
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/web/console"
 )
 
 func (s *Server) listRecipients(w http.ResponseWriter, r *http.Request, caller *Token) error {
@@ -16,11 +16,13 @@ func (s *Server) listRecipients(w http.ResponseWriter, r *http.Request, caller *
 	if q.Limit, err = limit(r); err != nil {
 		return err
 	}
-	page, err := s.Directory.Recipients(r.Context(), q)
+	if q.Limit == 0 {
+		q.Limit = defaultLimit
+	}
+	page, err := console.Reached(r.Context(), s.Directory, q, caller.recipient)
 	if err != nil {
 		return err
 	}
-	page.Items = slices.DeleteFunc(page.Items, func(rec relay.Recipient) bool { return !caller.recipient(rec.ID) })
 	for i := range page.Items {
 		page.Items[i].ID = caller.own(page.Items[i].ID)
 	}

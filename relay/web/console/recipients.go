@@ -25,11 +25,11 @@ type recipients struct {
 // Recipients shows a page of them.
 func (c *Console) Recipients(w http.ResponseWriter, r *http.Request, v *Viewer) error {
 	prefix, after := r.URL.Query().Get("prefix"), r.URL.Query().Get("after")
-	page, err := c.Directory.Recipients(r.Context(), relay.RecipientQuery{Prefix: v.Prefix + prefix, After: v.full(after), Limit: 50})
+	page, err := Reached(r.Context(), c.Directory, relay.RecipientQuery{Prefix: v.Prefix + prefix, After: v.full(after), Limit: 50}, v.may)
 	if err != nil {
 		return err
 	}
-	list := recipients{Prefix: prefix, Items: slices.DeleteFunc(page.Items, func(rec relay.Recipient) bool { return !v.may(rec.ID) }), Later: after != ""}
+	list := recipients{Prefix: prefix, Items: page.Items, Later: after != ""}
 	for i := range list.Items {
 		list.Items[i].ID = v.Own(list.Items[i].ID)
 	}
@@ -41,6 +41,25 @@ func (c *Console) Recipients(w http.ResponseWriter, r *http.Request, v *Viewer) 
 		return c.part(w, r, shown, "list")
 	}
 	return c.frame(w, r, shown)
+}
+
+// Reached is a page of the recipients that somebody may see. Its cursor names none of the others either: what is not to be seen is passed over
+// up to the next that is.
+func Reached(ctx context.Context, d relay.Directory, q relay.RecipientQuery, may func(id string) bool) (page relay.Page[relay.Recipient], err error) {
+	for wanted := q.Limit; ; q.After, q.Limit = page.Next, leaf {
+		if page, err = d.Recipients(ctx, q); err != nil {
+			return page, err
+		}
+		page.Items = slices.DeleteFunc(page.Items, func(rec relay.Recipient) bool { return !may(rec.ID) })
+		if n := len(page.Items); n > wanted {
+			page.Items, page.Next = page.Items[:wanted], page.Items[wanted-1].ID
+		} else if n > 0 && page.Next != "" {
+			page.Next = page.Items[n-1].ID
+		}
+		if len(page.Items) > 0 || page.Next == "" {
+			return page, nil
+		}
+	}
 }
 
 // recipient is one with what belongs to it.
