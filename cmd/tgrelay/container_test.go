@@ -32,15 +32,15 @@ func newImage(t *testing.T) *built {
 	file := strings.ReplaceAll(string(text), "\\\n", "")
 	i := &built{world: &world{t: t, dir: t.TempDir()}, root: t.TempDir()}
 	build, final, found := strings.Cut(file, "\nFROM scratch\n")
-	if !found || !strings.Contains(final, "\nCOPY --from=build /root/image /\n") {
+	if !found || !strings.Contains(final, "\nCOPY --from=build /out /\n") {
 		t.Fatal("the image is no longer what this test takes it for")
 	}
-	runs := regexp.MustCompile(`(?m)^RUN (.*/root/image.*)$`).FindAllStringSubmatch(build, -1)
+	runs := regexp.MustCompile(`(?m)^RUN (.*/out.*)$`).FindAllStringSubmatch(build, -1)
 	if len(runs) != 2 {
 		t.Fatalf("the Containerfile has %d lines that make the image", len(runs))
 	}
 	for _, run := range runs {
-		cmd := exec.Command("sh", "-c", strings.ReplaceAll(run[1], "/root/image", i.root))
+		cmd := exec.Command("sh", "-c", strings.ReplaceAll(run[1], "/out", i.root))
 		cmd.Dir = "../.."
 		cmd.Env = append(os.Environ(), "TARGETARCH="+runtime.GOARCH, "VERSION=1.0.0", "COMMIT=0123abc")
 		if out, err := cmd.CombinedOutput(); err != nil {
