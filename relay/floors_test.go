@@ -24,7 +24,7 @@ const drawing = `
 3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client  relay/action
 2  relay      relay/telegram       relay/render       relay/config       relay/look
 1  relay/markup     relay/alertmanager     templates
-0  relay/secret     relay/shape     relay/logging     docs/examples/shop
+0  relay/secret     relay/shape     relay/logging     relay/store/pgtest     docs/examples/shop
 `
 
 func floors(t *testing.T) map[string]int {

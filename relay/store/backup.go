@@ -13,7 +13,13 @@ import (
 
 // Backup writes a consistent copy of the running storage to path, readable by its owner only, and returns when it is on disk.
 // It neither waits for writers nor holds them up. A file that is there already is not touched.
-func (db *DB) Backup(ctx context.Context, path string) error { return backup(ctx, db.path, path) }
+func (db *DB) Backup(ctx context.Context, path string) error {
+	s, ok := db.engine.(*sqlite)
+	if !ok {
+		return errors.New("back up storage: it is a database server's: use its own tools (pg_dump, pg_basebackup)")
+	}
+	return backup(ctx, s.path, path)
+}
 
 // Backup copies the storage at address ("sqlite:PATH"), like DB.Backup. A daemon may be running on it.
 func Backup(ctx context.Context, address, path string) error {

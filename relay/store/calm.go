@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ func (db *DB) Rename(ctx context.Context, c relay.Chat) error {
 func (db *DB) Kept(ctx context.Context, now time.Time, limit int) ([]relay.Job, error) {
 	jobs, err := list(ctx, db.read, scanJob, `SELECT `+deliveryColumns+`, m.content, '' FROM (
 			SELECT seq FROM deliveries WHERE state = 0 AND chat_id <> 0 AND not_before > 0 AND not_before <= $1 ORDER BY not_before LIMIT $2
-		) AS kept CROSS JOIN deliveries d ON d.seq = kept.seq CROSS JOIN messages m ON m.seq = d.message
+		) AS kept CROSS JOIN deliveries d CROSS JOIN messages m WHERE d.seq = kept.seq AND m.seq = d.message
 		ORDER BY d.chat_id, d.message_thread_id, d.recipient, d.rank`, millis(now), limit)
 	return jobs, fault("read what was kept", err)
 }
@@ -158,7 +159,7 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 				return err
 			}
 		}
-		return t.run(ctx, `DELETE FROM requests WHERE instr(deliveries, '"chat_id":' || $1 || ',') > 0`, chatID)
+		return t.run(ctx, `DELETE FROM requests WHERE `+holds("deliveries", `'"chat_id":' || $1 || ','`), strconv.FormatInt(chatID, 10))
 	})
 	if err != nil {
 		return gone, err
@@ -171,20 +172,23 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 	for len(seqs) > 0 {
 		some := seqs[:min(step, len(seqs))]
 		seqs = seqs[len(some):]
+		var deleted int64
 		err := db.write(ctx, "forget chat", func(t *tx) error {
 			t.erased = true
+			deleted = 0
 			for _, seq := range some {
 				n, err := t.deleteDeliveries(context.Background(), `seq = $1 AND state <> 2`, seq, 1)
 				if err != nil {
 					return err
 				}
-				gone.Deliveries += n
+				deleted += n
 			}
 			return nil
 		})
 		if err != nil {
 			return gone, err
 		}
+		gone.Deliveries += deleted
 	}
 	return gone, nil
 }

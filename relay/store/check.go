@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
-	"os"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -14,7 +12,7 @@ const checkedAt = "checked_at"
 
 // Check makes a small durable write. The error says in a person's words why the storage takes none.
 func (db *DB) Check(ctx context.Context) error {
-	if err := db.sameFile(); err != nil {
+	if err := db.engine.sound(); err != nil {
 		return &relay.Error{Code: relay.CodeStorageUnavailable, Detail: err.Error(), RetryAfter: retryAfter}
 	}
 	return db.touch(ctx)
@@ -34,13 +32,4 @@ func (db *DB) touch(ctx context.Context) error {
 	return db.write(ctx, "check storage", func(t *tx) error {
 		return t.setNumber(context.Background(), checkedAt, millis(time.Now()))
 	})
-}
-
-// sameFile notices that the file was moved or deleted under the running daemon: writes would go on into what nobody finds again.
-func (db *DB) sameFile() error {
-	info, err := os.Stat(db.path)
-	if err == nil && os.SameFile(info, db.file) {
-		return nil
-	}
-	return errors.New("the file of the storage was moved, replaced or deleted while in use: put it back, or restart tgrelay")
 }

@@ -23,10 +23,10 @@ func (db *DB) ClockSet(ctx context.Context, by time.Duration) error {
 func (t *tx) clockSet(ctx context.Context, by time.Duration, now time.Time) error {
 	err := t.lifeOn(ctx, by, now)
 	if err == nil && by < 0 {
-		err = t.run(ctx, `UPDATE deliveries SET not_before = max(not_before + $1, 1) WHERE state IN (1, 2) AND not_before > 0`, by.Milliseconds())
+		err = t.run(ctx, `UPDATE deliveries SET not_before = CASE WHEN not_before + $1 > 1 THEN not_before + $1 ELSE 1 END WHERE state IN (1, 2) AND not_before > 0`, by.Milliseconds())
 	}
 	if err == nil && by < 0 {
-		err = t.run(ctx, `UPDATE events SET not_before = max(not_before + $1, 1) WHERE not_before > 0`, by.Milliseconds())
+		err = t.run(ctx, `UPDATE events SET not_before = CASE WHEN not_before + $1 > 1 THEN not_before + $1 ELSE 1 END WHERE not_before > 0`, by.Milliseconds())
 	}
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (t *tx) clockSet(ctx context.Context, by time.Duration, now time.Time) erro
 // lifeOn moves the ends of what waits. What came on the clock as it is now is right: on one that was set back, what is not after now; on one that was set ahead, what
 // came within the last moments. Whatever else is after the other clock's now came before that one was set back, and has followed it.
 func (t *tx) lifeOn(ctx context.Context, by time.Duration, now time.Time) error {
-	const text = `UPDATE deliveries SET expires_at = max(expires_at + $1, 1) WHERE state IN (0, 1, 2) AND expires_at > 0 AND `
+	const text = `UPDATE deliveries SET expires_at = CASE WHEN expires_at + $1 > 1 THEN expires_at + $1 ELSE 1 END WHERE state IN (0, 1, 2) AND expires_at > 0 AND `
 	other, ours := millis(now.Add(-by)), millis(now)
 	if by < 0 {
 		return t.run(ctx, text+`created_at > $2 AND created_at <= $3 AND send_at <= $3`, by.Milliseconds(), ours, other)

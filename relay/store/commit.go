@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -15,6 +16,9 @@ const (
 	queueSize  = 1024 // calls that wait beside a batch under way; more block in the call, until their ctx ends
 	maxNotes   = 1024 // notes of sending that wait; more are dropped
 	retryAfter = 5 * time.Second
+
+	maxTries    = 6                     // of a batch that lost against another program's transaction
+	retryWithin = 20 * time.Millisecond // for the second try, 40 ms for the third, and so on
 )
 
 // committer runs the functions of concurrent callers, one after the other, in shared transactions:
@@ -22,7 +26,8 @@ const (
 //	wait for a call ─▶ take what else waits ─▶ BEGIN ─▶ each function in its SAVEPOINT ─▶ COMMIT ─▶ answer all
 //	                                             └── the storage failed: ROLLBACK, all of the batch fail, a new connection ──┘
 //
-// A function that fails by itself is rolled back alone. Nobody is answered before COMMIT returned.
+// A batch that lost against another transaction is tried again as a whole, so functions may run more than once. One that
+// fails by itself is rolled back alone. Nobody is answered before COMMIT returned.
 type committer struct {
 	db     *DB
 	log    *slog.Logger
@@ -47,7 +52,7 @@ type committer struct {
 
 func newCommitter(db *DB) *committer {
 	return &committer{
-		db: db, log: db.options.Log, writer: newWriter(db.writers),
+		db: db, log: db.options.Log, writer: newWriter(db.engine, db.writers),
 		queue: make(chan *write, queueSize), wake: make(chan struct{}, 1),
 	}
 }
@@ -89,6 +94,12 @@ func (c *committer) collect(batch []*write, w *write, ok bool) ([]*write, bool) 
 
 func (c *committer) commit(batch []*write, notes []relay.ID) {
 	t, err := c.transact(batch, notes)
+	for try := 1; again(err) && try < maxTries; try++ {
+		c.writer.reset()
+		t.takeBack()
+		time.Sleep(rand.N(time.Duration(try) * retryWithin))
+		t, err = c.transact(batch, notes)
+	}
 	if err != nil {
 		c.writer.reset()
 		err = c.unavailable(err)
@@ -151,7 +162,7 @@ func (c *committer) end(ctx context.Context, t *tx) error {
 		}
 	}
 	began := time.Now()
-	if err := c.writer.exec(ctx, "COMMIT"); err != nil {
+	if err := c.db.engine.commit(ctx, c.writer); err != nil {
 		return err
 	}
 	c.db.metrics.commit.Observe(time.Since(began).Seconds())
@@ -172,7 +183,7 @@ func call(t *tx, fn func(*tx) error) (err error) {
 // unavailable makes the answer for a failed batch, and logs the first failure of a row.
 func (c *committer) unavailable(err error) error {
 	if !c.ill {
-		c.log.Error("the storage takes no writes; it is tried again with each", "reason", reason(err), "file", c.db.path, "error", err)
+		c.log.Error("the storage takes no writes; it is tried again with each", "reason", reason(err), "storage", c.db.engine.name(), "error", err)
 	}
 	c.ill = true
 	c.db.metrics.up.Set(0)
@@ -181,7 +192,7 @@ func (c *committer) unavailable(err error) error {
 
 func (c *committer) recovered() {
 	if c.ill {
-		c.log.Info("the storage takes writes again", "file", c.db.path)
+		c.log.Info("the storage takes writes again", "storage", c.db.engine.name())
 	}
 	c.ill = false
 	c.db.metrics.up.Set(1)

@@ -110,7 +110,13 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(victimFile); path != "" {
 		acceptForever(path)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if server.Server != nil {
+		if err := server.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	os.Exit(code)
 }
 
 // acceptForever says the ID of each message after it was accepted.

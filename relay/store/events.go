@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -125,8 +126,8 @@ func (db *DB) DueEvents(ctx context.Context, now time.Time, limit int) ([]relay.
 	if err != nil {
 		return nil, fault("list events", err)
 	}
-	text, args := eventLeaps+` SELECT `+eventColumns+` FROM who CROSS JOIN events e ON e.seq = (SELECT min(seq) FROM events WHERE recipient = who.recipient)
-		WHERE e.not_before <= $2 ORDER BY e.seq LIMIT $3`, []any{leapRecipients, millis(now), limit}
+	text, args := eventLeaps+` SELECT `+eventColumns+` FROM who CROSS JOIN events e
+		WHERE e.seq = (SELECT min(seq) FROM events WHERE recipient = who.recipient) AND e.not_before <= $2 ORDER BY e.seq LIMIT $3`, []any{leapRecipients, millis(now), limit}
 	if recipients > leapRecipients {
 		args = args[1:]
 		text = `SELECT ` + eventColumns + ` FROM events e
@@ -160,7 +161,8 @@ func (db *DB) DeliveryOf(ctx context.Context, chatID, telegramMessageID int64) (
 	for _, recipient := range slices.Compact(slices.Sorted(slices.Values(recipients))) {
 		d, found, err := first(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
 			`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.recipient = $1 AND d.recipient <> '' AND d.chat_id = $2
-			AND EXISTS (SELECT 1 FROM json_each(d.telegram_message_ids) WHERE value = $3) ORDER BY d.seq DESC LIMIT 1`, recipient, chatID, telegramMessageID)
+			AND `+holds(`replace(replace(d.telegram_message_ids, '[', ','), ']', ',')`, `',' || $3 || ','`)+` ORDER BY d.seq DESC LIMIT 1`,
+			recipient, chatID, strconv.FormatInt(telegramMessageID, 10))
 		if err != nil || found {
 			return &d, fault("find delivery", err)
 		}

@@ -23,7 +23,7 @@ func (db *DB) Fault(text string) {
 	w.reset()
 	w.settle = func(ctx context.Context, conn *sql.Conn) error {
 		_, err := conn.ExecContext(ctx, text)
-		return errors.Join(settle(ctx, conn), err)
+		return errors.Join(w.engine.settle(ctx, conn), err)
 	}
 }
 
@@ -49,13 +49,13 @@ func (db *DB) Texts() []string {
 		out = slices.AppendSeq(out, maps.Keys(w.stmts.by))
 	}
 	for i := range out {
-		out[i] = numbered(out[i])
+		out[i] = db.engine.text(out[i])
 	}
 	return out
 }
 
 // Path is where the file is.
-func (db *DB) Path() string { return db.path }
+func (db *DB) Path() string { return db.engine.name() }
 
 // MigrateFile brings the file at path to the newest schema of files.
 func MigrateFile(ctx context.Context, path string, files fs.FS) error {

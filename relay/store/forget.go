@@ -38,18 +38,18 @@ func (t *tx) forget(ctx context.Context, recipient string) (gone int64, err erro
 	if err := t.forgetTopics(ctx, recipient); err != nil {
 		return 0, err
 	}
+	if gone, err = t.leaveThreads(ctx, recipient); err != nil {
+		return gone, err
+	}
 	for _, text := range []string{
 		`DELETE FROM bindings WHERE recipient = $1`,
 		`DELETE FROM redemptions WHERE recipient = $1`,
 		`DELETE FROM links WHERE recipient = $1`,
 		`DELETE FROM live WHERE recipient = $1`,
 		`DELETE FROM notifications WHERE recipient = $1`,
-		`DELETE FROM requests WHERE instr(deliveries, '"recipient":"' || $1 || '"') > 0`,
+		`DELETE FROM requests WHERE ` + holds("deliveries", `'"recipient":"' || $1 || '"'`),
 		`DELETE FROM senders WHERE recipient = $1`,
 		`DELETE FROM events WHERE recipient = $1`,
-		`DELETE FROM threads WHERE recipients = '["' || $1 || '"]'`,
-		`UPDATE threads SET version = version + 1, recipients = (SELECT json_group_array(value) FROM json_each(recipients) WHERE value <> $1)
-			WHERE instr(recipients, '"' || $1 || '"') > 0`,
 		`DELETE FROM recipients WHERE id = $1`,
 	} {
 		n, err := t.exec(ctx, text, recipient)

@@ -58,14 +58,14 @@ func (db *DB) Lanes(ctx context.Context, now time.Time) (chats []int64, next tim
 
 // heads are the first of what was never scheduled, in the order of the index, and all of what was scheduled and is due.
 const heads = `SELECT ` + deliveryColumns + `, m.content, coalesce(live.telegram_message_ids, '') FROM (
-		SELECT seq FROM (SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at = 0 ORDER BY priority DESC, rank LIMIT $3)
+		SELECT seq FROM (SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at = 0 ORDER BY priority DESC, rank LIMIT $3) AS soon
 		UNION ALL
 		SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at > 0 AND send_at <= $2
 	) AS head
-	CROSS JOIN deliveries d ON d.seq = head.seq
-	CROSS JOIN messages m ON m.seq = d.message
+	CROSS JOIN deliveries d CROSS JOIN messages m
 	LEFT JOIN live ON d.live_key <> '' AND live.recipient = d.recipient AND live.chat_id = d.chat_id
 		AND live.message_thread_id = d.message_thread_id AND live.live_key = d.live_key
+	WHERE d.seq = head.seq AND m.seq = d.message
 	ORDER BY d.priority DESC, d.rank LIMIT $3`
 
 // Heads implements relay.Outbox.

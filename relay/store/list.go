@@ -64,7 +64,7 @@ func (db *DB) Message(ctx context.Context, id relay.ID) (*relay.Message, error) 
 			return nil, fault("read message", err)
 		}
 	}
-	tx, err := db.readers.BeginTx(ctx, nil)
+	tx, err := db.readers.BeginTx(ctx, db.engine.snapshot())
 	if err != nil {
 		return nil, fault("read message", err)
 	}
@@ -144,7 +144,7 @@ func ofRecipient(column, recipient, prefix string, args []any) (string, []any) {
 	case recipient != "":
 		return ` AND ` + column + ` = $3 AND ` + column + ` <> ''`, append(args, recipient)
 	case prefix != "":
-		return ` AND +` + column + ` >= $3 AND +` + column + ` < $4`, append(args, prefix, prefix+"\x7f")
+		return ` AND ` + column + ` || '' >= $3 AND ` + column + ` || '' < $4`, append(args, prefix, prefix+"\x7f")
 	}
 	return "", args
 }

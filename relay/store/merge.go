@@ -15,6 +15,7 @@ func (db *DB) Merge(ctx context.Context, m *relay.Message, deliveries []relay.ID
 	}
 	return db.write(ctx, "merge deliveries", func(t *tx) error {
 		ctx := context.Background()
+		t.remember(m)
 		place, err := t.merge(ctx, m, deliveries)
 		if err != nil {
 			return err

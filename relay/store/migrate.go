@@ -51,8 +51,7 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []migration) error {
 		return err
 	}
 	if version > len(steps) {
-		return fmt.Errorf("open storage: it has schema %d and this tgrelay knows %d at most: a newer tgrelay has used it; install that one again, or put a backup from before the upgrade in its place",
-			version, len(steps))
+		return newer(version, len(steps))
 	}
 	for _, step := range steps[version:] {
 		if err := apply(ctx, conn, step); err != nil {
@@ -60,6 +59,12 @@ func migrate(ctx context.Context, conn *sql.Conn, steps []migration) error {
 		}
 	}
 	return nil
+}
+
+// newer is of a storage with a schema of a later version.
+func newer(version, known int) error {
+	return fmt.Errorf("open storage: it has schema %d and this tgrelay knows %d at most: a newer tgrelay has used it; install that one again, or put a backup from before the upgrade in its place",
+		version, known)
 }
 
 // schemaVersion is 0 for an empty file. A database of another program is refused.

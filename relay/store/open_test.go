@@ -41,9 +41,11 @@ func TestOpenRefuses(t *testing.T) {
 	_, err = raw(t, filepath.Join(dir, "newer")).Exec("CREATE TABLE x (y); PRAGMA user_version = 99")
 	must(t, err)
 	for address, want := range map[string]string{
-		"postgres://user@host/db": `must be "sqlite:PATH"`,
-		"sqlite:":                 `must be "sqlite:PATH"`,
-		"sqlite::memory:":         `must be "sqlite:PATH"`,
+		"mysql://user@host/db":                                  `must be "sqlite:PATH"`,
+		"postgres://user:secret@host:x/":                        "is no address of a PostgreSQL database",
+		"postgres://user:secret@127.0.0.1:1/db?sslmode=disable": "the database server cannot be reached",
+		"sqlite:":         `must be "sqlite:PATH"`,
+		"sqlite::memory:": `must be "sqlite:PATH"`,
 		"sqlite:" + filepath.Join(dir, "absent", "relay.db"): "there is no folder",
 		"sqlite:" + filepath.Join(dir, "text", "relay.db"):   "there is no folder",
 		"sqlite:" + filepath.Join(dir, "folder"):             "no regular file",
@@ -55,7 +57,7 @@ func TestOpenRefuses(t *testing.T) {
 		if err == nil {
 			must(t, db.Close())
 		}
-		if err == nil || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v, want %q", address, err, want)
 		}
 	}

@@ -48,6 +48,7 @@ func encode(m *relay.Message) ([]byte, error) {
 }
 
 func (t *tx) accept(ctx context.Context, m *relay.Message, content []byte) error {
+	t.remember(m)
 	if m.Request != nil {
 		answered, err := answered(ctx, t, *m.Request, m.CreatedAt)
 		if err != nil {

@@ -55,7 +55,7 @@ func (t *tx) pruneRest(ctx context.Context, before time.Time, limit int, now tim
 	if err := t.pruneTallies(ctx, now); err != nil {
 		return err
 	}
-	return t.vacuum(ctx)
+	return t.writer.engine.shorten(ctx, t)
 }
 
 // pruneLinks looks at some links. One whose binding stands is kept: its chat may start it again and is told so.
@@ -75,19 +75,6 @@ func (t *tx) pruneLinks(ctx context.Context, now time.Time) error {
 	}
 	return t.run(ctx, `DELETE FROM links WHERE seq > $1 AND seq <= $2 AND expires_at > 0 AND expires_at < $3
 		AND NOT EXISTS (SELECT 1 FROM redemptions r WHERE r.recipient = links.recipient AND r.link = links.id)`, from, last, millis(now.Add(-linkNotes)))
-}
-
-// vacuum shortens the file a little where much of it is free.
-func (t *tx) vacuum(ctx context.Context) error {
-	free, _, err := first(ctx, t, value[int64], `PRAGMA freelist_count`)
-	if err != nil || free <= vacuumAbove {
-		return err
-	}
-	rows, err := t.writer.conn.QueryContext(ctx, shorten)
-	if err != nil {
-		return err
-	}
-	return drain(rows)
 }
 
 // drain steps through a statement that does its work row by row.

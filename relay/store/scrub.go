@@ -19,7 +19,7 @@ func (c *committer) scrub(ctx context.Context, erased bool) {
 		return
 	}
 	c.scrubbed = time.Now()
-	if emptied, err := c.writer.emptyLog(ctx, c.db.options.BusyTimeout); err == nil && emptied {
+	if emptied, err := c.db.engine.scrub(ctx, c.writer); err == nil && emptied {
 		c.erased = false
 	}
 }

@@ -20,6 +20,81 @@ import (
 
 // This file holds what is SQLite's own: the file, the connections, the meaning of errors.
 
+type sqlite struct {
+	path string
+	busy time.Duration
+	file fs.FileInfo // as it was at the start
+}
+
+func newSQLite(o Options) (*sqlite, error) {
+	path, err := sqlitePath(o.URL)
+	return &sqlite{path: path, busy: o.BusyTimeout}, err
+}
+
+func (s *sqlite) name() string { return s.path }
+
+func (s *sqlite) open(ctx context.Context) (writers, readers *sql.DB, err error) {
+	if s.file, err = makeFile(s.path); err != nil {
+		return nil, nil, err
+	}
+	if writers, err = openWriter(s.path, s.busy); err != nil {
+		return nil, nil, err
+	}
+	if err := s.migrate(ctx, writers); err != nil {
+		return writers, nil, err
+	}
+	readers, err = openReaders(s.path, s.busy)
+	return writers, readers, err
+}
+
+func (s *sqlite) migrate(ctx context.Context, writers *sql.DB) error {
+	steps, err := migrations(schema, "schema/sqlite")
+	if err != nil {
+		return err
+	}
+	conn, err := writers.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("open storage %s: %s: %w", s.path, reason(err), err)
+	}
+	return errors.Join(migrate(ctx, conn, steps), conn.Close())
+}
+
+func (*sqlite) text(query string) string                         { return numbered(query) }
+func (*sqlite) args(args []any) []any                            { return args }
+func (*sqlite) snapshot() *sql.TxOptions                         { return nil } // every transaction sees one
+func (*sqlite) settle(ctx context.Context, conn *sql.Conn) error { return settle(ctx, conn) }
+func (*sqlite) begin(ctx context.Context, w *writer) error       { return w.exec(ctx, "BEGIN IMMEDIATE") }
+func (*sqlite) commit(ctx context.Context, w *writer) error      { return w.exec(ctx, "COMMIT") }
+
+func (*sqlite) rivals() bool { return false }
+
+// abandon fails where SQLite has rolled back by itself.
+func (*sqlite) abandon(w *writer) { _ = w.exec(context.Background(), "ROLLBACK") }
+
+// sound notices that the file was moved or deleted under the running daemon: writes would go on into what nobody finds again.
+func (s *sqlite) sound() error {
+	info, err := os.Stat(s.path)
+	if err == nil && os.SameFile(info, s.file) {
+		return nil
+	}
+	return errors.New("the file of the storage was moved, replaced or deleted while in use: put it back, or restart tgrelay")
+}
+
+// shorten cuts the file a little where much of it is free.
+func (*sqlite) shorten(ctx context.Context, t *tx) error {
+	free, _, err := first(ctx, t, value[int64], `PRAGMA freelist_count`)
+	if err != nil || free <= vacuumAbove {
+		return err
+	}
+	rows, err := t.writer.conn.QueryContext(ctx, shorten)
+	if err != nil {
+		return err
+	}
+	return drain(rows)
+}
+
+func (s *sqlite) scrub(ctx context.Context, w *writer) (bool, error) { return w.emptyLog(ctx, s.busy) }
+
 // sqlitePath takes "sqlite:PATH" apart.
 func sqlitePath(address string) (string, error) {
 	path, ok := strings.CutPrefix(address, "sqlite:")
@@ -119,23 +194,22 @@ func settle(ctx context.Context, conn *sql.Conn) error {
 	return err
 }
 
-// conflicting reports whether err says that a row is there already.
-func conflicting(err error) bool {
+func sqliteConflicting(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	return ok && e.Code == sqlite3.ErrConstraint
 }
 
-// broken reports whether err came from the database and concerns the whole transaction, not one caller's rows.
-func broken(err error) bool {
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) {
-		return true
-	}
+// lost reports whether err says that the connection is gone.
+func lost(err error) bool {
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone)
+}
+
+func sqliteBroken(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	return ok && e.Code != sqlite3.ErrConstraint
 }
 
-// interrupted reports whether a reader's ctx ended in the midst of a query.
-func interrupted(err error) bool {
+func sqliteInterrupted(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	return ok && e.Code == sqlite3.ErrInterrupt
 }
@@ -153,14 +227,9 @@ var reasons = map[sqlite3.ErrNo]string{
 	sqlite3.ErrNotADB:   "the storage is no SQLite database, or is damaged: put a backup in its place, or change storage.url",
 }
 
-// reason tells a fault in a person's words.
-func reason(err error) string {
-	if e, ok := errors.AsType[sqlite3.Error](err); ok {
-		if words, ok := reasons[e.Code]; ok {
-			return words
-		}
-	}
-	return "the storage failed: see the log"
+func sqliteReason(err error) string {
+	e, _ := errors.AsType[sqlite3.Error](err)
+	return reasons[e.Code]
 }
 
 // shorten gives free pages at the end of the file back, one a row.

@@ -10,14 +10,15 @@ import (
 // statements prepares each text once.
 type statements struct {
 	prepare func(ctx context.Context, text string) (*sql.Stmt, error)
+	engine  engine
 
 	mu     sync.RWMutex
 	by     map[string]*sql.Stmt
 	closed bool
 }
 
-func newStatements(prepare func(context.Context, string) (*sql.Stmt, error)) *statements {
-	return &statements{prepare: prepare, by: map[string]*sql.Stmt{}}
+func newStatements(e engine, prepare func(context.Context, string) (*sql.Stmt, error)) *statements {
+	return &statements{engine: e, prepare: prepare, by: map[string]*sql.Stmt{}}
 }
 
 func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
@@ -35,7 +36,7 @@ func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
 	if s.closed {
 		return nil, sql.ErrConnDone
 	}
-	stmt, err := s.prepare(ctx, numbered(text))
+	stmt, err := s.prepare(ctx, s.engine.text(text))
 	if err == nil {
 		s.by[text] = stmt
 	}
@@ -47,7 +48,7 @@ func (s *statements) query(ctx context.Context, text string, args ...any) (*sql.
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(ctx, args...)
+	return stmt.QueryContext(ctx, s.engine.args(args)...)
 }
 
 func (s *statements) close() error {
@@ -69,6 +70,11 @@ type querier interface {
 
 // scanner is a row.
 type scanner interface{ Scan(dest ...any) error }
+
+// holds is the condition that the text of a column has a part, both given as SQL. Databases name the function for it differently.
+func holds(column, part string) string {
+	return `replace(` + column + `, ` + part + `, '') <> ` + column
+}
 
 // list returns all rows of a query.
 func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), text string, args ...any) ([]T, error) {

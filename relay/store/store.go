@@ -14,8 +14,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -38,7 +36,7 @@ var (
 
 // Options say where to keep things and whom to tell.
 type Options struct {
-	URL         string                // "sqlite:PATH"; the folder must exist
+	URL         string                // "sqlite:PATH", whose folder must exist, or "postgres://…"
 	CacheSize   int                   // recipients held in memory; 0: none
 	BusyTimeout time.Duration         // how long a lock held by another program is waited for; 0: 5 s
 	Log         *slog.Logger          // nil: slog.Default
@@ -61,8 +59,7 @@ type Options struct {
 // DB is an open storage. Its methods are safe for concurrent use.
 type DB struct {
 	options   Options
-	path      string
-	file      fs.FileInfo // as it was at the start
+	engine    engine
 	writers   *sql.DB
 	readers   *sql.DB
 	read      *statements
@@ -120,35 +117,14 @@ func (o Options) withDefaults() Options {
 }
 
 func (db *DB) open(ctx context.Context) (err error) {
-	if db.path, err = sqlitePath(db.options.URL); err != nil {
+	if db.engine, err = engineOf(db.options); err != nil {
 		return err
 	}
-	if db.file, err = makeFile(db.path); err != nil {
+	if db.writers, db.readers, err = db.engine.open(ctx); err != nil {
 		return err
 	}
-	if db.writers, err = openWriter(db.path, db.options.BusyTimeout); err != nil {
-		return err
-	}
-	if err := db.migrate(ctx); err != nil {
-		return err
-	}
-	if db.readers, err = openReaders(db.path, db.options.BusyTimeout); err != nil {
-		return err
-	}
-	db.read = newStatements(db.readers.PrepareContext)
+	db.read = newStatements(db.engine, db.readers.PrepareContext)
 	return nil
-}
-
-func (db *DB) migrate(ctx context.Context) error {
-	steps, err := migrations(schema, "schema/sqlite")
-	if err != nil {
-		return err
-	}
-	conn, err := db.writers.Conn(ctx)
-	if err != nil {
-		return fmt.Errorf("open storage %s: %s: %w", db.path, reason(err), err)
-	}
-	return errors.Join(migrate(ctx, conn, steps), conn.Close())
 }
 
 // Close ends the storage after everything that was handed in before has been written. Calls after it fail with

@@ -57,12 +57,14 @@ var suite = map[string]map[string]func(*testing.T, *place){
 	"Events": eventsSuite, "Threads": threadsSuite, "Topics": topicSuite,
 }
 
-func TestSQLite(t *testing.T) {
+func TestSQLite(t *testing.T) { exercise(t, newSQLite) }
+
+func exercise(t *testing.T, open func(*testing.T) *place) {
 	for noun, behaviours := range suite {
 		for name, test := range behaviours {
 			t.Run(noun+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				test(t, newSQLite(t))
+				test(t, open(t))
 			})
 		}
 	}
@@ -70,13 +72,20 @@ func TestSQLite(t *testing.T) {
 
 func newSQLite(t *testing.T) *place {
 	t.Helper()
-	p := &place{told: &told{}}
-	o := store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "relay.db"), CacheSize: 100, Queued: p.told.queued, Events: p.events.Load}
-	db := open(t, o)
+	p, db := newPlace(t, store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "relay.db")})
 	t.Cleanup(func() {
-		checkPlans(t, db)
-		checkInvariants(t, db.Path())
+		checkPlans(t, *db)
+		checkInvariants(t, (*db).Path())
 	})
+	return p
+}
+
+// newPlace returns a place, and where it has its open storage.
+func newPlace(t *testing.T, o store.Options) (*place, **store.DB) {
+	t.Helper()
+	p := &place{told: &told{}}
+	o.CacheSize, o.Queued, o.Events = 100, p.told.queued, p.events.Load
+	db := open(t, o)
 	p.storage = db
 	p.reopen = func() {
 		t.Helper()
@@ -86,7 +95,7 @@ func newSQLite(t *testing.T) *place {
 		db = open(t, o)
 		p.storage = db
 	}
-	return p
+	return p, &db
 }
 
 func wantCode(t *testing.T, err error, code relay.Code) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -105,6 +106,28 @@ func (t *tx) putThread(ctx context.Context, thread *relay.Thread) error {
 		t.begin(thread.ID.String())
 	}
 	return err
+}
+
+// leaveThreads takes a recipient out of conversations; those that were with nobody else end.
+func (t *tx) leaveThreads(ctx context.Context, recipient string) (int64, error) {
+	n, err := t.exec(ctx, `DELETE FROM threads WHERE recipients = '["' || $1 || '"]'`, recipient)
+	if err != nil {
+		return n, err
+	}
+	others, err := list(ctx, t, scanThread, `SELECT `+threadColumns+` FROM threads WHERE `+holds("recipients", `'"' || $1 || '"'`), recipient)
+	if err != nil {
+		return n, err
+	}
+	for _, thread := range others {
+		left, err := json.Marshal(slices.DeleteFunc(thread.To, func(id string) bool { return id == recipient }))
+		if err != nil {
+			return n, err
+		}
+		if err := t.run(ctx, `UPDATE threads SET version = version + 1, recipients = $2 WHERE id = $1`, thread.ID[:], string(left)); err != nil {
+			return n, err
+		}
+	}
+	return n + int64(len(others)), nil
 }
 
 // begin notes the key of a thread's live messages: there are none yet.

@@ -16,6 +16,8 @@ type tx struct {
 	links  *linkCursor
 	rows   int64 // written
 
+	before []before // messages as they were handed in, where the transaction may have to be tried again
+
 	began map[string]bool // keys of threads that this transaction begins, until it has a message of theirs
 
 	eventful bool // somebody wants events
@@ -39,6 +41,31 @@ type undoable struct {
 type arrival struct {
 	chat     int64
 	priority relay.Priority
+}
+
+// before is a message as it was before a transaction changed it.
+type before struct {
+	message    *relay.Message
+	was        relay.Message
+	deliveries []relay.Delivery
+}
+
+// remember keeps a message as it is for takeBack.
+func (t *tx) remember(m *relay.Message) {
+	if t.writer.engine.rivals() {
+		t.before = append(t.before, before{m, *m, slices.Clone(m.Deliveries)})
+	}
+}
+
+// takeBack makes the messages again what they were. Nothing of the transaction was kept.
+func (t *tx) takeBack() {
+	if t == nil {
+		return
+	}
+	for _, b := range slices.Backward(t.before) {
+		*b.message = b.was
+		b.message.Deliveries = b.deliveries
+	}
 }
 
 // mark is where an undoable stood.
@@ -80,7 +107,7 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	result, err := stmt.ExecContext(ctx, args...)
+	result, err := stmt.ExecContext(ctx, t.writer.engine.args(args)...)
 	if err != nil {
 		return 0, err
 	}

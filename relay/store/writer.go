@@ -9,13 +9,16 @@ import (
 // writer is the one connection that writes. The committer alone uses it. After a fault it is thrown away, with whatever
 // transaction was open on it, and the next begin makes a new one.
 type writer struct {
+	engine engine
 	pool   *sql.DB
 	settle func(context.Context, *sql.Conn) error // what a new connection begins with; tests add faults
 	conn   *sql.Conn
 	stmts  *statements
 }
 
-func newWriter(pool *sql.DB) *writer { return &writer{pool: pool, settle: settle} }
+func newWriter(e engine, pool *sql.DB) *writer {
+	return &writer{engine: e, pool: pool, settle: e.settle}
+}
 
 // begin starts a transaction with the lock for writing, so that nothing in it can fail for another writer's sake.
 func (w *writer) begin(ctx context.Context) error {
@@ -24,7 +27,7 @@ func (w *writer) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.exec(ctx, "BEGIN IMMEDIATE")
+	return w.engine.begin(ctx, w)
 }
 
 func (w *writer) connect(ctx context.Context) error {
@@ -36,7 +39,7 @@ func (w *writer) connect(ctx context.Context) error {
 		_ = conn.Close()
 		return err
 	}
-	w.conn, w.stmts = conn, newStatements(conn.PrepareContext)
+	w.conn, w.stmts = conn, newStatements(w.engine, conn.PrepareContext)
 	return nil
 }
 
@@ -50,12 +53,12 @@ func (w *writer) exec(ctx context.Context, text string) error {
 	return err
 }
 
-// reset throws the connection away; SQLite rolls back what was open on it.
+// reset throws the connection away; the database rolls back what was open on it.
 func (w *writer) reset() {
 	if w.conn == nil {
 		return
 	}
-	_ = w.exec(context.Background(), "ROLLBACK") // fails where SQLite has rolled back by itself
+	w.engine.abandon(w)
 	_ = w.stmts.close()
 	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = w.conn.Close()

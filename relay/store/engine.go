@@ -1,0 +1,71 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+)
+
+// engine is what databases do not have in common. The queries are one text for all of them: $1 for parameters, times as integers, JSON as
+// text, and of functions and clauses only what all know.
+type engine interface {
+	// name says in logs which storage it is. It holds no secret.
+	name() string
+	// open makes the pool of which one connection is the writer's, brings the schema up to date, and makes the readers' pool.
+	open(ctx context.Context) (writers, readers *sql.DB, err error)
+	// text and args are a query as the driver wants it.
+	text(query string) string
+	args(args []any) []any
+	// snapshot are the options of a transaction that sees one state of the storage.
+	snapshot() *sql.TxOptions
+
+	// settle sets what a connection string cannot, on a new connection of the writer.
+	settle(ctx context.Context, conn *sql.Conn) error
+	// begin starts a transaction in which nothing can fail for another writer's sake: it waits for its turn here.
+	begin(ctx context.Context, w *writer) error
+	// commit returns nil if the transaction is kept, however that became known.
+	commit(ctx context.Context, w *writer) error
+	// rivals reports whether a transaction may fail for another's sake after all, and is to be tried again then.
+	rivals() bool
+	// abandon ends what is open on a connection that is thrown away.
+	abandon(w *writer)
+
+	// sound notices what a write does not: that it goes where nobody finds it again.
+	sound() error
+	// shorten gives a little of free space back.
+	shorten(ctx context.Context, t *tx) error
+	// scrub takes what was forgotten out of where it stands beside the tables. It reports whether nothing is left to do.
+	scrub(ctx context.Context, w *writer) (bool, error)
+}
+
+// engineOf chooses by the scheme of the address, which is not repeated in errors: it may hold a password.
+func engineOf(o Options) (engine, error) {
+	scheme, _, _ := strings.Cut(o.URL, ":")
+	switch scheme {
+	case "postgres", "postgresql":
+		return newPostgres(o)
+	case "sqlite":
+		return newSQLite(o)
+	}
+	return nil, errors.New(`open storage: storage.url must be "sqlite:PATH", the path of a file, or "postgres://USER@HOST/DATABASE"`)
+}
+
+// conflicting reports whether err says that a row is there already.
+func conflicting(err error) bool { return sqliteConflicting(err) || postgresConflicting(err) }
+
+// broken reports whether err came from the database and concerns the whole transaction, not one caller's rows.
+func broken(err error) bool { return lost(err) || sqliteBroken(err) || postgresBroken(err) }
+
+// interrupted reports whether a reader's ctx ended in the midst of a query.
+func interrupted(err error) bool { return sqliteInterrupted(err) || postgresInterrupted(err) }
+
+// reason tells a fault in a person's words.
+func reason(err error) string {
+	for _, words := range []func(error) string{sqliteReason, postgresReason} {
+		if s := words(err); s != "" {
+			return s
+		}
+	}
+	return "the storage failed: see the log"
+}

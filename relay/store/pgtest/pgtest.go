@@ -1,0 +1,160 @@
+// Package pgtest starts a PostgreSQL of a test's own: the server of the system's packages (Debian: postgresql), on a unix socket in a folder
+// that goes with it, as a user without rights where the test runs as root, and without fsync. It ends with the process, however that ends.
+package pgtest
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Server is one that runs.
+type Server struct {
+	dir   string
+	owner *syscall.Credential
+	bin   string
+	shell *exec.Cmd
+	leash io.Closer // the server lives for as long as it is open
+}
+
+// Start makes a database and starts a server on it. settings are further ones ("max_connections=20"). The error is exec.ErrNotFound where
+// no PostgreSQL is installed.
+func Start(settings ...string) (s *Server, err error) {
+	s = &Server{}
+	if s.bin, err = find(); err != nil {
+		return nil, err
+	}
+	if s.dir, err = os.MkdirTemp("/tmp", "pg"); err != nil { // a socket's path must be short
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if err := s.own(); err != nil {
+		return nil, err
+	}
+	out, err := s.command("initdb", "--pgdata", s.data(), "--auth=trust", "--username=relay", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	return s, s.Run(settings...)
+}
+
+// find looks for the newest server.
+func find() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		path, err = filepath.EvalSymlinks(path) // the other programs stand beside the real one
+		return filepath.Dir(path), err
+	}
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(found) == 0 {
+		return "", fmt.Errorf("initdb: %w", exec.ErrNotFound)
+	}
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
+// own gives the folder to who will run the server, which refuses to be root.
+func (s *Server) own() error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	nobody, err := user.Lookup("nobody")
+	if err != nil {
+		return err
+	}
+	uid, err := strconv.Atoi(nobody.Uid)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.Atoi(nobody.Gid)
+	if err != nil {
+		return err
+	}
+	s.owner = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(s.dir, uid, gid)
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+func (s *Server) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(s.bin, name), args...)
+	s.settle(cmd)
+	return cmd
+}
+
+func (s *Server) settle(cmd *exec.Cmd) {
+	cmd.Dir = s.dir
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner}
+}
+
+// leashed has the server end, at once, when nobody holds the other end of its standard input any more.
+const leashed = `"$@" </dev/null >>log 2>&1 & server=$!; read -r _; kill -QUIT $server; wait $server`
+
+// Run starts the server, also again after Kill, and returns when it answers.
+func (s *Server) Run(settings ...string) error {
+	args := []string{"-c", leashed, "sh", filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir}
+	for _, setting := range append([]string{"listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=400", "shared_buffers=32MB"}, settings...) {
+		args = append(args, "-c", setting)
+	}
+	s.shell = exec.Command("/bin/sh", args...)
+	s.settle(s.shell)
+	leash, err := s.shell.StdinPipe()
+	if err != nil {
+		return err
+	}
+	s.leash = leash
+	if err := s.shell.Start(); err != nil {
+		return err
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if err := s.command("psql", "--no-psqlrc", "-h", s.dir, "-U", "relay", "-d", "postgres", "-c", "SELECT 1").Run(); err == nil {
+			return nil
+		} else if time.Now().After(end) {
+			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			return fmt.Errorf("the server does not answer: %w: %s", err, log)
+		}
+	}
+}
+
+// Kill ends the server without giving it time for anything, as a crash would.
+func (s *Server) Kill() error {
+	if s.leash == nil {
+		return nil
+	}
+	err := s.leash.Close()
+	s.leash = nil
+	_ = s.shell.Wait() // its status is the server's, which was killed
+	return err
+}
+
+// Stop ends the server and takes its folder away.
+func (s *Server) Stop() error {
+	return errors.Join(s.Kill(), os.RemoveAll(s.dir))
+}
+
+// URL is the address of the database with the schema first in its search path; of the server's own where schema is empty.
+func (s *Server) URL(schema string) string {
+	query := url.Values{"host": {s.dir}, "user": {"relay"}}
+	if schema != "" {
+		query.Set("search_path", schema)
+	}
+	return "postgres:///postgres?" + query.Encode()
+}
+
+// Exec runs SQL.
+func (s *Server) Exec(sql string) (string, error) {
+	out, err := s.command("psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", "-h", s.dir, "-U", "relay", "-d", "postgres", "-c", sql).CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}

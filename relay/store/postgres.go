@@ -1,0 +1,241 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
+
+// This file holds how the storage lives in PostgreSQL.
+//
+// Writers take turns, as in SQLite: each transaction begins with an advisory lock, under READ COMMITTED, so that everything in it sees what
+// the ones before it wrote. Whoever freezes while it holds the lock loses it: the server ends a transaction that does nothing for patience.
+
+const (
+	oldestServer = 14 // as in SHOW server_version_num, without the last four digits
+	// patience is how long the server lets a transaction of ours do nothing. Together with what a replica takes to notice that another is
+	// gone it stays under 15 s.
+	patience = 5 * time.Second
+	// slowest is how long one statement may take on the writer's connection.
+	slowest = 30 * time.Second
+)
+
+// Advisory locks are numbers, ours by their first half; the second is the schema's, for several storages may be in one database.
+const (
+	migrateLock = 0x7467_0001
+	writeLock   = 0x7467_0002
+)
+
+func advisory(lock int) string {
+	return `pg_advisory_xact_lock(` + strconv.Itoa(lock) + `, hashtext(coalesce(current_schema(), '')))`
+}
+
+type postgres struct {
+	config *pgx.ConnConfig
+	busy   time.Duration
+	id     relay.ID // of this opened storage, among all that write
+	batch  int64    // the number of the last transaction that was begun
+}
+
+func newPostgres(o Options) (*postgres, error) {
+	config, err := pgx.ParseConfig(o.URL)
+	if err != nil { // the driver's words show a part of the address
+		return nil, errors.New(`open storage: storage.url is no address of a PostgreSQL database: want "postgres://USER@HOST/DATABASE"`)
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "tgrelay"
+	}
+	config.DialFunc = dial
+	return &postgres{config: config, busy: o.BusyTimeout, id: relay.NewID()}, nil
+}
+
+func (p *postgres) name() string {
+	return fmt.Sprintf("postgres://%s/%s", p.config.Host, p.config.Database)
+}
+
+func (p *postgres) open(ctx context.Context) (writers, readers *sql.DB, err error) {
+	if err := p.migrate(ctx); err != nil {
+		return nil, nil, err
+	}
+	writers = p.pool(1, map[string]string{
+		"lock_timeout": milliseconds(p.busy), "idle_in_transaction_session_timeout": milliseconds(patience), "statement_timeout": milliseconds(slowest),
+		"default_transaction_isolation": "read committed",
+	})
+	readers = p.pool(max(4, 2*runtime.GOMAXPROCS(0)), map[string]string{"default_transaction_read_only": "on"})
+	return writers, readers, nil
+}
+
+// pool opens up to n connections with further settings of the server's.
+func (p *postgres) pool(n int, settings map[string]string) *sql.DB {
+	config := p.config.Copy()
+	for name, value := range settings {
+		config.RuntimeParams[name] = value
+	}
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	return pool
+}
+
+// migrate brings the schema up to date in one transaction. Several that start at once wait for the first.
+func (p *postgres) migrate(ctx context.Context) (err error) {
+	steps, err := migrations(schema, "schema/postgres")
+	if err != nil {
+		return err
+	}
+	pool := p.pool(1, nil)
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	tx, err := pool.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("open storage: %s: %w", reason(err), err)
+	}
+	defer func() { _ = tx.Rollback() }() // nothing, after Commit
+	if _, err := tx.ExecContext(ctx, `SELECT `+advisory(migrateLock)); err != nil {
+		return fmt.Errorf("open storage: %s: %w", reason(err), err)
+	}
+	version, err := p.version(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if version > len(steps) {
+		return newer(version, len(steps))
+	}
+	for _, step := range steps[version:] {
+		if _, err := tx.ExecContext(ctx, step.text); err != nil {
+			return fmt.Errorf("migrate storage with %s: %s: %w", step.name, reason(err), err)
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO tgrelay_schema (version) VALUES ($1)`, step.number); err != nil {
+			return fmt.Errorf("migrate storage with %s: %w", step.name, err)
+		}
+	}
+	return tx.Commit()
+}
+
+// version is that of the schema, 0 where there is none.
+func (p *postgres) version(ctx context.Context, tx *sql.Tx) (version int, err error) {
+	var server int
+	if err := tx.QueryRowContext(ctx, `SELECT current_setting('server_version_num')::integer / 10000`).Scan(&server); err != nil {
+		return 0, fmt.Errorf("open storage: %s: %w", reason(err), err)
+	}
+	if server < oldestServer {
+		return 0, fmt.Errorf("open storage: the server is PostgreSQL %d; at least %d is needed", server, oldestServer)
+	}
+	var there bool
+	if err := tx.QueryRowContext(ctx, `SELECT to_regclass('tgrelay_schema') IS NOT NULL`).Scan(&there); err != nil || !there {
+		return 0, err
+	}
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(max(version), 0) FROM tgrelay_schema`).Scan(&version)
+	return version, err
+}
+
+func (*postgres) text(query string) string { return query }
+
+// args are without what PostgreSQL's text cannot hold. What is looked up is changed in the same way, and found.
+func (*postgres) args(args []any) []any {
+	for i, arg := range args {
+		if s, ok := arg.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
+			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
+	return args
+}
+
+func (*postgres) snapshot() *sql.TxOptions {
+	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+}
+
+// settle makes the row that turn changes, so that lookUp finds one to wait for.
+func (p *postgres) settle(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING`, p.id[:], time.Now().UnixMilli())
+	return err
+}
+
+// turn waits for the lock, and numbers the transaction in a row of this storage's own: whoever finds the number there knows that it was kept.
+var turn = `INSERT INTO writers (id, batch, seen_at) SELECT $1, $2, $3 FROM (SELECT ` + advisory(writeLock) + `) AS turn
+	ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_at = excluded.seen_at`
+
+func (p *postgres) begin(ctx context.Context, w *writer) error {
+	if err := w.exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	p.batch++
+	stmt, err := w.stmts.get(ctx, turn)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.ExecContext(ctx, p.id[:], p.batch, time.Now().UnixMilli())
+	return err
+}
+
+// errAborted is of a transaction in which a statement failed without anybody minding. COMMIT would roll it back, and call that a success.
+var errAborted = errors.New("a statement failed, so that nothing of the transaction can be kept")
+
+func (p *postgres) commit(ctx context.Context, w *writer) error {
+	if aborted(w.conn) {
+		return errAborted
+	}
+	err := w.exec(ctx, "COMMIT")
+	if err == nil || refused(err) {
+		return err
+	}
+	return p.lookUp(ctx, w, err)
+}
+
+const (
+	// lookFor is how long the fate of a transaction is looked up whose COMMIT was not answered: as long as a server may take to start again.
+	lookFor   = 15 * time.Second
+	lookAgain = 100 * time.Millisecond
+)
+
+// lookUp finds out whether the transaction was kept for which COMMIT failed with err. The transaction may still be under way on the
+// server: FOR UPDATE waits for its end.
+func (p *postgres) lookUp(ctx context.Context, w *writer, err error) error {
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	w.reset()
+	for {
+		var last int64
+		looked := w.pool.QueryRowContext(ctx, `SELECT batch FROM writers WHERE id = $1 FOR UPDATE`, p.id[:]).Scan(&last)
+		switch {
+		case looked == nil && last == p.batch:
+			return nil
+		case looked == nil || errors.Is(looked, sql.ErrNoRows):
+			return err
+		}
+		select {
+		case <-time.After(lookAgain):
+		case <-ctx.Done():
+			return fmt.Errorf("whether it was kept is not known: %w", err)
+		}
+	}
+}
+
+// rivals are transactions of other programs, such as an administrator's.
+func (*postgres) rivals() bool { return true }
+
+// abandon does nothing: the server rolls back what was open on a connection that ends, and a question on one that is lost would wait for long.
+func (*postgres) abandon(*writer) {}
+
+func (*postgres) sound() error { return nil }
+
+// shorten leaves free space to the server's autovacuum, and lets go of writers that are gone.
+func (p *postgres) shorten(ctx context.Context, t *tx) error {
+	return t.run(ctx, `DELETE FROM writers WHERE seen_at < $1 AND id <> $2`, time.Now().Add(-writerNotes).UnixMilli(), p.id[:])
+}
+
+// writerNotes is how long the row of one that does not write any more is kept. One that lives checks the storage more often.
+const writerNotes = 24 * time.Hour
+
+// scrub has nothing to do: rows that are gone are vacuumed away by the server, in its own time.
+func (*postgres) scrub(context.Context, *writer) (bool, error) { return true, nil }

@@ -1,0 +1,296 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/store"
+	"github.com/tgrelay/tgrelay/relay/store/pgtest"
+)
+
+// What lost against another transaction is done again as if it had not been tried.
+func TestLostBatchIsTriedAgain(t *testing.T) {
+	address := schema(t)
+	db := open(t, store.Options{URL: address})
+	must(t, db.Bind(t.Context(), "alice", person(1), t0))
+	tries := 0
+	db.BeforeCommit(func() error {
+		if tries++; tries < 4 {
+			return &pgconn.PgError{Code: "40001"}
+		}
+		return nil
+	})
+	m := text("hello", heldFor("alice"), to("bob", 2))
+	m.Request = &relay.Request{Owner: "token", Key: "k", Body: [32]byte{1}}
+	m.Notification = &relay.Notification{Group: [32]byte{1}, Alerts: [32]byte{2}}
+	must(t, db.Accept(t.Context(), m))
+	if tries != 4 || len(m.Deliveries) != 2 || m.Replayed {
+		t.Errorf("after %d tries there are %d deliveries (replayed: %t), want 2 after 4", tries, len(m.Deliveries), m.Replayed)
+	}
+	stored, err := db.Message(t.Context(), m.ID)
+	must(t, err)
+	if len(stored.Deliveries) != 2 || stored.Deliveries[0].ChatID != 1 {
+		t.Errorf("stored is %+v", stored.Deliveries)
+	}
+	db.BeforeCommit(func() error { return &pgconn.PgError{Code: "40P01"} })
+	wantCode(t, db.Accept(t.Context(), text("never", to("bob", 2))), relay.CodeStorageUnavailable)
+	db.BeforeCommit(nil)
+	for _, fault := range violated(t, beside(t, address)) {
+		t.Error(fault)
+	}
+}
+
+// A function that swallows an error of the server's must not have the rest of its transaction lost in silence.
+func TestAbortedTransactionIsNoSuccess(t *testing.T) {
+	db := open(t, store.Options{URL: schema(t)})
+	must(t, db.Check(t.Context()))
+	db.BeforeCommit(func() error {
+		_ = db.OnWriter(t.Context(), `SELECT 1/0`)
+		return nil
+	})
+	wantCode(t, db.Check(t.Context()), relay.CodeStorageUnavailable)
+	db.BeforeCommit(nil)
+	must(t, db.Check(t.Context()))
+}
+
+// cutter stands before the server, and cuts a connection around the next thing that the client says.
+type cutter struct {
+	dir    string
+	server string
+	armed  atomic.Int32
+}
+
+const (
+	cutBefore = iota + 1 // the server never hears it
+	cutAfter             // the server does it, the client never hears the answer
+)
+
+func newCutter(t *testing.T, server string) *cutter {
+	dir, err := os.MkdirTemp("", "cut")
+	must(t, err)
+	c := &cutter{dir: dir, server: server}
+	listener, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	must(t, err)
+	t.Cleanup(func() { _ = errors.Join(listener.Close(), os.RemoveAll(dir)) })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go c.serve(client)
+		}
+	}()
+	return c
+}
+
+func (c *cutter) serve(client net.Conn) {
+	defer client.Close()
+	server, err := net.Dial("unix", c.server)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	var deaf atomic.Bool
+	go func() {
+		defer client.Close()
+		buffer := make([]byte, 1<<16)
+		for {
+			n, err := server.Read(buffer)
+			if err != nil || deaf.Load() {
+				return
+			}
+			if _, err := client.Write(buffer[:n]); err != nil {
+				return
+			}
+		}
+	}()
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := client.Read(buffer)
+		if err != nil {
+			return
+		}
+		switch c.armed.Swap(0) {
+		case cutBefore:
+			return
+		case cutAfter:
+			deaf.Store(true)
+		}
+		if _, err := server.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+func TestLostCommitIsLookedUp(t *testing.T) {
+	address := schema(t)
+	u, err := url.Parse(address)
+	must(t, err)
+	query := u.Query()
+	c := newCutter(t, filepath.Join(query.Get("host"), ".s.PGSQL.5432"))
+	query.Set("host", c.dir)
+	u.RawQuery = query.Encode()
+	db := open(t, store.Options{URL: u.String()})
+	direct := beside(t, address)
+	for i, at := range []int32{cutAfter, cutBefore, cutAfter} {
+		must(t, db.Check(t.Context())) // on a new connection COMMIT is prepared before it is cut
+		db.BeforeCommit(func() error { c.armed.Store(at); return nil })
+		m := text("hello", to("alice", 1))
+		err := db.Accept(t.Context(), m)
+		db.BeforeCommit(nil)
+		kept := number(t, direct, `SELECT count(*) FROM messages WHERE id = $1`, m.ID[:]) == 1
+		if kept != (at == cutAfter) {
+			t.Fatalf("round %d: the message was kept: %t", i, kept)
+		}
+		if kept {
+			must(t, err)
+		} else {
+			wantCode(t, err, relay.CodeStorageUnavailable)
+		}
+	}
+	for _, fault := range violated(t, direct) {
+		t.Error(fault)
+	}
+}
+
+// What was answered is there after the server was killed in the midst of writes, and writing goes on by itself.
+func TestServerIsKilled(t *testing.T) {
+	server, err := pgtest.Start()
+	without(t, "PostgreSQL", err)
+	t.Cleanup(func() { must(t, server.Stop()) })
+	db := open(t, store.Options{URL: server.URL("")})
+	var (
+		mu       sync.Mutex
+		answered []relay.ID
+		refused  int
+		done     = make(chan struct{})
+		writers  sync.WaitGroup
+	)
+	for range 8 {
+		writers.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				m := text("x", to("alice", 1))
+				err := db.Accept(t.Context(), m)
+				mu.Lock()
+				if err == nil {
+					answered = append(answered, m.ID)
+				} else {
+					refused++
+				}
+				mu.Unlock()
+				if err != nil {
+					wantCode(t, err, relay.CodeStorageUnavailable)
+					time.Sleep(10 * time.Millisecond)
+				}
+			}
+		})
+	}
+	for range 3 {
+		time.Sleep(300 * time.Millisecond)
+		must(t, server.Kill())
+		must(t, server.Run())
+		must(t, eventually(func() error { return db.Check(t.Context()) }))
+	}
+	close(done)
+	writers.Wait()
+	for _, id := range answered {
+		if _, err := db.Message(t.Context(), id); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Logf("%d were answered, %d refused", len(answered), refused)
+	for _, fault := range violated(t, beside(t, server.URL(""))) {
+		t.Error(fault)
+	}
+}
+
+func eventually(try func() error) error {
+	var err error
+	for range 200 {
+		if err = try(); err == nil {
+			return nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return err
+}
+
+// Several storages on one database take turns: numbers are given once, and none of what they took is lost.
+func TestWritersTakeTurns(t *testing.T) {
+	address := schema(t)
+	var dbs []*store.DB
+	for range 3 {
+		dbs = append(dbs, open(t, store.Options{URL: address}))
+	}
+	const each = 100
+	var writers sync.WaitGroup
+	for i, db := range dbs {
+		for j := range 4 {
+			writers.Go(func() {
+				for k := range each {
+					m := text("x", to("alice", int64(1+k%3)))
+					m.Key, m.OnUpdate = fmt.Sprint("key", k%5), relay.Edit
+					m.Request = &relay.Request{Owner: "token", Key: fmt.Sprint(j, "-", k)} // the same from each of the storages
+					if err := db.Accept(t.Context(), m); err != nil {
+						t.Errorf("storage %d: %v", i, err)
+					}
+				}
+			})
+		}
+	}
+	writers.Wait()
+	side := beside(t, address)
+	if n := number(t, side, `SELECT count(*) FROM messages`); n != 4*each {
+		t.Errorf("there are %d messages, want %d", n, 4*each)
+	}
+	if n := number(t, side, `SELECT count(*) FROM deliveries WHERE state = 1`); n > 15 {
+		t.Errorf("%d updates wait for 15 live messages", n)
+	}
+	for _, fault := range violated(t, side) {
+		t.Error(fault)
+	}
+}
+
+// PostgreSQL's text holds no NUL and nothing but UTF-8; what people write may.
+func TestTextIsMadeFit(t *testing.T) {
+	db := open(t, store.Options{URL: schema(t)})
+	chat := person(1)
+	chat.Title = "A\x00lice\xff"
+	must(t, db.Bind(t.Context(), "alice", chat, t0))
+	r, err := db.Recipient(t.Context(), "alice")
+	must(t, err)
+	if title := r.Chats[0].Title; !strings.HasPrefix(title, "A\uFFFDlice") {
+		t.Errorf("the title is %q", title)
+	}
+	m := text("a\x00b", to("alice", 1))
+	m.Request = &relay.Request{Owner: "token", Key: "k\x00", Body: [32]byte{1}}
+	must(t, db.Accept(t.Context(), m))
+	found, err := db.Answered(t.Context(), *m.Request)
+	must(t, err)
+	if found != nil && found.ID != m.ID {
+		t.Errorf("the request is answered with %v", found.ID)
+	}
+	stored, err := db.Message(t.Context(), m.ID)
+	must(t, err)
+	if stored.Content.Text.Text != "a\x00b" {
+		t.Errorf("the text is %q", stored.Content.Text.Text)
+	}
+}
