@@ -52,7 +52,7 @@ func TestKilledAgainAndAgain(t *testing.T) {
 	w.allSent()
 	repeats := 0
 	for i, chat := range chats {
-		repeats += w.inOrder(i, chat)
+		repeats += w.inOrder(i, chat, killEach)
 	}
 	t.Logf("%d messages came twice in %d kills", repeats, kills)
 }
@@ -80,14 +80,14 @@ func (w *world) insist(chat, n int) {
 }
 
 // inOrder checks what arrived in a chat and returns how many messages came again.
-func (w *world) inOrder(i int, chat int64) (repeats int) {
+func (w *world) inOrder(i int, chat int64, each int) (repeats int) {
 	w.t.Helper()
 	next, again := 0, 0
 	var order []string
-	for _, m := range w.messages(chat, killEach+1) {
+	for _, m := range w.messages(chat, each+1) {
 		order = append(order, m.Text)
 	}
-	for _, m := range w.messages(chat, killEach+1)[1:] {
+	for _, m := range w.messages(chat, each+1)[1:] {
 		switch m.Text {
 		case fmt.Sprint(next):
 			next, again = next+1, 0
@@ -101,8 +101,8 @@ func (w *world) inOrder(i int, chat int64) (repeats int) {
 			w.t.Fatalf("r%d: %d came %d times", i, next-1, again)
 		}
 	}
-	if next != killEach {
-		w.t.Errorf("r%d: %d of %d messages arrived", i, next, killEach)
+	if next != each {
+		w.t.Errorf("r%d: %d of %d messages arrived", i, next, each)
 	}
 	if repeats > kills {
 		w.t.Errorf("r%d: %d messages came twice in %d kills", i, repeats, kills)

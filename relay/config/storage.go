@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,7 +10,7 @@ import (
 
 // Storage is where messages, deliveries, recipients and links are kept.
 type Storage struct {
-	URL       string        `toml:"url"`        // sqlite:PATH
+	URL       string        `toml:"url"`        // sqlite:PATH or postgres://…
 	CacheSize int           `toml:"cache_size"` // recipients held in memory
 	Retention time.Duration `toml:"retention"`  // how long finished deliveries are kept
 }
@@ -18,12 +19,21 @@ func defaultStorage() Storage {
 	return Storage{URL: "sqlite:relay.db", CacheSize: 10_000, Retention: 30 * 24 * time.Hour}
 }
 
+// OnServer reports whether an address is that of a database on a server, not of a file.
+func OnServer(address string) bool {
+	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
+}
+
 func (k *checker) storage(s *Storage) {
 	// The address itself is not repeated in a fault: one of a database server may hold a password.
 	path, ok := strings.CutPrefix(s.URL, "sqlite:")
 	switch {
+	case OnServer(s.URL):
+		if u, err := url.Parse(s.URL); err != nil || u.Host == "" && u.Query().Get("host") == "" || strings.Trim(u.Path, "/") == "" {
+			k.fault("storage.url", `want "postgres://USER@HOST/DATABASE"`)
+		}
 	case !ok:
-		k.fault("storage.url", `want "sqlite:PATH": this version keeps its data in SQLite only`)
+		k.fault("storage.url", `want "sqlite:PATH" or "postgres://USER@HOST/DATABASE"`)
 	case path == "" || strings.ContainsAny(path, "?#%\x00"):
 		k.fault("storage.url", `want "sqlite:PATH", the path of a file without ?, # and %%`)
 	default:

@@ -155,7 +155,10 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 		return err
 	}
 	d.db = db
-	d.registry.MustRegister(census{db}, disk{strings.TrimPrefix(d.config.Storage.URL, "sqlite:")})
+	d.registry.MustRegister(census{db})
+	if path, isFile := strings.CutPrefix(d.config.Storage.URL, "sqlite:"); isFile {
+		d.registry.MustRegister(disk{path})
+	}
 	name, err := db.Setting(ctx, usernameSetting)
 	d.username.Store(name)
 	return err
@@ -285,6 +288,16 @@ func (d *Daemon) baseURL() string {
 // Addr is the first address that is served.
 func (d *Daemon) Addr() net.Addr { return d.listeners[0].Addr() }
 
+// own ends the daemon when another one took the storage while the database server was away.
+func (d *Daemon) own(ctx context.Context) error {
+	select {
+	case <-d.lock.Lost():
+		return store.ErrInUse
+	case <-ctx.Done():
+		return nil
+	}
+}
+
 // Close releases what New opened, for a Daemon that is not run.
 func (d *Daemon) Close() error {
 	var err error
@@ -309,7 +322,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l, d.http[i]) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise} {
+	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise, d.own} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/store"
 )
 
@@ -20,6 +21,9 @@ func (o *Options) file() (path, folder string, err error) {
 }
 
 func lookAtStorage(ctx context.Context, o *Options) []Finding {
+	if config.OnServer(o.Config.Storage.URL) {
+		return lookAtServer(ctx, o)
+	}
 	path, folder, err := o.file()
 	if err != nil {
 		return one(Failure, err.Error(), "")
@@ -49,6 +53,20 @@ func lookAtStorage(ctx context.Context, o *Options) []Finding {
 		return one(Note, found, fmt.Sprintf("tgrelay serve brings it to schema %d; `tgrelay migrate` does so after making a copy", plan.Newest))
 	}
 	return fine(found)
+}
+
+// lookAtServer asks a database server. How it looks after its disks is its own affair.
+func lookAtServer(ctx context.Context, o *Options) []Finding {
+	plan, err := store.PlanMigration(ctx, o.Config.Storage.URL)
+	switch {
+	case err != nil:
+		return one(Failure, err.Error(), "start the database server, or change storage.url")
+	case plan.Schema > plan.Newest:
+		return one(Failure, fmt.Sprintf("it has schema %d, and this tgrelay knows %d at most", plan.Schema, plan.Newest), "install the newer tgrelay that used it")
+	case plan.Schema == 0:
+		return fine("the database server answers; tgrelay serve makes its tables")
+	}
+	return fine(fmt.Sprintf("the database server answers, schema %d", plan.Schema))
 }
 
 func absent(path, folder string, err error) []Finding {

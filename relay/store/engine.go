@@ -41,11 +41,10 @@ type engine interface {
 
 // engineOf chooses by the scheme of the address, which is not repeated in errors: it may hold a password.
 func engineOf(o Options) (engine, error) {
-	scheme, _, _ := strings.Cut(o.URL, ":")
-	switch scheme {
-	case "postgres", "postgresql":
+	switch {
+	case isPostgres(o.URL):
 		return newPostgres(o)
-	case "sqlite":
+	case strings.HasPrefix(o.URL, "sqlite:"):
 		return newSQLite(o)
 	}
 	return nil, errors.New(`open storage: storage.url must be "sqlite:PATH", the path of a file, or "postgres://USER@HOST/DATABASE"`)

@@ -13,11 +13,19 @@ var ErrInUse = errors.New("another tgrelay is running on this storage")
 
 // Lock keeps a storage for one program: two daemons on one would each send what waits. It is the system's (flock) and ends with the process, however
 // that ends. It stands on a file of its own beside the storage, since closing any handle of a database's own file would give SQLite's locks up.
-type Lock struct{ file *os.File }
+//
+// In PostgreSQL it is an advisory lock, held by a connection of its own.
+type Lock struct {
+	release func() error
+	lost    chan struct{} // nil: it cannot be lost
+}
 
-// Acquire takes the lock of the storage at address ("sqlite:PATH"), whose folder must exist. Backups, and whoever only reads, need none. The error is ErrInUse where another
+// Acquire takes the lock of the storage at address, whose folder must exist. Backups, and whoever only reads, need none. The error is ErrInUse where another
 // holds it. A file system that knows no locks gives one that keeps nobody out.
 func Acquire(address string) (*Lock, error) {
+	if isPostgres(address) {
+		return acquirePostgres(address)
+	}
 	path, err := sqlitePath(address)
 	if err != nil {
 		return nil, err
@@ -37,11 +45,15 @@ func Acquire(address string) (*Lock, error) {
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, errors.Join(fmt.Errorf("%w: stop it, or change storage.url", ErrInUse), f.Close())
 	}
-	return &Lock{f}, nil
+	return &Lock{release: f.Close}, nil
 }
 
 // Release gives the storage free. The file stays: taking it away would let two hold locks on two files of one name.
-func (l *Lock) Release() error { return l.file.Close() }
+func (l *Lock) Release() error { return l.release() }
+
+// Lost is closed when another program holds the storage by now: the database server was away, and the other one was faster. Whoever holds the
+// lock stops then.
+func (l *Lock) Lost() <-chan struct{} { return l.lost }
 
 // inherit gives a file the owner of another, or of its folder, where root made it: the daemon's own user has to be able to use it. It follows no link, which that
 // user could have put there.

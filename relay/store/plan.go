@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -14,8 +15,11 @@ type Plan struct {
 	Steps  []string `json:"steps"` // to come
 }
 
-// PlanMigration looks at the storage at address ("sqlite:PATH") without changing it. A daemon may be running on it.
+// PlanMigration looks at the storage at address without changing it. A daemon may be running on it.
 func PlanMigration(ctx context.Context, address string) (*Plan, error) {
+	if isPostgres(address) {
+		return planPostgres(ctx, address)
+	}
 	path, err := sqlitePath(address)
 	if err != nil {
 		return nil, err
@@ -24,16 +28,39 @@ func PlanMigration(ctx context.Context, address string) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Plan{Newest: len(steps), Steps: []string{}}
+	version := 0
 	if _, err := os.Stat(path); err == nil {
-		if p.Schema, err = versionOf(ctx, path); err != nil {
+		if version, err = versionOf(ctx, path); err != nil {
 			return nil, err
 		}
 	}
-	for _, step := range steps[min(p.Schema, len(steps)):] {
+	return planFrom(version, steps), nil
+}
+
+func planFrom(version int, steps []migration) *Plan {
+	p := &Plan{Schema: version, Newest: len(steps), Steps: []string{}}
+	for _, step := range steps[min(version, len(steps)):] {
 		p.Steps = append(p.Steps, step.name)
 	}
-	return p, nil
+	return p
+}
+
+func planPostgres(ctx context.Context, address string) (*Plan, error) {
+	p, err := newPostgres(Options{URL: address})
+	if err != nil {
+		return nil, err
+	}
+	steps, err := migrations(schema, "schema/postgres")
+	if err != nil {
+		return nil, err
+	}
+	var plan *Plan
+	err = p.once(ctx, func(tx *sql.Tx) error {
+		version, err := p.version(ctx, tx)
+		plan = planFrom(version, steps)
+		return err
+	})
+	return plan, err
 }
 
 func versionOf(ctx context.Context, path string) (version int, err error) {
@@ -57,7 +84,11 @@ func Migrate(ctx context.Context, address string) error {
 }
 
 // QuickCheck has SQLite look through the storage at address for damage, its indexes excepted. A daemon may be running on it. It ends with ctx.
+// PostgreSQL is left to watch over its own data.
 func QuickCheck(ctx context.Context, address string) (err error) {
+	if isPostgres(address) {
+		return nil
+	}
 	path, err := sqlitePath(address)
 	if err != nil {
 		return err
@@ -72,6 +103,18 @@ func QuickCheck(ctx context.Context, address string) (err error) {
 
 // KeptSetting reads a setting of the storage at address, empty where there is none. A daemon may be running on it.
 func KeptSetting(ctx context.Context, address, name string) (value string, err error) {
+	const text = `SELECT coalesce((SELECT value FROM settings WHERE name = $1), '')`
+	if isPostgres(address) {
+		p, err := newPostgres(Options{URL: address})
+		if err != nil {
+			return "", err
+		}
+		err = p.once(ctx, func(tx *sql.Tx) error { return tx.QueryRowContext(ctx, text, name).Scan(&value) })
+		if err != nil {
+			return "", fmt.Errorf("read storage: %s: %w", reason(err), err)
+		}
+		return value, nil
+	}
 	path, err := sqlitePath(address)
 	if err != nil {
 		return "", err
@@ -81,7 +124,7 @@ func KeptSetting(ctx context.Context, address, name string) (value string, err e
 		return "", err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	err = pool.QueryRowContext(ctx, `SELECT coalesce((SELECT value FROM settings WHERE name = ?1), '')`, name).Scan(&value)
+	err = pool.QueryRowContext(ctx, numbered(text), name).Scan(&value)
 	if err != nil {
 		return "", fmt.Errorf("read storage: %s: %w", reason(err), err)
 	}

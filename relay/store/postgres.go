@@ -37,8 +37,17 @@ const (
 	writeLock   = 0x7467_0002
 )
 
+// ourSchema is the second half.
+const ourSchema = `hashtext(coalesce(current_schema(), ''))`
+
 func advisory(lock int) string {
-	return `pg_advisory_xact_lock(` + strconv.Itoa(lock) + `, hashtext(coalesce(current_schema(), '')))`
+	return `pg_advisory_xact_lock(` + strconv.Itoa(lock) + `, ` + ourSchema + `)`
+}
+
+// session are settings of the server's for each connection. Where a client's machine is gone without a word, the server notices and gives its
+// locks free; it would wait for hours.
+var session = map[string]string{
+	"application_name": "tgrelay", "tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3",
 }
 
 type postgres struct {
@@ -53,11 +62,19 @@ func newPostgres(o Options) (*postgres, error) {
 	if err != nil { // the driver's words show a part of the address
 		return nil, errors.New(`open storage: storage.url is no address of a PostgreSQL database: want "postgres://USER@HOST/DATABASE"`)
 	}
-	if config.RuntimeParams["application_name"] == "" {
-		config.RuntimeParams["application_name"] = "tgrelay"
+	for name, value := range session {
+		if _, given := config.RuntimeParams[name]; !given {
+			config.RuntimeParams[name] = value
+		}
 	}
 	config.DialFunc = dial
 	return &postgres{config: config, busy: o.BusyTimeout, id: relay.NewID()}, nil
+}
+
+// isPostgres reports whether an address is that of a database on a server.
+func isPostgres(address string) bool {
+	scheme, _, _ := strings.Cut(address, ":")
+	return scheme == "postgres" || scheme == "postgresql"
 }
 
 func (p *postgres) name() string {
@@ -94,6 +111,11 @@ func (p *postgres) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	return p.once(ctx, func(tx *sql.Tx) error { return p.upgrade(ctx, tx, steps) })
+}
+
+// once runs a function in a transaction on a connection of its own.
+func (p *postgres) once(ctx context.Context, do func(*sql.Tx) error) (err error) {
 	pool := p.pool(1, nil)
 	defer func() { err = errors.Join(err, pool.Close()) }()
 	tx, err := pool.BeginTx(ctx, nil)
@@ -101,6 +123,13 @@ func (p *postgres) migrate(ctx context.Context) (err error) {
 		return fmt.Errorf("open storage: %s: %w", reason(err), err)
 	}
 	defer func() { _ = tx.Rollback() }() // nothing, after Commit
+	if err := do(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+func (p *postgres) upgrade(ctx context.Context, tx *sql.Tx, steps []migration) error {
 	if _, err := tx.ExecContext(ctx, `SELECT `+advisory(migrateLock)); err != nil {
 		return fmt.Errorf("open storage: %s: %w", reason(err), err)
 	}
@@ -119,7 +148,7 @@ func (p *postgres) migrate(ctx context.Context) (err error) {
 			return fmt.Errorf("migrate storage with %s: %w", step.name, err)
 		}
 	}
-	return tx.Commit()
+	return nil
 }
 
 // version is that of the schema, 0 where there is none.

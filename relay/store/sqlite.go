@@ -97,6 +97,9 @@ func (s *sqlite) scrub(ctx context.Context, w *writer) (bool, error) { return w.
 
 // sqlitePath takes "sqlite:PATH" apart.
 func sqlitePath(address string) (string, error) {
+	if isPostgres(address) {
+		return "", errors.New("open storage: it is in PostgreSQL and no file of its own: use the server's tools for this (pg_dump, pg_restore, pg_basebackup)")
+	}
 	path, ok := strings.CutPrefix(address, "sqlite:")
 	if !ok || path == "" || strings.HasPrefix(path, ":memory:") {
 		return "", errors.New(`open storage: storage.url must be "sqlite:PATH", the path of a file`)

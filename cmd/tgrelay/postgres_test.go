@@ -1,0 +1,95 @@
+package main_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay/store/pgtest"
+)
+
+// newServer starts a PostgreSQL for a test.
+func newServer(t testing.TB) *pgtest.Server {
+	t.Helper()
+	server, err := pgtest.Start()
+	if errors.Is(err, exec.ErrNotFound) {
+		without(t, "PostgreSQL", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return server
+}
+
+func onServer(server *pgtest.Server) string {
+	return fmt.Sprintf("[storage]\nurl = %q\n", server.URL(""))
+}
+
+// The relay and its database server are killed in turns while messages come in and go out: what was answered with 202 arrives, in order, and of
+// each chat at most what was under way at a kill comes twice.
+func TestKilledOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	const (
+		chats, each = 20, 60
+		faults      = 6
+	)
+	server := newServer(t)
+	w := newWorld(t, fast+onServer(server))
+	var ids []int64
+	for i := range chats {
+		ids = append(ids, w.connect(fmt.Sprintf("Ada%d", i), fmt.Sprintf("r%d", i)))
+	}
+	w.allSent() // the welcomes
+	var posters sync.WaitGroup
+	var accepted atomic.Int64
+	due := make(chan struct{}, faults)
+	for chat := range chats {
+		posters.Go(func() {
+			for n := range each {
+				w.insist(chat, n)
+				if accepted.Add(1)%(chats*each/faults) == 0 {
+					due <- struct{}{}
+				}
+			}
+		})
+	}
+	for i := range faults {
+		<-due
+		if i%2 == 0 {
+			w.restart()
+			continue
+		}
+		if err := errors.Join(server.Kill(), server.Run()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	posters.Wait()
+	w.allSent()
+	for i, chat := range ids {
+		w.inOrder(i, chat, each)
+	}
+}
+
+// A second daemon does not start on a database that one runs on, and does so as soon as that one is gone.
+func TestOneDaemonADatabase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, onServer(newServer(t)))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, binary, "serve", "--config", w.config()).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "another tgrelay is running on this storage") {
+		t.Errorf("a second one: %v: %s", err, out)
+	}
+	w.restart()
+}
