@@ -19,8 +19,13 @@ import (
 )
 
 // BenchmarkAccept has 64 callers hand in messages of one delivery each.
-func BenchmarkAccept(b *testing.B) {
-	db := open(b, store.Options{})
+func BenchmarkAccept(b *testing.B) { accepts(b, store.Options{}) }
+
+// BenchmarkAcceptPostgreSQL does so with a server on the same machine, at the other end of a unix socket. It syncs nothing.
+func BenchmarkAcceptPostgreSQL(b *testing.B) { accepts(b, store.Options{URL: schema(b)}) }
+
+func accepts(b *testing.B, o store.Options) {
+	db := open(b, o)
 	var n atomic.Int64
 	b.SetParallelism(32) // times 2 processors
 	b.ReportAllocs()

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strconv"
 	"strings"
@@ -52,6 +53,7 @@ var session = map[string]string{
 
 type postgres struct {
 	config *pgx.ConnConfig
+	log    *slog.Logger
 	busy   time.Duration
 	id     relay.ID // of this opened storage, among all that write
 	batch  int64    // the number of the last transaction that was begun
@@ -68,7 +70,7 @@ func newPostgres(o Options) (*postgres, error) {
 		}
 	}
 	config.DialFunc = dial
-	return &postgres{config: config, busy: o.BusyTimeout, id: relay.NewID()}, nil
+	return &postgres{config: config, log: o.Log, busy: o.BusyTimeout, id: relay.NewID()}, nil
 }
 
 // isPostgres reports whether an address is that of a database on a server.
@@ -86,7 +88,7 @@ func (p *postgres) open(ctx context.Context) (writers, readers *sql.DB, err erro
 		return nil, nil, err
 	}
 	writers = p.pool(1, map[string]string{
-		"lock_timeout": milliseconds(p.busy), "idle_in_transaction_session_timeout": milliseconds(patience), "statement_timeout": milliseconds(slowest),
+		"lock_timeout": milliseconds(patience + p.busy), "idle_in_transaction_session_timeout": milliseconds(patience), "statement_timeout": milliseconds(slowest),
 		"default_transaction_isolation": "read committed",
 	})
 	readers = p.pool(max(4, 2*runtime.GOMAXPROCS(0)), map[string]string{"default_transaction_read_only": "on"})
@@ -111,7 +113,12 @@ func (p *postgres) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return p.once(ctx, func(tx *sql.Tx) error { return p.upgrade(ctx, tx, steps) })
+	return p.once(ctx, func(tx *sql.Tx) error {
+		if err := p.upgrade(ctx, tx, steps); err != nil {
+			return err
+		}
+		return p.warn(ctx, tx)
+	})
 }
 
 // once runs a function in a transaction on a connection of its own.
@@ -146,6 +153,20 @@ func (p *postgres) upgrade(ctx context.Context, tx *sql.Tx, steps []migration) e
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO tgrelay_schema (version) VALUES ($1)`, step.number); err != nil {
 			return fmt.Errorf("migrate storage with %s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+// warn says in the log when the server was told not to keep its word.
+func (p *postgres) warn(ctx context.Context, tx *sql.Tx) error {
+	for _, name := range []string{"synchronous_commit", "fsync"} {
+		var value string
+		if err := tx.QueryRowContext(ctx, `SELECT current_setting($1)`, name).Scan(&value); err != nil {
+			return err
+		}
+		if value == "off" {
+			p.log.Warn("the database server may lose what it has committed: what is answered with 202 can be lost with it", "setting", name, "value", value)
 		}
 	}
 	return nil

@@ -294,3 +294,34 @@ func TestTextIsMadeFit(t *testing.T) {
 		t.Errorf("the text is %q", stored.Content.Text.Text)
 	}
 }
+
+// A writer that freezes in the midst of a transaction keeps the others waiting for some seconds only, and is told that nothing of it was kept.
+func TestFrozenWriterLosesItsTurn(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	frozen, other := open(t, store.Options{URL: address}), open(t, store.Options{URL: address})
+	thaw, under := make(chan struct{}), make(chan struct{})
+	frozen.BeforeCommit(func() error {
+		close(under)
+		<-thaw
+		return nil
+	})
+	lost := text("lost", to("alice", 1))
+	result := make(chan error)
+	go func() { result <- frozen.Accept(t.Context(), lost) }()
+	<-under
+	began := time.Now()
+	err := other.Accept(t.Context(), text("kept", to("alice", 1)))
+	took := time.Since(began)
+	close(thaw)
+	wantCode(t, <-result, relay.CodeStorageUnavailable)
+	must(t, err)
+	if took > 10*time.Second {
+		t.Errorf("the other one waited for %s", took)
+	}
+	frozen.BeforeCommit(nil)
+	if _, err := other.Message(t.Context(), lost.ID); relay.ErrorCode(err) != relay.CodeNotFound {
+		t.Errorf("what was refused is there: %v", err)
+	}
+	must(t, frozen.Accept(t.Context(), lost))
+}

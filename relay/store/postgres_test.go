@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,11 +76,49 @@ func TestPostgreSQL(t *testing.T) {
 func newPostgres(t *testing.T) *place {
 	t.Helper()
 	address := schema(t)
-	p, _ := newPlace(t, store.Options{URL: address})
+	p, db := newPlace(t, store.Options{URL: address})
 	t.Cleanup(func() {
+		checkServerPlans(t, *db, address)
 		for _, fault := range violated(t, beside(t, address)) {
 			t.Error(fault)
 		}
 	})
 	return p
+}
+
+// mayScanServer are the texts that may look at all of a table, as scans are.
+var mayScanServer = []string{
+	`FROM writers`, // as many as there are daemons
+	`FROM events`,
+	`threads WHERE recipients`,
+	`FROM threads WHERE replace(recipients`,
+	`FROM requests WHERE replace(deliveries`, // to forget somebody: rare, and requests are of one day
+	`count(*) FROM bindings`,
+	`count(*) FROM recipients`,
+	`SELECT seq FROM deliveries WHERE chat_id = $1 AND +state <> 2`,
+}
+
+// checkServerPlans asks PostgreSQL how it would go about each text that was used if looking at all of a table cost much.
+func checkServerPlans(t *testing.T, db *store.DB, address string) {
+	t.Helper()
+	side := beside(t, address)
+	_, err := side.Exec(`SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan`)
+	must(t, err)
+	for i, text := range db.Texts() {
+		verb, _, _ := strings.Cut(text, " ")
+		if !slices.Contains([]string{"SELECT", "WITH", "UPDATE", "DELETE"}, verb) || slices.ContainsFunc(mayScanServer, func(s string) bool { return strings.Contains(text, s) }) {
+			continue
+		}
+		_, err := side.Exec(fmt.Sprintf("PREPARE p%d AS %s", i, text))
+		must(t, err)
+		args := ""
+		if n := parameters(strings.ReplaceAll(text, "$", "?")); n > 0 {
+			args = "(" + strings.TrimSuffix(strings.Repeat("NULL,", n), ",") + ")"
+		}
+		for _, line := range texts(t, side, fmt.Sprintf("EXPLAIN EXECUTE p%d%s", i, args)) {
+			if strings.Contains(line, "Seq Scan on") {
+				t.Errorf("%s\n\tgoes about it by %s", text, line)
+			}
+		}
+	}
 }
