@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,9 +13,11 @@ import (
 type migrateCommand struct {
 	configFlag
 	progressFlag
-	DryRun   bool `help:"Only say what would be done."`
-	NoBackup bool `help:"Make no copy of the storage before."`
-	JSON     bool `name:"json" help:"Print the schema and the steps as JSON."`
+	From     string `help:"Copy everything from this storage, sqlite:PATH or postgres://USER@HOST/DATABASE, to the one at --to, which is made. No daemon may run on either."`
+	To       string `help:"Where to copy to."`
+	DryRun   bool   `help:"Only say what would be done."`
+	NoBackup bool   `help:"Make no copy of the storage before."`
+	JSON     bool   `name:"json" help:"Print the schema and the steps as JSON."`
 }
 
 // migration is what was, or would be, done.
@@ -25,6 +28,9 @@ type migration struct {
 }
 
 func (c *migrateCommand) Run(ctx context.Context, std *streams) error {
+	if c.From != "" || c.To != "" {
+		return c.move(ctx, std)
+	}
 	cfg, err := c.load()
 	if err != nil {
 		return err
@@ -78,6 +84,31 @@ func (c *migrateCommand) keep(ctx context.Context, address string, std *streams,
 		return "", err
 	}
 	return copied, nil
+}
+
+// move copies a storage into another database.
+func (c *migrateCommand) move(ctx context.Context, std *streams) error {
+	if c.From == "" || c.To == "" || c.DryRun {
+		return usageError{errors.New("--from and --to go together, and without --dry-run")}
+	}
+	for _, address := range []string{c.From, c.To} {
+		lock, err := store.Acquire(address)
+		if err != nil {
+			return err
+		}
+		defer lock.Release()
+	}
+	bar := c.count(std, "copying")
+	rows, err := store.Copy(ctx, c.From, c.To, bar.of)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(std.out, map[string]int64{"rows": rows})
+	}
+	fmt.Fprintf(std.out, "%d rows were copied; now let storage.url name the new storage\n", rows)
+	return nil
 }
 
 func (c *migrateCommand) tell(std *streams, m *migration) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,4 +93,33 @@ func TestOneDaemonADatabase(t *testing.T) {
 		t.Errorf("a second one: %v: %s", err, out)
 	}
 	w.restart()
+}
+
+// A relay moves from its file to a database with everything that it knows, and back.
+func TestMoveToPostgreSQL(t *testing.T) {
+	t.Parallel()
+	server := newServer(t)
+	w := newWorld(t, fast)
+	chat := w.connect("Ada", "ada")
+	file := "sqlite:" + filepath.Join(w.dir, "relay.db")
+	move := func(from, to string) {
+		t.Helper()
+		w.process.stop(t)
+		out, err := exec.Command(binary, "migrate", "--from", from, "--to", to).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "rows were copied") {
+			t.Fatalf("%v: %s", err, out)
+		}
+		w.extra = fast + fmt.Sprintf("[storage]\nurl = %q\n", to)
+		w.serve()
+	}
+	move(file, server.URL(""))
+	w.send("ada", "from the database")
+	w.allSent()
+	move(server.URL(""), "sqlite:"+filepath.Join(w.dir, "again.db"))
+	w.send("ada", "from the file")
+	w.allSent()
+	messages := w.messages(chat, 3) // with the welcome
+	if last := messages[len(messages)-1].Text; last != "from the file" {
+		t.Errorf("the last message is %q", last)
+	}
 }

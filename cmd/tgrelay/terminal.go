@@ -49,13 +49,37 @@ const moment = 500 * time.Millisecond
 
 // start makes the bar of a work of so many bytes, of which -1 is not known.
 func (f progressFlag) start(std *streams, what string, bytes int64) *progress {
-	if f.Quiet || !isTerminal(std.err) || os.Getenv("TERM") == "dumb" || os.Getenv("CI") != "" {
+	if f.hidden(std) {
 		return &progress{}
 	}
-	return &progress{since: time.Now(), bar: progressbar.NewOptions64(bytes,
-		progressbar.OptionSetWriter(std.err), progressbar.OptionSetDescription(what), progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true),
+	return f.bar(std, what, bytes, progressbar.OptionShowBytes(true), progressbar.OptionUseIECUnits(true))
+}
+
+// count makes the bar of a work whose size is known later, and is no number of bytes.
+func (f progressFlag) count(std *streams, what string) *progress {
+	if f.hidden(std) {
+		return &progress{}
+	}
+	return f.bar(std, what, -1, progressbar.OptionShowCount())
+}
+
+func (f progressFlag) hidden(std *streams) bool {
+	return f.Quiet || !isTerminal(std.err) || os.Getenv("TERM") == "dumb" || os.Getenv("CI") != ""
+}
+
+func (progressFlag) bar(std *streams, what string, size int64, more ...progressbar.Option) *progress {
+	return &progress{since: time.Now(), bar: progressbar.NewOptions64(size, append(more,
+		progressbar.OptionSetWriter(std.err), progressbar.OptionSetDescription(what),
 		progressbar.OptionFullWidth(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
-		progressbar.OptionSetRenderBlankState(false), progressbar.OptionEnableColorCodes(false))}
+		progressbar.OptionSetRenderBlankState(false), progressbar.OptionEnableColorCodes(false))...)}
+}
+
+// of says how much of how much is done.
+func (p *progress) of(done, total int64) {
+	if p.bar != nil {
+		p.bar.ChangeMax64(total)
+	}
+	p.reached(done)
 }
 
 // reached says how many bytes are done.

@@ -14,9 +14,10 @@ type engine interface {
 	name() string
 	// open makes the pool of which one connection is the writer's, brings the schema up to date, and makes the readers' pool.
 	open(ctx context.Context) (writers, readers *sql.DB, err error)
-	// text and args are a query as the driver wants it.
+	// text is a query as the driver wants it.
 	text(query string) string
-	args(args []any) []any
+	// strict reports whether text may hold no NUL and nothing but UTF-8.
+	strict() bool
 	// snapshot are the options of a transaction that sees one state of the storage.
 	snapshot() *sql.TxOptions
 
@@ -35,6 +36,8 @@ type engine interface {
 	sound() error
 	// shorten gives a little of free space back.
 	shorten(ctx context.Context, t *tx) error
+	// filled comes before the commit that makes a storage a copy of another.
+	filled(ctx context.Context, tx *sql.Tx) error
 	// scrub takes what was forgotten out of where it stands beside the tables. It reports whether nothing is left to do.
 	scrub(ctx context.Context, w *writer) (bool, error)
 }

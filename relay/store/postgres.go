@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -191,15 +190,7 @@ func (p *postgres) version(ctx context.Context, tx *sql.Tx) (version int, err er
 
 func (*postgres) text(query string) string { return query }
 
-// args are without what PostgreSQL's text cannot hold. What is looked up is changed in the same way, and found.
-func (*postgres) args(args []any) []any {
-	for i, arg := range args {
-		if s, ok := arg.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
-			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
-		}
-	}
-	return args
-}
+func (*postgres) strict() bool { return true }
 
 func (*postgres) snapshot() *sql.TxOptions {
 	return &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
@@ -289,3 +280,14 @@ const writerNotes = 24 * time.Hour
 
 // scrub has nothing to do: rows that are gone are vacuumed away by the server, in its own time.
 func (*postgres) scrub(context.Context, *writer) (bool, error) { return true, nil }
+
+// filled has numbers that the database gives go on after those that are there.
+func (*postgres) filled(ctx context.Context, tx *sql.Tx) error {
+	for _, table := range []string{"links", "events"} {
+		_, err := tx.ExecContext(ctx, `SELECT setval(pg_get_serial_sequence('`+table+`', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM `+table+`), false)`)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

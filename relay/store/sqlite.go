@@ -60,13 +60,16 @@ func (s *sqlite) migrate(ctx context.Context, writers *sql.DB) error {
 }
 
 func (*sqlite) text(query string) string                         { return numbered(query) }
-func (*sqlite) args(args []any) []any                            { return args }
+func (*sqlite) strict() bool                                     { return false }
 func (*sqlite) snapshot() *sql.TxOptions                         { return nil } // every transaction sees one
 func (*sqlite) settle(ctx context.Context, conn *sql.Conn) error { return settle(ctx, conn) }
 func (*sqlite) begin(ctx context.Context, w *writer) error       { return w.exec(ctx, "BEGIN IMMEDIATE") }
 func (*sqlite) commit(ctx context.Context, w *writer) error      { return w.exec(ctx, "COMMIT") }
 
 func (*sqlite) rivals() bool { return false }
+
+// filled has nothing to do: SQLite numbers rows from the highest on.
+func (*sqlite) filled(context.Context, *sql.Tx) error { return nil }
 
 // abandon fails where SQLite has rolled back by itself.
 func (*sqlite) abandon(w *writer) { _ = w.exec(context.Background(), "ROLLBACK") }

@@ -4,13 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // statements prepares each text once.
 type statements struct {
 	prepare func(ctx context.Context, text string) (*sql.Stmt, error)
 	engine  engine
+	strict  bool // the engine is
 
 	mu     sync.RWMutex
 	by     map[string]*sql.Stmt
@@ -18,7 +21,7 @@ type statements struct {
 }
 
 func newStatements(e engine, prepare func(context.Context, string) (*sql.Stmt, error)) *statements {
-	return &statements{engine: e, prepare: prepare, by: map[string]*sql.Stmt{}}
+	return &statements{engine: e, strict: e.strict(), prepare: prepare, by: map[string]*sql.Stmt{}}
 }
 
 func (s *statements) get(ctx context.Context, text string) (*sql.Stmt, error) {
@@ -48,7 +51,10 @@ func (s *statements) query(ctx context.Context, text string, args ...any) (*sql.
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(ctx, s.engine.args(args)...)
+	if s.strict {
+		fit(args)
+	}
+	return stmt.QueryContext(ctx, args...)
 }
 
 func (s *statements) close() error {
@@ -70,6 +76,15 @@ type querier interface {
 
 // scanner is a row.
 type scanner interface{ Scan(dest ...any) error }
+
+// fit makes text what a strict engine can hold. What is looked up is changed in the same way, and found.
+func fit(args []any) {
+	for i, arg := range args {
+		if s, ok := arg.(string); ok && (!utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0) {
+			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		}
+	}
+}
 
 // holds is the condition that the text of a column has a part, both given as SQL. Databases name the function for it differently.
 func holds(column, part string) string {

@@ -107,7 +107,10 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) 
 	if err != nil {
 		return 0, err
 	}
-	result, err := stmt.ExecContext(ctx, t.writer.engine.args(args)...)
+	if t.writer.stmts.strict {
+		fit(args)
+	}
+	result, err := stmt.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, err
 	}
