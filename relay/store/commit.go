@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -17,6 +18,7 @@ const (
 	maxNotes   = 1024 // notes of sending that wait; more are dropped
 	retryAfter = 5 * time.Second
 
+	waryFor     = 16                    // batches after one in which a function failed
 	maxTries    = 6                     // of a batch that lost against another program's transaction
 	retryWithin = 20 * time.Millisecond // for the second try, 40 ms for the third, and so on
 )
@@ -26,13 +28,16 @@ const (
 //	wait for a call ─▶ take what else waits ─▶ BEGIN ─▶ each function in its SAVEPOINT ─▶ COMMIT ─▶ answer all
 //	                                             └── the storage failed: ROLLBACK, all of the batch fail, a new connection ──┘
 //
-// A batch that lost against another transaction is tried again as a whole, so functions may run more than once. One that
-// fails by itself is rolled back alone. Nobody is answered before COMMIT returned.
+// A function that fails by itself is rolled back alone. Nobody is answered before COMMIT returned.
+//
+// Where the database is a server, each command is a way there and back: functions get savepoints only for a while after one has failed, and the
+// batch in which that happens is run again. So is a batch that lost against another program's transaction. Functions may therefore run more than once.
 type committer struct {
 	db     *DB
 	log    *slog.Logger
 	writer *writer
 	ill    bool // the last batch failed
+	wary   int  // batches for which each function still has its savepoint, where it otherwise has none
 	// erased: the log may hold what was forgotten. scrubbed is when it was last tried to empty it.
 	erased   bool
 	scrubbed time.Time
@@ -94,12 +99,11 @@ func (c *committer) collect(batch []*write, w *write, ok bool) ([]*write, bool) 
 
 func (c *committer) commit(batch []*write, notes []relay.ID) {
 	t, err := c.transact(batch, notes)
-	for try := 1; again(err) && try < maxTries; try++ {
-		c.writer.reset()
+	for try := 1; c.once(err, try) && try < maxTries; try++ {
 		t.takeBack()
-		time.Sleep(rand.N(time.Duration(try) * retryWithin))
 		t, err = c.transact(batch, notes)
 	}
+	c.wary = max(c.wary-1, 0)
 	if err != nil {
 		c.writer.reset()
 		err = c.unavailable(err)
@@ -121,6 +125,23 @@ func (c *committer) commit(batch []*write, notes []relay.ID) {
 	clear(batch) // it is used again, and would hold on to messages
 }
 
+// once reports whether a batch of which nothing was kept is to be tried once more, and makes ready for that.
+func (c *committer) once(err error, try int) bool {
+	switch {
+	case errors.Is(err, errOne):
+		c.wary = waryFor
+		return c.writer.exec(context.Background(), "ROLLBACK") == nil
+	case again(err):
+		c.writer.reset()
+		time.Sleep(rand.N(time.Duration(try) * retryWithin))
+		return true
+	}
+	return false
+}
+
+// errOne is of a batch in which one function failed by itself, where nothing keeps the others from what it did.
+var errOne = errors.New("a function failed")
+
 // transact returns an error if nothing of the batch is kept.
 func (c *committer) transact(batch []*write, notes []relay.ID) (*tx, error) {
 	ctx := context.Background()
@@ -132,14 +153,18 @@ func (c *committer) transact(batch []*write, notes []relay.ID) (*tx, error) {
 		return t, err
 	}
 	alone := len(batch) == 1 && len(notes) == 0
+	bold := c.db.engine.remote() && c.wary == 0
 	for _, w := range batch {
-		if alone {
+		if alone || bold {
 			w.err = call(t, w.fn)
 		} else if err := t.guarded(ctx, w); err != nil {
 			return t, err
 		}
 		if broken(w.err) {
 			return t, w.err
+		}
+		if w.err != nil && !alone && bold {
+			return t, errOne
 		}
 	}
 	if alone && batch[0].err != nil {

@@ -27,8 +27,9 @@ type engine interface {
 	begin(ctx context.Context, w *writer) error
 	// commit returns nil if the transaction is kept, however that became known.
 	commit(ctx context.Context, w *writer) error
-	// rivals reports whether a transaction may fail for another's sake after all, and is to be tried again then.
-	rivals() bool
+	// remote reports whether each command takes a way to a server and back, and whether a transaction may fail for another's sake after all: then
+	// batches are run again, and messages have to be as they were.
+	remote() bool
 	// abandon ends what is open on a connection that is thrown away.
 	abandon(w *writer)
 

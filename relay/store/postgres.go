@@ -262,8 +262,7 @@ func (p *postgres) lookUp(ctx context.Context, w *writer, err error) error {
 	}
 }
 
-// rivals are transactions of other programs, such as an administrator's.
-func (*postgres) rivals() bool { return true }
+func (*postgres) remote() bool { return true }
 
 // abandon does nothing: the server rolls back what was open on a connection that ends, and a question on one that is lost would wait for long.
 func (*postgres) abandon(*writer) {}

@@ -325,3 +325,55 @@ func TestFrozenWriterLosesItsTurn(t *testing.T) {
 	}
 	must(t, frozen.Accept(t.Context(), lost))
 }
+
+// One of many that come at once fails alone, with savepoints and without.
+func TestOneFailsAloneOnServer(t *testing.T) {
+	address := schema(t)
+	db := open(t, store.Options{URL: address})
+	there := text("there", to("alice", 1))
+	must(t, db.Accept(t.Context(), there))
+	must(t, db.Bind(t.Context(), "bob", person(2), t0))
+	for round := range 4 {
+		held, gate := make(chan struct{}), make(chan struct{})
+		var first sync.Once
+		db.BeforeCommit(func() error {
+			first.Do(func() { close(held); <-gate })
+			return nil
+		})
+		var calls sync.WaitGroup
+		calls.Go(func() { must(t, db.Check(t.Context())) })
+		<-held // what comes now shares the next batch
+		for i := range 20 {
+			calls.Go(func() {
+				m := text(fmt.Sprint(round, i), heldFor("bob"))
+				err := db.Accept(t.Context(), m)
+				if err != nil || len(m.Deliveries) != 1 || m.Deliveries[0].ChatID != 2 {
+					t.Errorf("message %d: %v, %+v", i, err, m.Deliveries)
+				}
+			})
+		}
+		if round%2 == 0 {
+			calls.Go(func() {
+				twin := text("twin", to("alice", 1))
+				twin.ID = there.ID
+				wantCode(t, db.Accept(t.Context(), twin), relay.CodeConflict)
+			})
+		}
+		must(t, eventually(func() error {
+			if n := db.Waiting(); n < 20 {
+				return fmt.Errorf("%d wait", n)
+			}
+			return nil
+		}))
+		close(gate)
+		calls.Wait()
+		db.BeforeCommit(nil)
+	}
+	side := beside(t, address)
+	if n := number(t, side, `SELECT count(*) FROM messages`); n != 81 {
+		t.Errorf("there are %d messages, want 81", n)
+	}
+	for _, fault := range violated(t, side) {
+		t.Error(fault)
+	}
+}

@@ -66,7 +66,7 @@ func (*sqlite) settle(ctx context.Context, conn *sql.Conn) error { return settle
 func (*sqlite) begin(ctx context.Context, w *writer) error       { return w.exec(ctx, "BEGIN IMMEDIATE") }
 func (*sqlite) commit(ctx context.Context, w *writer) error      { return w.exec(ctx, "COMMIT") }
 
-func (*sqlite) rivals() bool { return false }
+func (*sqlite) remote() bool { return false }
 
 // filled has nothing to do: SQLite numbers rows from the highest on.
 func (*sqlite) filled(context.Context, *sql.Tx) error { return nil }

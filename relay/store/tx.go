@@ -52,7 +52,7 @@ type before struct {
 
 // remember keeps a message as it is for takeBack.
 func (t *tx) remember(m *relay.Message) {
-	if t.writer.engine.rivals() {
+	if t.writer.engine.remote() {
 		t.before = append(t.before, before{m, *m, slices.Clone(m.Deliveries)})
 	}
 }
