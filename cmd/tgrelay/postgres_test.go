@@ -92,6 +92,14 @@ func TestOneDaemonADatabase(t *testing.T) {
 	if err == nil || !strings.Contains(string(out), "another tgrelay is running on this storage") {
 		t.Errorf("a second one: %v: %s", err, out)
 	}
+	out, _ = exec.CommandContext(ctx, binary, "doctor", "--config", w.config()).CombinedOutput() // it has more to say
+	if !strings.Contains(string(out), "the database server answers, schema 1") {
+		t.Errorf("the doctor says: %s", out)
+	}
+	out, err = exec.CommandContext(ctx, binary, "backup", "--config", w.config(), filepath.Join(w.dir, "copy")).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "pg_dump") {
+		t.Errorf("a backup: %v: %s", err, out)
+	}
 	w.restart()
 }
 

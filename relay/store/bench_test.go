@@ -28,6 +28,7 @@ func accepts(b *testing.B, o store.Options) {
 	db := open(b, o)
 	var n atomic.Int64
 	b.SetParallelism(32) // times 2 processors
+	b.ResetTimer()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
