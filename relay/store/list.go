@@ -162,7 +162,7 @@ func deliveryCondition(q relay.DeliveryQuery, alike int64) (condition, column st
 	case q.State == relay.Sent && q.Recipient == "":
 		return ` AND d.state = 3`, "d.recipient"
 	case q.State != relay.Sent && (q.Recipient == "" || alike <= few):
-		return ` AND d.state = ` + state + ` AND d.state <> 3`, "+d.recipient"
+		return ` AND d.state = ` + state + ` AND d.state <> 3`, `(d.recipient || '')`
 	}
 	return ` AND +d.state = ` + state, "d.recipient"
 }

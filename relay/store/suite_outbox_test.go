@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ var outboxSuite = map[string]func(*testing.T, *place){
 	"retry finds a chat":                       retryFindsChat,
 	"discard ends":                             discardEnds,
 	"deliveries come in pages":                 deliveryPages,
+	"deliveries are found by all there is":     deliveriesFound,
 	"the backlog is counted":                   backlogCounted,
 	"what is finished is pruned":               finishedPruned,
 	"many accept at once":                      manyAccept,
@@ -353,5 +355,56 @@ func readingCanceled(t *testing.T, p *place) {
 	}
 	if _, err = p.Recipient(ctx, "alice"); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was canceled", err)
+	}
+}
+
+// deliveriesFound asks for all combinations of what a query may say, and compares with a look at each delivery.
+func deliveriesFound(t *testing.T, p *place) {
+	var all []relay.Delivery
+	for i := range 24 {
+		m := dated(t0.Add(time.Duration(i)*time.Hour), []string{"alertmanager", "grafana"}[i/2%2], to([]string{"alice", "alma", "bob"}[i%3], 1))
+		p.accept(t, m)
+		if i%4 == 0 {
+			must(t, p.Finish(t.Context(), relay.Outcome{Delivery: m.Deliveries[0].ID, State: []relay.State{relay.Sent, relay.Failed}[i/4%2], At: t0}))
+		}
+		d, err := p.Delivery(t.Context(), m.Deliveries[0].ID)
+		must(t, err)
+		all = append(all, *d)
+	}
+	slices.Reverse(all)
+	for _, state := range []relay.State{"", relay.Queued, relay.Sent, relay.Failed} {
+		for _, whose := range [][2]string{{}, {"alice", ""}, {"", "al"}} {
+			for _, receiver := range []string{"", "grafana"} {
+				for _, hours := range [][2]int{{}, {5, 0}, {0, 17}, {5, 17}} {
+					q := relay.DeliveryQuery{State: state, Recipient: whose[0], Prefix: whose[1], Receiver: receiver, Limit: 100}
+					if hours[0] > 0 {
+						q.Since = t0.Add(time.Duration(hours[0]) * time.Hour)
+					}
+					if hours[1] > 0 {
+						q.Until = t0.Add(time.Duration(hours[1]) * time.Hour)
+					}
+					wantDeliveries(t, p, q, all)
+				}
+			}
+		}
+	}
+}
+
+func wantDeliveries(t *testing.T, p *place, q relay.DeliveryQuery, all []relay.Delivery) {
+	t.Helper()
+	page, err := p.Deliveries(t.Context(), q)
+	must(t, err)
+	var want, got []int64
+	for _, d := range all {
+		if (q.State == "" || d.State == q.State) && (q.Recipient == "" || d.Recipient == q.Recipient) && strings.HasPrefix(d.Recipient, q.Prefix) &&
+			(q.Receiver == "" || d.Receiver == q.Receiver) && !d.CreatedAt.Before(q.Since) && (q.Until.IsZero() || d.CreatedAt.Before(q.Until)) {
+			want = append(want, d.Seq)
+		}
+	}
+	for _, d := range page.Items {
+		got = append(got, d.Seq)
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%+v: got %v, want %v", q, got, want)
 	}
 }
