@@ -18,6 +18,7 @@ type storage interface {
 	relay.Links
 	relay.Updates
 	relay.Events
+	relay.Senders
 	relay.Threads
 	relay.Topics
 }
@@ -54,7 +55,7 @@ func (l *told) take() []int64 {
 // suite is what every database must do: one function for each behaviour, written against the interfaces of relay.
 var suite = map[string]map[string]func(*testing.T, *place){
 	"Outbox": outboxSuite, "Live": liveSuite, "Twice": twiceSuite, "Merge": mergeSuite, "Calm": calmSuite, "Directory": directorySuite, "Links": linksSuite, "Updates": updatesSuite,
-	"Events": eventsSuite, "Threads": threadsSuite, "Topics": topicSuite,
+	"Events": eventsSuite, "Senders": sendersSuite, "Threads": threadsSuite, "Topics": topicSuite,
 }
 
 func TestSQLite(t *testing.T) { exercise(t, newSQLite) }
