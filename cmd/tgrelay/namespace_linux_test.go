@@ -26,7 +26,7 @@ func newNamespace(t *testing.T, suffix string) *namespace {
 	t.Helper()
 	asRoot(t)
 	if _, err := exec.LookPath("ip"); err != nil {
-		t.Skip(err)
+		without(t, "ip (Debian: iproute2)", err)
 	}
 	name := fmt.Sprintf("tgrelay-%d-%d-%s", os.Getpid(), namespaces.Add(1), suffix)
 	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
