@@ -1,0 +1,6 @@
+-- The pace of each bot, which all replicas share. Times are the server's, in microseconds.
+CREATE TABLE paces (
+  bot    text   COLLATE "C" PRIMARY KEY, -- empty: that of [telegram]
+  empty  bigint NOT NULL,                -- when the bucket runs empty
+  closed bigint NOT NULL                 -- nothing before then, after a 429
+) WITH (fillfactor = 50);
