@@ -26,6 +26,7 @@ type Config struct {
 	File string
 
 	Telegram      Telegram                `toml:"telegram"`
+	Bots          map[string]Bot          `toml:"bots"` // beside the one of Telegram
 	Server        Server                  `toml:"server"`
 	Storage       Storage                 `toml:"storage"`
 	Delivery      Delivery                `toml:"delivery"`
@@ -107,6 +108,7 @@ func Parse(name string, data []byte) (*Config, error) {
 
 	k := &checker{c: c}
 	k.table(top, "", reflect.ValueOf(c).Elem())
+	k.completeBots()
 	c.completeReceivers()
 	c.completeHeartbeats()
 	k.check()
@@ -159,7 +161,7 @@ func (k *checker) require(fine bool, key, format string, args ...any) {
 }
 
 func (k *checker) check() {
-	k.telegram(&k.c.Telegram)
+	k.bots()
 	k.server(&k.c.Server)
 	k.storage(&k.c.Storage)
 	k.delivery(&k.c.Delivery)

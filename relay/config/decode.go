@@ -17,22 +17,22 @@ import (
 // The library's own decoder stops at the first value of a wrong type; this one notes each as a fault and goes on, and
 // a key with a fault keeps its default.
 
-// table decodes a table into a struct whose fields have toml tags.
+// table decodes a table into a struct whose fields, or those of a struct that it embeds, have toml tags.
 func (k *checker) table(n *node, key string, v reflect.Value) {
-	fields, names := map[string]int{}, []string{}
-	for i := range v.NumField() {
-		if name := v.Type().Field(i).Tag.Get("toml"); name != "" {
-			fields[name], names = i, append(names, name)
+	fields, names := map[string]reflect.StructField{}, []string{}
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if name := f.Tag.Get("toml"); name != "" {
+			fields[name], names = f, append(names, name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.table)) {
 		at := child(key, name)
-		i, known := fields[name]
+		f, known := fields[name]
 		if !known {
 			k.fault(at, "%s", unknownKey(key, name, names))
 			continue
 		}
-		k.value(n.table[name], at, v.Field(i), v.Type().Field(i).Tag.Get("one_of"))
+		k.value(n.table[name], at, v.FieldByIndex(f.Index), f.Tag.Get("one_of"))
 	}
 }
 

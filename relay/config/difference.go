@@ -8,10 +8,20 @@ import (
 	"github.com/tgrelay/tgrelay/relay/secret"
 )
 
-// AtStart are the keys that take effect when the daemon starts, and not at a reload.
+// AtStart are the keys that take effect when the daemon starts, and not at a reload. NAME stands for any name.
 var AtStart = []string{
 	"telegram.token", "telegram.mode", "telegram.api_url", "telegram.proxy_url", "telegram.webhook.url", "telegram.webhook.secret_token",
+	"bots.NAME", "bots.NAME.token", "bots.NAME.mode", "bots.NAME.api_url", "bots.NAME.proxy_url", "bots.NAME.webhook.url", "bots.NAME.webhook.secret_token",
 	"server.listen", "server.web_config_file", "server.max_connections", "storage.url",
+}
+
+// TakesStart reports whether a key takes effect when the daemon starts, and not at a reload.
+func TakesStart(key string) bool {
+	if rest, ofBot := strings.CutPrefix(key, "bots."); ofBot {
+		_, of, _ := strings.Cut(rest, ".")
+		key = strings.TrimSuffix("bots.NAME."+of, ".")
+	}
+	return slices.Contains(AtStart, key)
 }
 
 // Differences are the keys whose values differ between two configurations, sorted; of a table that only one of them has, the table. A secret
@@ -36,10 +46,10 @@ func differences(key string, a, b reflect.Value) []string {
 
 func structDifferences(key string, a, b reflect.Value) []string {
 	var keys []string
-	for i := range a.NumField() {
-		name := a.Type().Field(i).Tag.Get("toml")
+	for _, f := range reflect.VisibleFields(a.Type()) {
+		name := f.Tag.Get("toml")
 		if name != "" && !saysWhere(a.Type(), name) {
-			keys = append(keys, differences(child(key, name), a.Field(i), b.Field(i))...)
+			keys = append(keys, differences(child(key, name), a.FieldByIndex(f.Index), b.FieldByIndex(f.Index))...)
 		}
 	}
 	return keys

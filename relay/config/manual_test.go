@@ -142,7 +142,7 @@ func writeManual(t *testing.T, sections []section) string {
 		if s.intro != "" {
 			b.WriteString(paragraphs(s.intro) + "\n\n")
 		}
-		b.WriteString(reloading(s.name) + "\n\n")
+		b.WriteString(reloading(named(s.name)) + "\n\n")
 		b.WriteString(table(t, s.name, s.groups))
 	}
 	text := reloading("receivers") + "\n\n" + table(t, "receivers.alertmanager", keys) + "\n### Defaults by type\n\n" + byType(receivers)
@@ -175,9 +175,10 @@ func gather(keys []group, s section, defaults map[string]string) []group {
 
 // named is a table's name as a user writes it.
 func named(section string) string {
-	for _, open := range []string{"auth.tokens", "alertmanagers", "heartbeats"} {
-		if strings.HasPrefix(section, open+".") {
-			return open + ".NAME"
+	for _, open := range []string{"auth.tokens", "bots", "alertmanagers", "heartbeats"} {
+		if name, ours := strings.CutPrefix(section, open+"."); ours {
+			_, of, _ := strings.Cut(name, ".")
+			return strings.TrimSuffix(open+".NAME."+of, ".")
 		}
 	}
 	return section
@@ -254,6 +255,9 @@ func byType(receivers map[string]map[string]string) string {
 
 // initial is a key's default. Tables that one has to write have none for most; relay.toml shows an example.
 func initial(section string, k setting) string {
+	if strings.HasPrefix(section, "bots.") && !slices.Contains([]string{"token_file", "token_env", "token", "secret_token_file", "secret_token_env", "secret_token", "url"}, k.name) {
+		return "as the first bot's"
+	}
 	if value := shown(k.value); named(section) == section || value == "–" || k.name == "interval" || k.name == "repeat" {
 		return value
 	}
@@ -291,11 +295,12 @@ func lookup(t *testing.T, key string) reflect.StructField {
 			typ = typ.Elem()
 			continue
 		}
-		i := slices.IndexFunc(reflect.VisibleFields(typ), func(f reflect.StructField) bool { return f.Tag.Get("toml") == name })
+		fields := reflect.VisibleFields(typ)
+		i := slices.IndexFunc(fields, func(f reflect.StructField) bool { return f.Tag.Get("toml") == name })
 		if i < 0 {
 			t.Fatalf("relay.toml has %s, and %s has not", key, typ)
 		}
-		field = typ.Field(i)
+		field = fields[i]
 		typ = field.Type
 	}
 	return field

@@ -22,6 +22,7 @@ type Receiver struct {
 	Template            string    `toml:"template"` // the name of one
 	ParseMode           string    `toml:"parse_mode" one_of:"MarkdownV2|HTML|Markdown|none"`
 	Topic               string    `toml:"topic"` // text/template; empty: none
+	Bot                 string    `toml:"bot"`   // the name of one, FirstBot for that of [telegram]; empty: whichever the recipient is connected to
 	DisableNotification Condition `toml:"disable_notification"`
 	AllowQueryToken     bool      `toml:"allow_query_token"`
 	Priority            string    `toml:"priority"` // high, normal or low, or text/template that writes one
@@ -168,6 +169,7 @@ func (k *checker) receiver(name string, r Receiver) {
 		}
 	}
 	k.priority(key+".priority", r.Priority)
+	k.knownBot(key+".bot", r.Bot)
 	k.require(r.KeepPayloads >= 0 && r.KeepPayloads <= maxPayloads, key+".keep_payloads", "want a number from 0 to %d", maxPayloads)
 	k.alerts(key, r)
 	if !strings.Contains(r.Topic, "{{") {

@@ -21,6 +21,7 @@ import (
 const (
 	reference = "../../relay.toml"
 	token     = "123456:AA-reference"
+	teamToken = "234567:AA-reference"
 )
 
 // commented is a key or a header that is commented out; the other comments are prose.
@@ -31,6 +32,7 @@ func load(t *testing.T, text string) (got, want *config.Config) {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "bot-token"), token+"\n")
+	write(t, filepath.Join(dir, "bot-token-team"), teamToken+"\n")
 	got, err := config.Parse(filepath.Join(dir, "relay.toml"), []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +68,9 @@ func TestReferenceTellsTheDefaults(t *testing.T) {
 		t.Fatal("no key was taken out of its comment")
 	}
 	got, want := load(t, full)
+	team := config.Bot{Telegram: want.Telegram, GlobalRate: want.Delivery.GlobalRate}
+	team.Token, team.TokenFile = secret.New(teamToken), filepath.Join(filepath.Dir(got.File), "bot-token-team")
+	want.Bots = map[string]config.Bot{"team": team}
 	want.Heartbeats = map[string]config.Heartbeat{"watchdog": {
 		Receiver: "alertmanager", Matchers: []string{"alertname=Watchdog"}, Interval: 5 * time.Minute, Repeat: 4 * time.Hour, To: []string{"ops"},
 		Matching: labels.Matchers{{Type: labels.MatchEqual, Name: "alertname", Value: "Watchdog"}},
@@ -99,8 +104,8 @@ func checkAllKeys(t *testing.T, c *config.Config, table string, v reflect.Value)
 }
 
 func missing(c *config.Config, table string, v reflect.Value) (keys []string) {
-	for field, value := range v.Fields() {
-		name := field.Tag.Get("toml")
+	for _, field := range reflect.VisibleFields(v.Type()) {
+		name, value := field.Tag.Get("toml"), v.FieldByIndex(field.Index)
 		if name == "" {
 			continue
 		}

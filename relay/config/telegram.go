@@ -52,44 +52,44 @@ var (
 	webhookToken = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`) // Bot API: setWebhook, secret_token
 )
 
-func (k *checker) telegram(t *Telegram) {
-	k.botToken(t)
-	t.APIURL = k.baseURL("telegram.api_url", t.APIURL)
-	t.LinkURL = k.baseURL("telegram.link_url", t.LinkURL)
+// telegram checks the table at of a bot, whose token may come as a credential of systemd.
+func (k *checker) telegram(at, credential string, t *Telegram) {
+	k.botToken(at, credential, t)
+	t.APIURL = k.baseURL(at+".api_url", t.APIURL)
+	t.LinkURL = k.baseURL(at+".link_url", t.LinkURL)
 	if p := t.ProxyURL.Reveal(); p != "" {
 		u, err := url.Parse(p)
 		fine := err == nil && u.Host != "" && slices.Contains([]string{"http", "https", "socks5"}, u.Scheme)
-		k.require(fine, "telegram.proxy_url", `want an address such as "http://proxy:3128", "https://proxy:3128" or "socks5://proxy:1080"`)
+		k.require(fine, at+".proxy_url", `want an address such as "http://proxy:3128", "https://proxy:3128" or "socks5://proxy:1080"`)
 	}
-	k.webhook(t, &t.Webhook)
+	k.webhook(at+".webhook.", t, &t.Webhook)
 }
 
-func (k *checker) botToken(t *Telegram) {
+func (k *checker) botToken(at, credential string, t *Telegram) {
 	src := secret.Source{Value: t.Token, File: t.TokenFile, Env: t.TokenEnv}
-	if credential, ok := secret.Credential("bot-token"); ok && src.Value.IsZero() && src.Env == "" {
-		src = credential // the file itself is often for root only, as commands run by root read it
+	if brought, ok := secret.Credential(credential); ok && src.Value.IsZero() && src.Env == "" {
+		src = brought // the file itself is often for root only, as commands run by root read it
 	}
-	v, err := k.secret("telegram.token", src)
+	v, err := k.secret(at+".token", src)
 	t.TokenFile = k.c.path(t.TokenFile)
 	switch {
 	case errors.Is(err, secret.ErrNone):
-		k.fault("telegram.token_file", "there is no bot token: ask @BotFather for one, %s, or name an environment variable with token_env", tokenPlace())
+		k.fault(at+".token_file", "there is no bot token: ask @BotFather for one, %s, or name an environment variable with token_env", tokenPlace(credential))
 	case err == nil && !botToken.MatchString(v.Reveal()):
-		k.fault(givenAs("telegram.token", src), "what is there is no bot token: it looks like 123456:AA…, as @BotFather gives it")
+		k.fault(givenAs(at+".token", src), "what is there is no bot token: it looks like 123456:AA…, as @BotFather gives it")
 	}
 	t.Token = v
 }
 
-// tokenPlace is where to write a bot's token. Our unit for systemd has a place for it that needs no key.
-func tokenPlace() string {
-	if os.Getenv("CREDENTIALS_DIRECTORY") != "" {
+// tokenPlace is where to write a bot's token. Our unit for systemd has a place for the first one's that needs no key.
+func tokenPlace(credential string) string {
+	if os.Getenv("CREDENTIALS_DIRECTORY") != "" && credential == "bot-token" {
 		return "write it into the file /etc/tgrelay/bot-token, which systemd hands on as the credential bot-token"
 	}
 	return "write it into a file and name that file here"
 }
 
-func (k *checker) webhook(t *Telegram, w *Webhook) {
-	const at = "telegram.webhook."
+func (k *checker) webhook(at string, t *Telegram, w *Webhook) {
 	src := secret.Source{Value: w.SecretToken, File: w.SecretTokenFile, Env: w.SecretTokenEnv}
 	v, err := k.secret(at+"secret_token", src)
 	w.SecretToken, w.SecretTokenFile = v, k.c.path(w.SecretTokenFile)

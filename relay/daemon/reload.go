@@ -130,6 +130,6 @@ func (d *Daemon) apply(c *config.Config, rules *intake.Rules) {
 // not matter what listen says.
 func (d *Daemon) waiting(c *config.Config) []string {
 	return slices.DeleteFunc(config.Differences(d.config, c), func(key string) bool {
-		return !slices.Contains(config.AtStart, key) || key == "server.listen" && d.inherited
+		return !config.TakesStart(key) || key == "server.listen" && d.inherited
 	})
 }
