@@ -44,18 +44,13 @@ func advisory(lock int) string {
 	return `pg_advisory_xact_lock(` + strconv.Itoa(lock) + `, ` + ourSchema + `)`
 }
 
-// session are settings of the server's for each connection. Where a client's machine is gone without a word, the server notices and gives its
-// locks free; it would wait for hours.
-var session = map[string]string{
-	"application_name": "tgrelay", "tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3",
-}
-
 type postgres struct {
-	config *pgx.ConnConfig
-	log    *slog.Logger
-	busy   time.Duration
-	id     relay.ID // of this opened storage, among all that write
-	batch  int64    // the number of the last transaction that was begun
+	config   *pgx.ConnConfig // of a connection without settings of its own
+	sessions *sessions
+	log      *slog.Logger
+	busy     time.Duration
+	id       relay.ID // of this opened storage, among all that write
+	batch    int64    // the number of the last transaction that was begun
 }
 
 func newPostgres(o Options) (*postgres, error) {
@@ -63,13 +58,9 @@ func newPostgres(o Options) (*postgres, error) {
 	if err != nil { // the driver's words show a part of the address
 		return nil, errors.New(`open storage: storage.url is no address of a PostgreSQL database: want "postgres://USER@HOST/DATABASE"`)
 	}
-	for name, value := range session {
-		if _, given := config.RuntimeParams[name]; !given {
-			config.RuntimeParams[name] = value
-		}
-	}
 	config.DialFunc = dial
-	return &postgres{config: config, log: o.Log, busy: o.BusyTimeout, id: relay.NewID()}, nil
+	s := newSessions(config)
+	return &postgres{config: s.config(nil), sessions: s, log: o.Log, busy: o.BusyTimeout, id: relay.NewID()}, nil
 }
 
 // isPostgres reports whether an address is that of a database on a server.
@@ -96,11 +87,7 @@ func (p *postgres) open(ctx context.Context) (writers, readers *sql.DB, err erro
 
 // pool opens up to n connections with further settings of the server's.
 func (p *postgres) pool(n int, settings map[string]string) *sql.DB {
-	config := p.config.Copy()
-	for name, value := range settings {
-		config.RuntimeParams[name] = value
-	}
-	pool := stdlib.OpenDB(*config)
+	pool := stdlib.OpenDB(*p.sessions.config(settings))
 	pool.SetMaxOpenConns(n)
 	pool.SetMaxIdleConns(n)
 	return pool

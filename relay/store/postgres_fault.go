@@ -103,9 +103,15 @@ var postgresReasons = map[string]string{
 	"XX":    "the database server failed or its data is damaged: see its log",
 }
 
+// pooledReason is what a person can do about errPooled.
+const pooledReason = "a connection pooler in transaction mode stands before the database server, where a session's locks and notifications are lost: " +
+	"use session mode for this database (PgBouncer: pool_mode=session), or let storage.url name the server itself"
+
 func postgresReason(err error) string {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	switch {
+	case errors.Is(err, errPooled):
+		return pooledReason
 	case ok && postgresReasons[e.Code] != "":
 		return postgresReasons[e.Code]
 	case ok:

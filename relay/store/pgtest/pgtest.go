@@ -19,11 +19,10 @@ import (
 
 // Server is one that runs.
 type Server struct {
-	dir   string
-	owner *syscall.Credential
-	bin   string
-	shell *exec.Cmd
-	leash io.Closer // the server lives for as long as it is open
+	dir     string
+	owner   *syscall.Credential
+	bin     string
+	process *process // nil: it does not run
 }
 
 // Start makes a database and starts a server on it. settings are further ones ("max_connections=20"). The error is exec.ErrNotFound where
@@ -41,7 +40,7 @@ func Start(settings ...string) (s *Server, err error) {
 			err = errors.Join(err, s.Stop())
 		}
 	}()
-	if err := s.own(); err != nil {
+	if err := errors.Join(s.own(), s.give(s.dir)); err != nil {
 		return nil, err
 	}
 	out, err := s.command("initdb", "--pgdata", s.data(), "--auth=trust", "--username=relay", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync").CombinedOutput()
@@ -64,7 +63,7 @@ func find() (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-// own gives the folder to who will run the server, which refuses to be root.
+// own chooses who will run the server, which refuses to be root.
 func (s *Server) own() error {
 	if os.Geteuid() != 0 {
 		return nil
@@ -82,7 +81,20 @@ func (s *Server) own() error {
 		return err
 	}
 	s.owner = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(s.dir, uid, gid)
+	return nil
+}
+
+// give makes a file or folder the server's.
+func (s *Server) give(path string) error {
+	if s.owner == nil {
+		return nil
+	}
+	return os.Chown(path, int(s.owner.Uid), int(s.owner.Gid))
+}
+
+// write makes a file of the server's.
+func (s *Server) write(path, content string) error {
+	return errors.Join(os.WriteFile(path, []byte(content), 0o600), s.give(path))
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
@@ -99,23 +111,42 @@ func (s *Server) settle(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.owner}
 }
 
-// leashed has the server end, at once, when nobody holds the other end of its standard input any more.
-const leashed = `"$@" </dev/null >>log 2>&1 & server=$!; read -r _; kill -QUIT $server; wait $server`
+// leashed has a program end, at once, when nobody holds the other end of its standard input any more. The first arguments are the signal for it and its log.
+const leashed = `signal=$1 log=$2; shift 2; "$@" </dev/null >>"$log" 2>&1 & program=$!; read -r _; kill -$signal $program; wait $program`
+
+// process is a program that lives for as long as its leash is held.
+type process struct {
+	shell *exec.Cmd
+	held  io.Closer
+}
+
+// leash starts a program as the server's user.
+func (s *Server) leash(signal, log string, args ...string) (*process, error) {
+	p := &process{shell: exec.Command("/bin/sh", append([]string{"-c", leashed, "sh", signal, log}, args...)...)}
+	s.settle(p.shell)
+	held, err := p.shell.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	p.held = held
+	return p, p.shell.Start()
+}
+
+// end ends it without giving it time for anything.
+func (p *process) end() error {
+	err := p.held.Close()
+	_ = p.shell.Wait() // its status is the program's, which was killed
+	return err
+}
 
 // Run starts the server, also again after Kill, and returns when it answers.
 func (s *Server) Run(settings ...string) error {
-	args := []string{"-c", leashed, "sh", filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir}
+	args := []string{filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir}
 	for _, setting := range append([]string{"listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=400", "shared_buffers=32MB"}, settings...) {
 		args = append(args, "-c", setting)
 	}
-	s.shell = exec.Command("/bin/sh", args...)
-	s.settle(s.shell)
-	leash, err := s.shell.StdinPipe()
-	if err != nil {
-		return err
-	}
-	s.leash = leash
-	if err := s.shell.Start(); err != nil {
+	var err error
+	if s.process, err = s.leash("QUIT", filepath.Join(s.dir, "log"), args...); err != nil {
 		return err
 	}
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -130,12 +161,11 @@ func (s *Server) Run(settings ...string) error {
 
 // Kill ends the server without giving it time for anything, as a crash would.
 func (s *Server) Kill() error {
-	if s.leash == nil {
+	if s.process == nil {
 		return nil
 	}
-	err := s.leash.Close()
-	s.leash = nil
-	_ = s.shell.Wait() // its status is the server's, which was killed
+	err := s.process.end()
+	s.process = nil
 	return err
 }
 
