@@ -30,6 +30,7 @@ type arguments struct {
 type upload struct {
 	name    string
 	content []byte
+	bot     *Server // that may use the file_id, once it has one
 }
 
 // readArguments reads query, form, JSON or multipart. A broken body is no error: what was read before the defect is used.
@@ -113,7 +114,7 @@ func (a *arguments) addMultipart(r *http.Request, boundary string) {
 			continue
 		}
 		content, _ := io.ReadAll(io.LimitReader(part, maxUpload+1))
-		a.files[part.FormName()] = upload{part.FileName(), content}
+		a.files[part.FormName()] = upload{name: part.FileName(), content: content}
 	}
 }
 

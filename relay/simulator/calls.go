@@ -9,6 +9,7 @@ import (
 
 // Call is a call of the Bot API that was made.
 type Call struct {
+	Bot       string            `json:"bot"`    // username
 	Method    string            `json:"method"` // in small letters
 	ChatID    int64             `json:"chat_id,omitempty"`
 	Arguments map[string]string `json:"arguments"`
@@ -21,13 +22,13 @@ func (s *Server) note(method string, a *arguments, status int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	chat, _ := strconv.ParseInt(a.text("chat_id"), 10, 64)
-	s.calls = append(s.calls, Call{method, chat, a.values, status, clock()})
+	s.calls = append(s.calls, Call{s.options.Username, method, chat, a.values, status, clock()})
 	if n := len(s.calls) - s.options.KeepCalls; n > 0 {
 		s.calls = slices.Delete(s.calls, 0, n+s.options.KeepCalls/10)
 	}
 }
 
-// Calls returns the calls made so far, the last ones where there were very many.
+// Calls returns the calls made so far by all bots, the last ones where there were very many.
 func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -17,13 +17,12 @@ type chat struct {
 	person   *User // of a private chat
 	forum    bool
 
-	bot       string           // the bot's standing: "" before it was ever met, else member, administrator, left, kicked
-	topicless bool             // an administrator, the bot may not manage topics all the same
-	members   map[int64]string // people's
-	topics    map[int64]*topic
-	migrated  int64 // the supergroup that a group became
-	last      int64 // message_id, the people's messages included
-	messages  []*Message
+	stands   map[*Server]*stand // the bots'
+	members  map[int64]string   // people's
+	topics   map[int64]*topic
+	migrated int64 // the supergroup that a group became
+	last     int64 // message_id, the people's messages included
+	messages []*Message
 }
 
 // Message is a message in a chat, as the people in it see it.
@@ -49,8 +48,8 @@ type Message struct {
 	Date        int64           `json:"date"`              // Unix seconds
 	Service     string          `json:"service,omitempty"` // the Bot API's name of what a service message tells
 
-	sender *User // nil for the bot and for service messages of nobody
-	own    bool  // a service message of the bot
+	sender *User   // nil for a bot and for service messages of nobody
+	bot    *Server // whose it is, service messages included; nil for people's and nobody's
 }
 
 // Content is the message's text with its entities.
@@ -77,8 +76,8 @@ func (c *chat) object() map[string]any {
 func (s *Server) object(c *chat, m *Message) map[string]any {
 	o := map[string]any{"message_id": m.ID, "chat": c.object(), "date": m.Date}
 	switch {
-	case (m.FromBot || m.own) && c.kind != "channel":
-		o["from"] = s.me()
+	case m.bot != nil && c.kind != "channel":
+		o["from"] = m.bot.me()
 	case m.sender != nil:
 		o["from"] = m.sender.object()
 	case c.kind == "channel":
@@ -147,7 +146,7 @@ func (s *Server) find(a *arguments) (*chat, *answer) {
 	}
 	id, err := strconv.ParseInt(text, 10, 64)
 	c := s.chats[id]
-	if err != nil || c == nil || c.bot == "" {
+	if err != nil || c == nil || c.at(s).status == "" {
 		return nil, failed(400, "Bad Request: chat not found")
 	}
 	return c, nil
@@ -167,26 +166,27 @@ func (s *Server) sendable(a *arguments, what string) (*chat, *answer) {
 		upgraded.migrateTo = c.migrated
 		return nil, upgraded
 	}
+	status := c.at(s).status
 	kind := map[string]string{"group": "group chat", "supergroup": "supergroup chat", "channel": "channel chat"}[c.kind]
 	switch {
 	case c.kind == "private" && c.person.deleted:
 		return nil, failed(403, "Forbidden: user is deactivated")
-	case c.kind == "private" && c.bot == "kicked":
+	case c.kind == "private" && status == "kicked":
 		return nil, failed(403, "Forbidden: bot was blocked by the user")
-	case c.bot == "kicked":
+	case status == "kicked":
 		return nil, failed(403, "Forbidden: bot was kicked from the %s", kind)
-	case c.bot == "left":
+	case status == "left":
 		return nil, failed(403, "Forbidden: bot is not a member of the %s", kind)
-	case c.kind == "channel" && c.bot != "administrator":
+	case c.kind == "channel" && status != "administrator":
 		return nil, failed(400, "Bad Request: need administrator rights in the channel chat")
-	case c.bot == "restricted":
+	case status == "restricted":
 		return nil, failed(400, "Bad Request: not enough rights to send %s to the chat", what)
 	}
 	return c, nil
 }
 
 // thread checks message_thread_id: only a forum has topics, and the general one is not named.
-func (c *chat) thread(a *arguments) (int64, *answer) {
+func (s *Server) thread(c *chat, a *arguments) (int64, *answer) {
 	id := a.id("message_thread_id")
 	if id == 0 || !c.forum {
 		return 0, nil
@@ -195,7 +195,7 @@ func (c *chat) thread(a *arguments) (int64, *answer) {
 	switch {
 	case t == nil:
 		return 0, failed(400, "Bad Request: message thread not found")
-	case t.closed && !c.managesTopics():
+	case t.closed && !c.at(s).managesTopics():
 		return 0, failed(400, "Bad Request: TOPIC_CLOSED")
 	}
 	return id, nil
@@ -215,8 +215,10 @@ func (s *Server) getChatMember(a *arguments) *answer {
 		return refusal
 	}
 	id := a.id("user_id")
-	if id == s.botID {
-		return done(s.standing(c, c.bot))
+	for _, b := range s.bots {
+		if id == b.botID {
+			return done(b.standing(c, c.at(b).status))
+		}
 	}
 	u := s.users[id]
 	if u == nil {
@@ -234,7 +236,7 @@ func (s *Server) leaveChat(a *arguments) *answer {
 	if refusal != nil {
 		return refusal
 	}
-	c.bot = "left"
+	c.at(s).status = "left"
 	return done(true)
 }
 

@@ -56,6 +56,7 @@ var controls = map[string]controller{
 	"POST /sim/groups/{id}/topics/{thread}/rename": (*Server).controlRenameTopic,
 	"DELETE /sim/groups/{id}/topics/{thread}":      func(s *Server, r *http.Request, _ order) (any, error) { return s.ofTopic(r, (*Group).DeleteTopic) },
 
+	"GET /sim/bots":                (*Server).controlBots,
 	"GET /sim/chats":               (*Server).controlChats,
 	"GET /sim/chats/{id}/messages": (*Server).controlMessages,
 	"GET /sim/calls":               func(s *Server, _ *http.Request, _ order) (any, error) { return s.Calls(), nil },
@@ -73,7 +74,12 @@ func (s *Server) newControl() http.Handler {
 				controlled(w, nil, err)
 				return
 			}
-			result, err := do(s, r, o)
+			bot, err := s.meant(r)
+			if err != nil {
+				controlled(w, nil, err)
+				return
+			}
+			result, err := do(bot, r, o)
 			controlled(w, result, err)
 		})
 	}
@@ -89,6 +95,18 @@ func (s *Server) newControl() http.Handler {
 		controlled(w, f, err)
 	})
 	return mux
+}
+
+// meant is the bot that a control request is about: ?bot=USERNAME, else the first.
+func (s *Server) meant(r *http.Request) (*Server, error) {
+	username := r.URL.Query().Get("bot")
+	if username == "" {
+		return s.Bots()[0], nil
+	}
+	if bot := s.Bot(username); bot != nil {
+		return bot, nil
+	}
+	return nil, fmt.Errorf("there is no bot %q, but %s", username, s.usernames())
 }
 
 func decodeOrder(r *http.Request, into any) error {
@@ -125,9 +143,19 @@ func (s *Server) controlUser(_ *http.Request, o order) (any, error) {
 	if o.Language != "" {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		u.Language = o.Language
+		for _, b := range s.bots {
+			b.users[u.ID].Language = o.Language
+		}
 	}
 	return u, nil
+}
+
+func (s *Server) controlBots(*http.Request, order) (any, error) {
+	list := []any{}
+	for _, b := range s.Bots() {
+		list = append(list, map[string]any{"id": b.botID, "username": b.options.Username})
+	}
+	return list, nil
 }
 
 func pathID(r *http.Request) int64 {
@@ -316,7 +344,7 @@ func (s *Server) describe(c *chat) map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := c.object()
-	o["bot"], o["messages"] = c.bot, len(c.messages)
+	o["bot"], o["messages"] = c.at(s).status, len(c.messages)
 	return o
 }
 

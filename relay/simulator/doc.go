@@ -24,8 +24,12 @@
 //	curl --json '{"kind": "too_many_requests", "retry_after": 3, "times": 1}' $SIM/sim/faults
 //	curl -X DELETE $SIM/sim/faults
 //	curl $SIM/sim/calls                                                the Bot API's calls so far
+//	curl $SIM/sim/bots                                                 which there are
 //	curl -X POST $SIM/sim/reset
 //
+// There may be several bots (AddBot). A deep link leads to the one that it names; elsewhere ?bot=USERNAME says whose private chat or
+// whose standing in a group is meant, the first bot's without it.
+//
 // Faults: too_many_requests, status (with code and description), gateway, empty, truncated, reset_before, reset_after, slow (delay in
-// nanoseconds); each for a method, a chat, a number of times, or all.
+// nanoseconds); each for a bot, a method, a chat, a number of times, or all.
 package simulator

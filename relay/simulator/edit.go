@@ -17,7 +17,7 @@ func (s *Server) edited(a *arguments) (*chat, *Message, *answer) {
 		return nil, nil, failed(400, "Bad Request: message identifier is not specified")
 	case m == nil:
 		return nil, nil, failed(400, "Bad Request: message to edit not found")
-	case !m.FromBot:
+	case m.bot != s || !m.FromBot:
 		return nil, nil, failed(400, "Bad Request: message can't be edited")
 	}
 	return c, m, nil
@@ -127,7 +127,7 @@ func (s *Server) deleteMessage(a *arguments) *answer {
 	switch {
 	case m == nil:
 		return failed(400, "Bad Request: message to delete not found")
-	case now()-m.Date > deleteAge, !m.FromBot && c.kind != "private" && c.bot != "administrator":
+	case now()-m.Date > deleteAge, m.bot != s && c.kind != "private" && c.at(s).status != "administrator":
 		return failed(400, "Bad Request: message can't be deleted")
 	}
 	m.Deleted = true

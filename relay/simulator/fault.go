@@ -29,6 +29,7 @@ var Kinds = []Kind{TooManyRequests, Status, Gateway, Empty, Truncated, ResetBefo
 // Fault is trouble on demand.
 type Fault struct {
 	Kind        Kind          `json:"kind"`
+	Bot         string        `json:"bot,omitempty"`     // username; empty: any
 	Method      string        `json:"method,omitempty"`  // empty: any
 	ChatID      int64         `json:"chat_id,omitempty"` // 0: any
 	Times       int           `json:"times,omitempty"`   // 0: until it is cleared
@@ -60,7 +61,8 @@ func (s *Server) takeFault(method string, chatID int64) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, f := range s.faults {
-		if (f.Method != "" && f.Method != method) || (f.ChatID != 0 && f.ChatID != chatID) {
+		others := f.Bot != "" && !strings.EqualFold(f.Bot, s.options.Username)
+		if others || (f.Method != "" && f.Method != method) || (f.ChatID != 0 && f.ChatID != chatID) {
 			continue
 		}
 		if f.Times > 0 {

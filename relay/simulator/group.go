@@ -34,7 +34,7 @@ func (s *Server) Forum(title string, members ...*User) *Group {
 func (s *Server) make(kind, title string, members []*User) *Group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := &chat{id: -s.nextChat, kind: strings.Replace(kind, "forum", "supergroup", 1), forum: kind == "forum", title: title, members: map[int64]string{}, topics: map[int64]*topic{}}
+	c := &chat{id: -s.nextChat, kind: strings.Replace(kind, "forum", "supergroup", 1), forum: kind == "forum", title: title, members: map[int64]string{}, stands: map[*Server]*stand{}, topics: map[int64]*topic{}}
 	if c.forum {
 		c.last = 1 // the general topic's: no other has the number
 	}
@@ -51,8 +51,15 @@ func (s *Server) make(kind, title string, members []*User) *Group {
 			c.members[u.ID] = "creator"
 		}
 	}
-	s.chats[c.id] = c
+	s.found(c)
 	return &Group{s, c}
+}
+
+// found makes a group known to all bots.
+func (s *Server) found(c *chat) {
+	for _, b := range s.bots {
+		b.chats[c.id] = c
+	}
 }
 
 // Find returns the group of a chat_id, nil if there is none.
@@ -73,7 +80,7 @@ func (g *Group) AddBot(by *User) {
 	if g.c.kind == "channel" {
 		status = "administrator"
 	}
-	if g.c.bot == status || g.c.bot == "administrator" { // who adds it once more takes nothing from it
+	if own := g.c.at(g.s).status; own == status || own == "administrator" { // who adds it once more takes nothing from it
 		return
 	}
 	if g.c.members[by.ID] == "" {
@@ -89,7 +96,7 @@ func (g *Group) AddBot(by *User) {
 func (g *Group) hasBot() bool {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
-	return g.c.here()
+	return g.c.at(g.s).here()
 }
 
 // SetBot changes the bot's standing: administrator, member, restricted, left or kicked.
@@ -119,9 +126,10 @@ func (s *Server) upgrade(old *chat) *chat {
 		return old
 	}
 	c := *old
+	c.stands = copied(old.stands)
 	c.id, c.kind, c.last, c.messages = -1_000_000_000_000+old.id, "supergroup", 0, nil
 	old.migrated = c.id
-	s.chats[c.id] = &c
+	s.found(&c)
 	s.service(nil, old, "migrate_to_chat_id", c.id)
 	s.service(nil, &c, "migrate_from_chat_id", old.id)
 	return &c
@@ -134,12 +142,13 @@ func (s *Server) service(by *User, c *chat, field string, value any) {
 	s.tell(c, m, value)
 }
 
-// tell lets the bot hear of a service message, as it does of all where it is, its own included.
+// tell lets bots hear of a service message, as they do of all where they are, their own included.
 func (s *Server) tell(c *chat, m *Message, value any) {
-	if !c.here() {
-		return
+	for _, b := range s.bots {
+		if c.at(b).here() {
+			object := b.object(c, m)
+			object[m.Service] = value
+			b.happened("message", c.id, object)
+		}
 	}
-	object := s.object(c, m)
-	object[m.Service] = value
-	s.happened("message", c.id, object)
 }

@@ -71,7 +71,7 @@ func (w *window) wait(limit int, span time.Duration, now time.Time) time.Duratio
 	return wait
 }
 
-// Violations is how often a limit was run into.
+// Violations is how often the bot ran into a limit.
 func (s *Server) Violations() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

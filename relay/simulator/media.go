@@ -64,7 +64,7 @@ func (s *Server) file(a *arguments, field, text string, limit int) (string, uplo
 		return s.keep(f), f, nil
 	}
 	f, known := s.files[text]
-	if !known {
+	if !known || f.bot != s {
 		return "", f, failed(400, "Bad Request: wrong file identifier/HTTP URL specified")
 	}
 	return text, f, nil
@@ -86,6 +86,7 @@ func reachable(address string) bool {
 func (s *Server) keep(f upload) string {
 	s.serial++
 	id := fmt.Sprintf("file-%d", s.serial)
+	f.bot = s
 	s.files[id] = f
 	return id
 }
@@ -104,7 +105,7 @@ func (s *Server) addMedia(o map[string]any, m *Message) {
 func (s *Server) getFile(a *arguments) *answer {
 	id := a.text("file_id")
 	f, known := s.files[id]
-	if !known {
+	if !known || f.bot != s {
 		return failed(400, "Bad Request: invalid file_id")
 	}
 	return done(map[string]any{"file_id": id, "file_unique_id": "u" + id, "file_size": len(f.content), "file_path": "files/" + id})
@@ -116,7 +117,7 @@ func (s *Server) serveFile(w http.ResponseWriter, rest string) {
 	s.mu.Lock()
 	f, known := s.files[strings.TrimPrefix(path, "files/")]
 	s.mu.Unlock()
-	if token != s.options.Token || !known {
+	if !known || f.bot.options.Token != token {
 		failed(404, "Not Found").write(w)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 
 // press is a button's press that waits for answerCallbackQuery.
 type press struct {
+	bot      *Server // that is to answer
 	dies     time.Time
 	answered bool
 	text     string
@@ -74,16 +75,20 @@ func (s *Server) pressed(u *User, c *chat, m *Message, b inlineButton) *Pressed 
 	s.serial++
 	id := strconv.FormatInt(s.serial, 10)
 	maps.DeleteFunc(s.presses, func(_ string, p *press) bool { return clock().After(p.dies) })
-	s.presses[id] = &press{dies: clock().Add(callbackAge)}
-	s.happened("callback_query", u.ID, map[string]any{
-		"id": id, "from": u.object(), "message": s.object(c, m), "chat_instance": strconv.FormatInt(c.id, 10), "data": *b.CallbackData,
+	bot := m.bot
+	if bot == nil {
+		bot = s
+	}
+	s.presses[id] = &press{bot: bot, dies: clock().Add(callbackAge)}
+	bot.happened("callback_query", u.ID, map[string]any{
+		"id": id, "from": u.object(), "message": bot.object(c, m), "chat_instance": strconv.FormatInt(c.id, 10), "data": *b.CallbackData,
 	})
 	return &Pressed{Query: id}
 }
 
 func (s *Server) answerCallbackQuery(a *arguments) *answer {
 	p := s.presses[a.text("callback_query_id")]
-	if p == nil || p.answered || clock().After(p.dies) {
+	if p == nil || p.bot != s || p.answered || clock().After(p.dies) {
 		return failed(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
 	}
 	if units(a.text("text")) > 200 {

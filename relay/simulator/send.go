@@ -49,7 +49,7 @@ func (s *Server) send(c *chat, a *arguments, m *Message) *answer {
 
 // sendAll puts messages into a chat that are sent together, or none of them.
 func (s *Server) sendAll(c *chat, a *arguments, messages ...*Message) *answer {
-	thread, refusal := c.thread(a)
+	thread, refusal := s.thread(c, a)
 	if refusal != nil {
 		return refusal
 	}
@@ -65,7 +65,7 @@ func (s *Server) sendAll(c *chat, a *arguments, messages ...*Message) *answer {
 		return tooMany(seconds)
 	}
 	for _, m := range messages {
-		m.FromBot, m.From, m.ThreadID, m.ReplyMarkup, m.ReplyTo = true, s.options.Username, thread, keyboard, reply
+		m.FromBot, m.bot, m.From, m.ThreadID, m.ReplyMarkup, m.ReplyTo = true, s, s.options.Username, thread, keyboard, reply
 		m.Silent, m.Protected = a.boolean("disable_notification"), a.boolean("protect_content")
 		s.put(c, m)
 	}

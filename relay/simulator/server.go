@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -29,30 +27,20 @@ type Options struct {
 	Strict bool
 }
 
-// Server is a Bot API that remembers. Its methods are safe for concurrent use.
+// Server is a Bot API that remembers, as one bot knows it; there may be several (AddBot). Its methods are safe for concurrent use.
 type Server struct {
+	*world
 	options Options
 	botID   int64
 	client  *http.Client
 	control http.Handler
 
-	mu       sync.Mutex
-	changed  chan struct{} // closed and made anew at each change that somebody may wait for
-	users    map[int64]*User
-	chats    map[int64]*chat
-	nextUser int64
-	nextChat int64
+	users    map[int64]*User // all people, as this bot meets them
+	chats    map[int64]*chat // this bot's private ones, and the groups and channels of all
 	queue    queue
 	webhook  *webhook
 	commands map[[2]string]json.RawMessage // menus by scope and language
-	presses  map[string]*press
-	files    map[string]upload
-	faults   []*Fault
 	rates    rates
-	calls    []Call
-	serial   int64 // of callback queries, files and the like
-
-	version atomic.Uint64
 }
 
 // New returns a Server that nobody has talked to.
@@ -69,36 +57,37 @@ func New(o Options) *Server {
 	if o.KeepCalls == 0 {
 		o.KeepCalls = 10_000
 	}
+	s := newServer(o, &world{})
+	s.bots = []*Server{s}
+	s.world.reset()
+	return s
+}
+
+func newServer(o Options, w *world) *Server {
 	id, _, _ := strings.Cut(o.Token, ":")
-	s := &Server{options: o, client: &http.Client{Transport: o.Transport, CheckRedirect: noRedirect, Timeout: time.Minute}}
+	s := &Server{world: w, options: o, client: &http.Client{Transport: o.Transport, CheckRedirect: noRedirect, Timeout: time.Minute}}
 	s.botID, _ = strconv.ParseInt(id, 10, 64)
 	s.control = s.newControl()
-	s.reset()
 	return s
 }
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-func (s *Server) reset() {
+// forget is what a reset means for one bot.
+func (s *Server) forget() {
 	if s.webhook != nil {
 		s.webhook.stop()
 	}
-	if s.changed != nil {
-		close(s.changed)
-	}
-	s.changed = make(chan struct{})
 	s.users, s.chats = map[int64]*User{}, map[int64]*chat{}
-	s.nextUser, s.nextChat = 1001, 5001
 	s.queue, s.webhook, s.commands = newQueue(), nil, map[[2]string]json.RawMessage{}
-	s.presses, s.files, s.faults, s.calls = map[string]*press{}, map[string]upload{}, nil, nil
 	s.rates = rates{}
 }
 
-// Reset forgets everything but the bot.
+// Reset forgets everything but the bots.
 func (s *Server) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reset()
+	s.world.reset()
 }
 
 // Token is the bot's token.
@@ -106,13 +95,6 @@ func (s *Server) Token() string { return s.options.Token }
 
 // Username is the bot's name.
 func (s *Server) Username() string { return s.options.Username }
-
-// wake tells those who wait that something changed. The caller holds mu.
-func (s *Server) wake() {
-	s.version.Add(1)
-	close(s.changed)
-	s.changed = make(chan struct{})
-}
 
 // ServeHTTP answers /bot<token>/<method>, /file/bot<token>/<path>, and /sim/… (see the package comment).
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -138,11 +120,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		failed(404, "Not Found").write(w)
 		return
 	}
-	s.call(w, r, token, strings.TrimPrefix(method, "test/"))
+	bot := s.ofToken(token)
+	if bot == nil {
+		refuseToken(token).write(w)
+		return
+	}
+	bot.call(w, r, strings.TrimPrefix(method, "test/"))
 }
 
 // call runs a method, with the faults that were asked for before and after it.
-func (s *Server) call(w http.ResponseWriter, r *http.Request, token, method string) {
+func (s *Server) call(w http.ResponseWriter, r *http.Request, method string) {
 	if r.ContentLength > maxUpload+maxParameters {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
@@ -156,10 +143,6 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request, token, method stri
 		method = a.text("method")
 	}
 	name := strings.ToLower(method)
-	if refusal := s.checkToken(token); refusal != nil {
-		refusal.write(w)
-		return
-	}
 	fault := s.takeFault(name, a.id("chat_id"))
 	if fault != nil && fault.before(w, r) {
 		s.note(name, a, fault.status())
@@ -187,14 +170,11 @@ func (s *Server) run(r *http.Request, name string, a *arguments) *answer {
 	return do(s, a)
 }
 
-// checkToken answers as the server does for a malformed, and for an unknown token (ClientManager.cpp).
-func (s *Server) checkToken(token string) *answer {
+// refuseToken answers as the server does for a malformed, and for an unknown token (ClientManager.cpp).
+func refuseToken(token string) *answer {
 	id, _, colon := strings.Cut(token, ":")
 	n, err := strconv.ParseInt(id, 10, 64)
-	switch {
-	case token == s.options.Token:
-		return nil
-	case !colon || err != nil || n <= 0 || strings.HasPrefix(id, "0") || len(token) > 80:
+	if !colon || err != nil || n <= 0 || strings.HasPrefix(id, "0") || len(token) > 80 {
 		return failed(401, "Unauthorized: invalid token specified")
 	}
 	return failed(401, "Unauthorized")

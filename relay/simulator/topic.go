@@ -12,7 +12,7 @@ type topic struct {
 	name      string
 	iconColor int64
 	closed    bool
-	own       bool // the bot made it, and may change it without the right to manage topics
+	by        *Server // the bot that made it, and may change it without the right to manage topics; nil: a person did
 }
 
 // Topic is a topic of a forum, as the people in it see it.
@@ -34,9 +34,6 @@ func topicName(text string) string {
 	return strings.TrimSpace(string(runes[:min(len(runes), maxTopicName)]))
 }
 
-// managesTopics tells whether the bot has the right can_manage_topics.
-func (c *chat) managesTopics() bool { return c.bot == "administrator" && !c.topicless }
-
 // SetForum turns topics on or off. A basic group becomes a supergroup by it.
 func (g *Group) SetForum(on bool) *Group {
 	g.s.mu.Lock()
@@ -53,7 +50,7 @@ func (g *Group) SetForum(on bool) *Group {
 func (g *Group) AllowTopics(may bool) {
 	g.s.mu.Lock()
 	defer g.s.mu.Unlock()
-	g.c.topicless = !may
+	g.c.at(g.s).topicless = !may
 }
 
 // Topics are the topics that there are, in the order in which they were made.
@@ -95,9 +92,9 @@ func (s *Server) addTopic(by *User, c *chat, t *topic) int64 {
 
 // topicMessage puts a service message about a topic into it. Nobody (nil) is the bot.
 func (s *Server) topicMessage(by *User, c *chat, thread int64, field string) *Message {
-	m := &Message{From: s.options.Username, ThreadID: thread, Service: field, sender: by, own: by == nil}
+	m := &Message{From: s.options.Username, ThreadID: thread, Service: field, bot: s}
 	if by != nil {
-		m.From = by.Name
+		m.From, m.sender, m.bot = by.Name, by, nil
 	}
 	s.put(c, m)
 	return m
@@ -179,7 +176,7 @@ func (s *Server) createForumTopic(a *arguments) *answer {
 	switch {
 	case refusal != nil:
 		return refusal
-	case !c.managesTopics():
+	case !c.at(s).managesTopics():
 		return failed(400, "Bad Request: not enough rights to create a topic")
 	case name == "":
 		return failed(400, "Bad Request: title must be non-empty")
@@ -189,7 +186,7 @@ func (s *Server) createForumTopic(a *arguments) *answer {
 	if seconds := s.rates.take(s.options.Limits, c, clock(), 1); seconds > 0 {
 		return tooMany(seconds)
 	}
-	id := s.addTopic(nil, c, &topic{name: name, iconColor: color, own: true})
+	id := s.addTopic(nil, c, &topic{name: name, iconColor: color, by: s})
 	return done(map[string]any{"message_thread_id": id, "name": name, "icon_color": color})
 }
 
@@ -213,7 +210,7 @@ func (s *Server) manageable(a *arguments) (*chat, int64, *answer) {
 	switch {
 	case t == nil:
 		return nil, 0, failed(400, "Bad Request: TOPIC_ID_INVALID")
-	case !c.managesTopics() && !t.own:
+	case !c.at(s).managesTopics() && t.by != s:
 		return nil, 0, failed(400, "Bad Request: not enough rights to edit the topic")
 	}
 	return c, id, nil
@@ -254,7 +251,7 @@ func (s *Server) deleteForumTopic(a *arguments) *answer {
 	switch {
 	case refusal != nil:
 		return refusal
-	case c.bot != "administrator":
+	case c.at(s).status != "administrator":
 		return failed(400, "Bad Request: not enough rights to delete the topic")
 	}
 	s.deleteTopic(c, id)

@@ -33,7 +33,8 @@ func (u *User) object() map[string]any {
 	return o
 }
 
-// User returns the person of a name, made at the first call. The private chat with the bot has the person's ID.
+// User returns the person of a name, made at the first call. The private chat with the bot has the person's ID. What the person does is
+// with this bot, and in groups with all.
 func (s *Server) User(name string) *User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,35 +43,51 @@ func (s *Server) User(name string) *User {
 			return u
 		}
 	}
-	u := &User{ID: s.nextUser, Name: name, Username: lower(name), Language: "en", server: s}
+	id := s.nextUser
 	s.nextUser++
-	s.users[u.ID] = u
-	s.chats[u.ID] = &chat{id: u.ID, kind: "private", person: u, members: map[int64]string{u.ID: "member"}}
-	return u
+	for _, b := range s.bots {
+		b.meet(&User{ID: id, Name: name, Username: lower(name), Language: "en"})
+	}
+	return s.users[id]
 }
 
 // startParameter is what a deep link may carry (Telegram: links to bots).
 var startParameter = regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`)
 
-// parameter is the payload of a deep link of a kind, start or startgroup.
-func (s *Server) parameter(link, kind string) (string, error) {
+// parameter is the bot that a deep link of a kind, start or startgroup, leads to, and its payload.
+func (s *Server) parameter(link, kind string) (*Server, string, error) {
 	parsed, err := url.Parse(link)
 	if err != nil {
-		return "", fmt.Errorf("open %q: %w", link, err)
+		return nil, "", fmt.Errorf("open %q: %w", link, err)
 	}
-	if bot := strings.Trim(parsed.Path, "/"); !strings.EqualFold(bot, s.options.Username) {
-		return "", fmt.Errorf("open %q: it leads to %q, not to %s", link, bot, s.options.Username)
+	username := strings.Trim(parsed.Path, "/")
+	bot := s.Bot(username)
+	if bot == nil {
+		return nil, "", fmt.Errorf("open %q: it leads to %q, not to %s", link, username, s.usernames())
 	}
 	payload := parsed.Query().Get(kind)
 	if !parsed.Query().Has(kind) || !startParameter.MatchString(payload) {
-		return "", fmt.Errorf("open %q: it has no parameter %s of at most 64 letters, digits, _ and -", link, kind)
+		return nil, "", fmt.Errorf("open %q: it has no parameter %s of at most 64 letters, digits, _ and -", link, kind)
 	}
-	return payload, nil
+	return bot, payload, nil
 }
 
-// Open opens a deep link (?start=) and presses Start.
+// with is the person as another bot meets them.
+func (u *User) with(bot *Server) *User {
+	if bot == u.server {
+		return u
+	}
+	bot.mu.Lock()
+	defer bot.mu.Unlock()
+	if other := bot.users[u.ID]; other != nil {
+		return other
+	}
+	return u
+}
+
+// Open opens a deep link (?start=) of any bot and presses Start.
 func (u *User) Open(link string) error {
-	payload, err := u.server.parameter(link, "start")
+	bot, payload, err := u.server.parameter(link, "start")
 	if err != nil {
 		return err
 	}
@@ -78,17 +95,17 @@ func (u *User) Open(link string) error {
 	if payload != "" {
 		text += " " + payload
 	}
-	return u.Write(u.ID, text)
+	return u.with(bot).Write(u.ID, text)
 }
 
-// OpenInGroup opens a deep link (?startgroup=) and chooses a group: the bot joins it and is told the payload.
+// OpenInGroup opens a deep link (?startgroup=) of any bot and chooses a group: the bot joins it and is told the payload.
 func (u *User) OpenInGroup(link string, g *Group) error {
-	payload, err := u.server.parameter(link, "startgroup")
+	bot, payload, err := u.server.parameter(link, "startgroup")
 	if err != nil {
 		return err
 	}
-	g.AddBot(u)
-	text := "/start@" + u.server.options.Username
+	(&Group{bot, g.c}).AddBot(u)
+	text := "/start@" + bot.options.Username
 	if payload != "" {
 		text += " " + payload
 	}
@@ -111,7 +128,7 @@ func (u *User) WriteIn(chatID, threadID int64, text string) error {
 		return fmt.Errorf("write: there is no chat %d", chatID)
 	case c.migrated != 0:
 		return fmt.Errorf("write: the group became %d", c.migrated)
-	case c.kind == "private" && c.bot == "kicked":
+	case c.kind == "private" && c.at(s).status == "kicked":
 		return fmt.Errorf("write: %s has blocked the bot; unblock it first", u.Name)
 	case threadID != 0 && c.topics[threadID] == nil:
 		return fmt.Errorf("write: there is no topic %d", threadID)
@@ -119,7 +136,7 @@ func (u *User) WriteIn(chatID, threadID int64, text string) error {
 		return fmt.Errorf("write: topic %d is closed", threadID)
 	}
 	if c.kind == "private" {
-		c.bot = "member"
+		c.at(s).status = "member"
 	}
 	content := detect(markup.Text{Text: text}.Normalize())
 	m := &Message{From: u.Name, sender: u, ThreadID: threadID, Text: content.Text, Entities: content.Entities}
@@ -128,27 +145,27 @@ func (u *User) WriteIn(chatID, threadID int64, text string) error {
 		kind, m.sender = "channel_post", nil
 	}
 	s.put(c, m)
-	if s.hears(c, m) {
-		s.happened(kind, c.id, s.object(c, m))
+	for _, b := range s.bots {
+		if b.hears(c, m) {
+			b.happened(kind, c.id, b.object(c, m))
+		}
 	}
 	return nil
 }
 
 // hears tells whether the bot gets a message: with privacy mode on, in groups only commands, unless it is an administrator.
 func (s *Server) hears(c *chat, m *Message) bool {
+	its := c.at(s)
 	switch {
-	case !c.here():
+	case !its.here():
 		return false
-	case c.kind == "private" || c.kind == "channel" || c.bot == "administrator":
+	case c.kind == "private" || c.kind == "channel" || its.status == "administrator":
 		return true
 	}
 	command, _, _ := strings.Cut(m.Text, " ")
 	name, bot, named := strings.Cut(command, "@")
 	return len(name) > 1 && name[0] == '/' && (!named || strings.EqualFold(bot, s.options.Username))
 }
-
-// here tells whether the bot is in the chat.
-func (c *chat) here() bool { return c.bot != "" && c.bot != "left" && c.bot != "kicked" }
 
 // Block blocks the bot; Unblock lets it write again, but presses no Start.
 func (u *User) Block() { u.allow("kicked") }
@@ -170,16 +187,22 @@ func (u *User) Delete() {
 	u.server.mu.Lock()
 	defer u.server.mu.Unlock()
 	u.deleted = true
+	if u.server.users[u.ID] != u { // a Reset came between
+		return
+	}
+	for _, b := range u.server.bots {
+		b.users[u.ID].deleted = true
+	}
 }
 
 // tellStanding changes what the bot is in a chat, and tells it. The caller holds mu.
 func (s *Server) tellStanding(by *User, c *chat, status string) {
-	old := c.bot
+	old := c.at(s).status
 	if old == "" {
 		old = "left"
 	}
 	before := s.standing(c, old)
-	c.bot = status
+	c.at(s).status = status
 	s.happened("my_chat_member", c.id, map[string]any{
 		"chat": c.object(), "from": by.object(), "date": now(),
 		"old_chat_member": before, "new_chat_member": s.standing(c, status),
@@ -193,7 +216,7 @@ func (s *Server) standing(c *chat, status string) map[string]any {
 		member["is_member"] = true
 	}
 	if status == "administrator" && c.kind != "channel" {
-		member["can_manage_topics"] = !c.topicless
+		member["can_manage_topics"] = !c.at(s).topicless
 	}
 	return member
 }

@@ -30,7 +30,7 @@ func (s *Server) Chats() []Chat {
 			title = c.person.Name
 		}
 		out = append(out, Chat{
-			ID: c.id, Kind: c.kind, Title: title, Forum: c.forum, Bot: c.bot, Topics: !c.topicless,
+			ID: c.id, Kind: c.kind, Title: title, Forum: c.forum, Bot: c.at(s).status, Topics: !c.at(s).topicless,
 			Members: maps.Clone(c.members), Migrated: c.migrated,
 		})
 	}
