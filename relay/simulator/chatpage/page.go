@@ -24,20 +24,28 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src
 
 type page struct{ sim *simulator.Server }
 
-// Handler serves the page at /, deep links at /<bot>, and everything else by the simulator. Requests that another site's page makes are refused with 403.
+// Handler serves the page at /, deep links at /<bot> of each bot, and everything else by the simulator. Requests that another site's page makes are refused with 403.
 func Handler(sim *simulator.Server) http.Handler {
 	p := &page{sim}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", p.chats)
-	mux.HandleFunc("GET /"+sim.Username(), p.link)
 	mux.HandleFunc("GET /page/look.css", func(w http.ResponseWriter, _ *http.Request) { serve(w, "text/css; charset=utf-8", []byte(look.CSS)) })
 	mux.HandleFunc("GET /page/page.css", asset("page.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /page/page.js", asset("page.js", "text/javascript; charset=utf-8"))
 	mux.HandleFunc("GET /page/icon.svg", asset("icon.svg", "image/svg+xml"))
 	mux.HandleFunc("GET /page/events", p.events)
 	mux.HandleFunc("GET /page/files/{id}", p.file)
-	mux.Handle("/", sim)
+	mux.HandleFunc("/", p.other)
 	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// other is the page of a deep link where the path is a bot's name, and else the simulator's answer.
+func (p *page) other(w http.ResponseWriter, r *http.Request) {
+	if bot := p.sim.Bot(r.URL.Path[1:]); bot != nil && r.Method == http.MethodGet {
+		p.render(w, "link.html", p.opened(bot, r))
+		return
+	}
+	p.sim.ServeHTTP(w, r)
 }
 
 func asset(name, kind string) http.HandlerFunc {
@@ -70,11 +78,6 @@ func (p *page) render(w http.ResponseWriter, name string, data any) {
 // chats is the page of people, chats and trouble. Its address says what is open: p=<person>.<chat> or p=<person>.<chat>.<topic>, once for each chat.
 func (p *page) chats(w http.ResponseWriter, r *http.Request) {
 	p.render(w, "chats.html", p.view(r.URL.Query()))
-}
-
-// link is the page of a deep link, where somebody presses Start.
-func (p *page) link(w http.ResponseWriter, r *http.Request) {
-	p.render(w, "link.html", p.opened(r))
 }
 
 // pace is how often a page hears that something changed, at most.

@@ -145,6 +145,34 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// With one bot nobody needs its name; with several each place says whose it is.
+func TestSeveralBots(t *testing.T) {
+	s := newSite(t)
+	ada := s.sim.User("Ada")
+	if _, page := s.get("/"); strings.Contains(page, "@relay_bot") && !strings.Contains(page, "Chat with the bot") {
+		t.Errorf("one bot is named:\n%s", page)
+	}
+	team := s.sim.AddBot("234567891:AAsimulated", "team_bot")
+	answer, page := s.get("/team_bot?start=x")
+	s.has(page, "<h1>team_bot</h1>", `data-at="@team_bot"`)
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("link: %s", answer.Status)
+	}
+	if err := ada.Open("https://t.me/team_bot?start=x"); err != nil {
+		t.Fatal(err)
+	}
+	g := s.sim.Group("Ops", ada)
+	team.Find(g.ID()).AddBot(ada)
+	_, page = s.get("/?p=1001.1001&p=1001.1001@team_bot&p=1001.-5001&p=1001.1001@other_bot")
+	s.has(page,
+		"Chat with @relay_bot", "Chat with @team_bot", `id="pane-1001.1001@team_bot"`, "/start</span> x",
+		`/sim/users/1001/write?bot=team_bot"`, "Block @team_bot", "@relay_bot is not here, @team_bot is a member", "Add @relay_bot", "Remove @team_bot", `/sim/groups/-5001/bot?bot=team_bot"`,
+	)
+	if n := strings.Count(page, `class="pane"`); n != 3 {
+		t.Errorf("%d panes", n)
+	}
+}
+
 // The page hears of what happens, and of a call of the bot.
 func TestEvents(t *testing.T) {
 	s := newSite(t)

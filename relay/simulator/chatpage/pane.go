@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay/markup"
@@ -18,12 +19,20 @@ type pane struct {
 	Topic    int64
 	Topics   []tab // of a forum
 	Title    string
-	Standing string // of the bot, in words
+	Standing string // of the bots, in words
+	Bots     []bot  // of a private chat: the one that it is with
 	State    string // what the person can do: write, start, blocked, absent, silent or closed
 	Creator  bool
 	Messages []message
 	Commands []simulator.Command
 	Close    string // address of the page without it
+}
+
+// bot is what a bot is in a pane's chat.
+type bot struct {
+	Name   string // "the bot" where there is only one
+	Status string
+	Query  string // that names it to the simulator
 }
 
 // tab leads to a topic.
@@ -66,26 +75,63 @@ func (p *page) pane(at place, c *simulator.Chat, people []simulator.User, open f
 	i := slices.IndexFunc(people, func(u simulator.User) bool { return u.ID == at.person })
 	out := pane{
 		ID: "pane-" + at.String(), Person: people[i], Chat: *c, Topic: at.topic, Title: c.Title, Close: closed,
-		Standing: standing(*c), Creator: c.Members[at.person] == "creator",
-		Commands: p.sim.Commands(people[i].Language, c.Kind != "private"),
+		Creator: c.Members[at.person] == "creator",
 	}
+	own := p.bot(at.bot)
 	if c.Kind == "private" {
-		out.Title = p.sim.Username()
+		out.Title = own.Username()
+		out.Chat = *find(own.Chats(), at.chat)
+		out.Bots = []bot{{p.name(own), out.Chat.Bot, query(own, at.bot)}}
+	} else {
+		out.Bots, own = p.botsIn(at.chat, own)
 	}
+	out.Commands = own.Commands(out.Person.Language, c.Kind != "private")
+	var words []string
+	for _, b := range out.Bots {
+		if s := standing(c.Kind, b); s != "" {
+			words = append(words, s)
+		}
+	}
+	out.Standing = strings.Join(words, ", ")
 	topicClosed := false
 	if c.Forum {
 		out.Topics, topicClosed = p.tabs(at, open)
 	}
 	out.State = stateOf(out, topicClosed)
-	out.Messages = p.messages(out.Person, at, c)
+	out.Messages = p.messages(own, out.Person, at, c)
 	return out
 }
+
+// query names a bot that is not the first to the simulator.
+func query(b *simulator.Server, extra string) string {
+	if extra == "" {
+		return ""
+	}
+	return "?bot=" + b.Username()
+}
+
+// botsIn is what each bot is in a group or channel, and the first that is there; a given one where none is.
+func (p *page) botsIn(chat int64, first *simulator.Server) ([]bot, *simulator.Server) {
+	var in []bot
+	there := false
+	for i, b := range p.sim.Bots() {
+		its := bot{p.name(b), find(b.Chats(), chat).Bot, query(b, extra(b, i))}
+		in = append(in, its)
+		if !there && its.Here() {
+			first, there = b, true
+		}
+	}
+	return in, first
+}
+
+// Here reports whether the bot is in a group or channel.
+func (b bot) Here() bool { return b.Status != "" && b.Status != "left" && b.Status != "kicked" }
 
 // tabs are a forum's topics, the general one first, and whether the one that is shown is closed.
 func (p *page) tabs(at place, open func(place) string) (tabs []tab, closed bool) {
 	general := simulator.Topic{Name: "General"}
 	for _, t := range append([]simulator.Topic{general}, p.sim.Find(at.chat).Topics()...) {
-		other := place{at.person, at.chat, t.ThreadID}
+		other := place{person: at.person, chat: at.chat, topic: t.ThreadID}
 		tabs = append(tabs, tab{t, open(other), other == at})
 		closed = closed || other == at && t.Closed
 	}
@@ -93,12 +139,12 @@ func (p *page) tabs(at place, open func(place) string) (tabs []tab, closed bool)
 }
 
 func stateOf(p pane, topicClosed bool) string {
-	switch bot := p.Chat.Bot; {
-	case p.Chat.Kind == "private" && bot == "kicked":
+	switch {
+	case p.Chat.Kind == "private" && p.Chat.Bot == "kicked":
 		return "blocked"
-	case p.Chat.Kind == "private" && bot == "":
+	case p.Chat.Kind == "private" && p.Chat.Bot == "":
 		return "start"
-	case p.Chat.Kind != "private" && (bot == "" || bot == "left" || bot == "kicked"):
+	case p.Chat.Kind != "private" && !slices.ContainsFunc(p.Bots, bot.Here):
 		return "absent"
 	case p.Chat.Kind == "channel" && !p.Creator:
 		return "silent"
@@ -108,33 +154,33 @@ func stateOf(p pane, topicClosed bool) string {
 	return "write"
 }
 
-// standing says in words what the bot is in a chat.
-func standing(c simulator.Chat) string {
-	switch c.Bot {
+// standing says in words what a bot is in a chat of a kind.
+func standing(kind string, b bot) string {
+	switch b.Status {
 	case "":
-		if c.Kind == "private" {
+		if kind == "private" {
 			return "not started"
 		}
 	case "administrator":
-		return "the bot is an administrator"
+		return b.Name + " is an administrator"
 	case "member":
-		if c.Kind == "private" {
+		if kind == "private" {
 			return ""
 		}
-		return "the bot is a member"
+		return b.Name + " is a member"
 	case "restricted":
-		return "the bot may not write"
+		return b.Name + " may not write"
 	case "kicked":
-		if c.Kind == "private" {
-			return "the bot is blocked"
+		if kind == "private" {
+			return b.Name + " is blocked"
 		}
-		return "the bot was removed"
+		return b.Name + " was removed"
 	}
-	return "the bot is not here"
+	return b.Name + " is not here"
 }
 
-func (p *page) messages(person simulator.User, at place, c *simulator.Chat) []message {
-	all := p.sim.Messages(at.chat)
+func (p *page) messages(bot *simulator.Server, person simulator.User, at place, c *simulator.Chat) []message {
+	all := bot.Messages(at.chat)
 	var shown []simulator.Message
 	byID := make(map[int64]*simulator.Message, len(all))
 	for i, m := range all {

@@ -12,7 +12,8 @@ import (
 
 // view is what the page of chats shows.
 type view struct {
-	Bot    string
+	Bot    string   // the first
+	Bots   []string // all, where there are several
 	People []person
 	Panes  []pane
 	Faults []simulator.Fault
@@ -25,7 +26,7 @@ type view struct {
 // person is somebody with the chats that they are in.
 type person struct {
 	simulator.User
-	Blocked bool
+	Blocked []string // names of bots
 	Chats   []entry
 }
 
@@ -42,14 +43,19 @@ const maxPanes = 6
 
 func (p *page) view(query url.Values) view {
 	chats, people := p.sim.Chats(), p.sim.People()
-	open := places(query["p"], chats, people)
+	open := p.places(query["p"], chats, people)
 	if len(open) == 0 && len(people) > 0 {
 		open = []place{{person: people[0].ID, chat: people[0].ID}}
 	}
 	polls := query.Has("polls")
 	v := view{Bot: p.sim.Username(), Faults: p.sim.Faults(), Polls: polls, Toggle: address(open, !polls), Kinds: simulator.Kinds}
+	if bots := p.sim.Bots(); len(bots) > 1 {
+		for _, b := range bots {
+			v.Bots = append(v.Bots, b.Username())
+		}
+	}
 	for _, u := range people {
-		v.People = append(v.People, personOf(u, chats, open, polls))
+		v.People = append(v.People, p.personOf(u, chats, open, polls))
 	}
 	for i, at := range open {
 		rest := slices.Delete(slices.Clone(open), i, i+1)
@@ -61,44 +67,83 @@ func (p *page) view(query url.Values) view {
 	return v
 }
 
-func personOf(u simulator.User, chats []simulator.Chat, open []place, polls bool) person {
+func (p *page) personOf(u simulator.User, chats []simulator.Chat, open []place, polls bool) person {
 	out := person{User: u}
-	for _, c := range chats {
-		if c.Members[u.ID] == "" || c.Migrated != 0 {
-			continue
-		}
-		at := place{person: u.ID, chat: c.ID}
-		e := entry{Chat: c, Label: c.Title, Open: address([]place{at}, polls)}
-		if c.ID == u.ID {
-			out.Blocked = c.Bot == "kicked"
-			e.Label = "Chat with the bot"
-		}
-		e.Shown = slices.ContainsFunc(open, func(o place) bool { return o.person == u.ID && o.chat == c.ID })
+	add := func(at place, c simulator.Chat, label string) {
+		e := entry{Chat: c, Label: label, Open: address([]place{at}, polls)}
+		e.Shown = slices.ContainsFunc(open, func(o place) bool { return o.person == u.ID && o.chat == c.ID && o.bot == at.bot })
 		if !e.Shown && len(open) < maxPanes {
 			e.Beside = address(append(slices.Clone(open), at), polls)
 		}
 		out.Chats = append(out.Chats, e)
 	}
+	for i, b := range p.sim.Bots() {
+		if c := find(b.Chats(), u.ID); c != nil {
+			add(place{person: u.ID, chat: u.ID, bot: extra(b, i)}, *c, "Chat with "+p.name(b))
+			if c.Bot == "kicked" {
+				out.Blocked = append(out.Blocked, p.name(b))
+			}
+		}
+	}
+	for _, c := range chats {
+		if c.Kind != "private" && c.Members[u.ID] != "" && c.Migrated == 0 {
+			add(place{person: u.ID, chat: c.ID}, c, c.Title)
+		}
+	}
 	return out
 }
 
-// place is a chat, or a topic of it, as a person sees it.
-type place struct{ person, chat, topic int64 }
+// extra is the username of a bot that is not the first, which need not be named.
+func extra(b *simulator.Server, i int) string {
+	if i == 0 {
+		return ""
+	}
+	return b.Username()
+}
+
+// name is what a bot is called on the page: by its username where there are several.
+func (p *page) name(b *simulator.Server) string {
+	if len(p.sim.Bots()) == 1 {
+		return "the bot"
+	}
+	return "@" + b.Username()
+}
+
+// bot is the bot of a username, the first for none.
+func (p *page) bot(username string) *simulator.Server {
+	if b := p.sim.Bot(username); b != nil {
+		return b
+	}
+	return p.sim.Bots()[0]
+}
+
+// place is a chat, or a topic of it, as a person sees it; a private one with a bot that is not the first names it.
+type place struct {
+	person, chat, topic int64
+	bot                 string
+}
 
 func (at place) String() string {
 	s := strconv.FormatInt(at.person, 10) + "." + strconv.FormatInt(at.chat, 10)
 	if at.topic != 0 {
 		s += "." + strconv.FormatInt(at.topic, 10)
 	}
+	if at.bot != "" {
+		s += "@" + at.bot
+	}
 	return s
 }
 
 // places reads what an address says is open. What is not there (any more) is left out; a group that was upgraded leads to its supergroup.
-func places(texts []string, chats []simulator.Chat, people []simulator.User) []place {
+func (p *page) places(texts []string, chats []simulator.Chat, people []simulator.User) []place {
 	var out []place
 	for _, text := range texts {
 		var at place
-		for i, number := range strings.SplitN(text, ".", 3) {
+		numbers, username, _ := strings.Cut(text, "@")
+		if i := slices.IndexFunc(p.sim.Bots(), func(b *simulator.Server) bool { return b.Username() == username }); i > 0 {
+			at.bot = username
+		}
+		for i, number := range strings.SplitN(numbers, ".", 3) {
 			n, _ := strconv.ParseInt(number, 10, 64)
 			*[]*int64{&at.person, &at.chat, &at.topic}[i] = n
 		}
@@ -176,6 +221,7 @@ func short(text string, limit int) string {
 // opened is what the page of a deep link shows.
 type opened struct {
 	Bot     string
+	At      string // what the place of a private chat with the bot ends in
 	Link    string // as it was opened
 	Payload string
 	Group   bool // a ?startgroup= link
@@ -183,9 +229,12 @@ type opened struct {
 	Groups  []simulator.Chat
 }
 
-func (p *page) opened(r *http.Request) opened {
+func (p *page) opened(bot *simulator.Server, r *http.Request) opened {
 	query := r.URL.Query()
-	o := opened{Bot: p.sim.Username(), Link: "https://t.me" + r.URL.RequestURI(), Payload: query.Get("start"), Group: query.Has("startgroup"), People: p.sim.People()}
+	o := opened{Bot: bot.Username(), Link: "https://t.me" + r.URL.RequestURI(), Payload: query.Get("start"), Group: query.Has("startgroup"), People: p.sim.People()}
+	if bot != p.sim.Bots()[0] {
+		o.At = "@" + bot.Username()
+	}
 	if o.Group {
 		o.Payload = query.Get("startgroup")
 	}

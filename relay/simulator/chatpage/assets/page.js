@@ -42,7 +42,7 @@ async function submit(form) {
   if (d.open === "person") {
     const person = await order("POST", "/sim/users", { name: form.elements.name.value });
     await order("POST", `/sim/users/${person.id}/open`, { link: d.link });
-    location.assign(place(person.id, person.id));
+    location.assign(place(person.id, person.id) + d.at);
     return;
   }
   if (d.open === "group") {
