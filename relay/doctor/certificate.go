@@ -19,23 +19,30 @@ import (
 // lookAtCertificates looks at the dates of our own certificates, and at those that others see.
 func lookAtCertificates(ctx context.Context, o *Options) []Finding {
 	var all []Finding
-	for _, file := range []string{served(o.Config.Server.WebConfigFile), o.Config.Telegram.Webhook.CertificateFile} {
-		if file != "" {
-			all = append(all, ofFile(file))
+	files := []string{served(o.Config.Server.WebConfigFile)}
+	addresses := []string{o.Config.Server.PublicURL}
+	selfSigned := map[string]bool{} // by address
+	for _, name := range o.Config.BotNames() {
+		b, _ := o.Config.Bot(name)
+		files = append(files, b.Webhook.CertificateFile)
+		if b.Mode == "webhook" {
+			addresses = append(addresses, b.Webhook.URL)
+			selfSigned[b.Webhook.URL] = b.Webhook.CertificateFile != ""
 		}
 	}
-	addresses := []string{o.Config.Server.PublicURL}
-	if o.Config.Telegram.Mode == "webhook" {
-		addresses = append(addresses, o.Config.Telegram.Webhook.URL)
+	seen := map[string]bool{"": true}
+	for _, file := range files {
+		if !seen[file] {
+			seen[file], all = true, append(all, ofFile(file))
+		}
 	}
-	seen := map[string]bool{}
 	for _, address := range addresses {
 		u, err := url.Parse(address)
 		if err != nil || u.Scheme != "https" || seen[u.Host] {
 			continue
 		}
 		seen[u.Host] = true
-		all = append(all, ofAddress(ctx, u, o.Config.Telegram.Webhook.CertificateFile != "" && address == o.Config.Telegram.Webhook.URL))
+		all = append(all, ofAddress(ctx, u, selfSigned[address]))
 	}
 	if len(all) == 0 {
 		return fine("none are used")

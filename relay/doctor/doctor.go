@@ -54,12 +54,12 @@ type check struct {
 // checks are all looks, in the order in which their findings are shown.
 var checks = []check{
 	{"configuration", lookAtConfiguration},
-	{"dns", lookUpName},
-	{"proxy", lookAtProxy},
-	{"bot", lookAtBot},
-	{"clock", lookAtClock},
-	{"webhook", lookAtWebhook},
-	{"pollers", lookForPollers},
+	{"dns", eachWay(lookUpName)},
+	{"proxy", eachWay(lookAtProxy)},
+	{"bot", eachBot(lookAtBot)},
+	{"clock", eachWay(lookAtClock)},
+	{"webhook", eachBot(lookAtWebhook)},
+	{"pollers", eachBot(lookForPollers)},
 	{"daemon", lookAtDaemon},
 	{"storage", lookAtStorage},
 	{"disk", lookAtDisk},

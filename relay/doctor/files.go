@@ -32,7 +32,7 @@ func lookAtFiles(_ context.Context, o *Options) []Finding {
 			all = append(all, Finding{State: Warning, Found: fmt.Sprintf("every user of this machine may read %s (%s, mode %04o)", path, what, mode), Remedy: "chmod o-r " + path})
 		}
 	}
-	files, inline := secretsOf(reflect.ValueOf(o.Config).Elem())
+	files, inline := secretsOf(reflect.ValueOf(o.Config).Elem(), "bot-token")
 	for _, path := range files {
 		look(path, "a secret")
 	}
@@ -53,12 +53,15 @@ func lookAtFiles(_ context.Context, o *Options) []Finding {
 }
 
 // secretsOf finds, in all tables, the files that secrets are in, and whether one stands in the configuration itself: where neither a file nor a
-// variable of the environment is named beside it.
-func secretsOf(v reflect.Value) (files []string, inline bool) {
+// variable of the environment is named beside it. A bot's token may have come as a credential of systemd.
+func secretsOf(v reflect.Value, credential string) (files []string, inline bool) {
 	switch v.Kind() {
 	case reflect.Map:
 		for _, key := range v.MapKeys() {
-			f, i := secretsOf(v.MapIndex(key))
+			if v.Type().Elem() == reflect.TypeFor[config.Bot]() {
+				credential = "bot-token." + key.String()
+			}
+			f, i := secretsOf(v.MapIndex(key), credential)
 			files, inline = append(files, f...), inline || i
 		}
 	case reflect.Struct:
@@ -67,7 +70,7 @@ func secretsOf(v reflect.Value) (files []string, inline bool) {
 			if !field.IsExported() {
 				continue
 			}
-			f, in := secretsOf(v.Field(i))
+			f, in := secretsOf(v.Field(i), credential)
 			files, inline = append(files, f...), inline || in
 			name := field.Tag.Get("toml")
 			switch value := v.Field(i).Interface().(type) {
@@ -76,7 +79,7 @@ func secretsOf(v reflect.Value) (files []string, inline bool) {
 					files = append(files, value)
 				}
 			case secret.Value:
-				inline = inline || !value.IsZero() && !elsewhere(v, field.Name) && (name != "proxy_url" || strings.Contains(value.Reveal(), "@"))
+				inline = inline || !value.IsZero() && !elsewhere(v, field.Name, credential) && (name != "proxy_url" || strings.Contains(value.Reveal(), "@"))
 			}
 		}
 	}
@@ -93,13 +96,13 @@ func secretFile(key string) bool {
 }
 
 // elsewhere reports whether the secret of a field came from a file, a variable or a systemd credential.
-func elsewhere(table reflect.Value, name string) bool {
+func elsewhere(table reflect.Value, name, credential string) bool {
 	for _, suffix := range []string{"File", "Env"} {
 		if f := table.FieldByName(name + suffix); f.IsValid() && f.Kind() == reflect.String && f.String() != "" {
 			return true
 		}
 	}
 	_, isBot := table.Interface().(config.Telegram)
-	_, credential := secret.Credential("bot-token")
-	return isBot && name == "Token" && credential
+	_, brought := secret.Credential(credential)
+	return isBot && name == "Token" && brought
 }
