@@ -20,6 +20,10 @@ type Recipient struct {
 	QuietHours QuietHours `json:"quiet_hours,omitzero"`
 	Note       string     `json:"note,omitzero"`
 	Chats      []Binding  `json:"chats"`
+
+	// Version grows with each change of the recipient or its chats, also when it is forgotten and made again, where several relays share a storage;
+	// it is 0 where one has it alone.
+	Version int64 `json:"-"`
 }
 
 // RecipientChange is what an operator changes of a recipient; nil: it stays.

@@ -149,7 +149,7 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 	db, err := store.Open(ctx, store.Options{
 		URL: d.config.Storage.URL, CacheSize: d.config.Storage.CacheSize, Log: d.log, Registerer: d.registry,
 		Queued: d.wake, Ended: func(all []relay.Delivery) { d.engine.Ended(all) },
-		Events: d.eventful.Load, Happened: func() { d.events.Wake() },
+		Events: d.eventful.Load, Happened: func() { d.events.Wake() }, Missed: func() { d.engine.Missed() },
 	})
 	if err != nil {
 		return err
@@ -322,7 +322,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l, d.http[i]) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise, d.own} {
+	for _, run := range []func(context.Context) error{d.engine.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise, d.own} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

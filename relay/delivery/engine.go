@@ -67,7 +67,8 @@ type Engine struct {
 
 	mu     sync.Mutex
 	woken  map[int64]relay.Priority
-	signal chan struct{} // holds one: woken has something
+	missed bool          // something may have been queued of which nobody said so
+	signal chan struct{} // holds one: woken has something, or missed
 }
 
 // New makes an engine. It sends nothing before Run.
@@ -119,6 +120,14 @@ func (e *Engine) Wake(chatID int64, priority relay.Priority) {
 	e.wakeUp()
 }
 
+// Missed says that something may have been queued for any chat without a Wake: the outbox is asked at once. It never blocks.
+func (e *Engine) Missed() {
+	e.mu.Lock()
+	e.missed = true
+	e.mu.Unlock()
+	e.wakeUp()
+}
+
 func (e *Engine) wakeUp() {
 	select {
 	case e.signal <- struct{}{}:
@@ -136,6 +145,15 @@ func (e *Engine) takeWoken() map[int64]relay.Priority {
 	woken := e.woken
 	e.woken = map[int64]relay.Priority{}
 	return woken
+}
+
+// takeMissed reports whether something may have been missed since it was asked last.
+func (e *Engine) takeMissed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	missed := e.missed
+	e.missed = false
+	return missed
 }
 
 // Run delivers until ctx ends. Then it starts nothing more, lets what is under way finish (at most Drain), and returns nil.

@@ -32,6 +32,32 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+// What was queued unheard is found at once when the engine is told that it may have missed something, also where what waits there is for later.
+func TestMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		h.outbox.add(5, "first")
+		h.outbox.add(6, "for later", func(j *relay.Job) { j.NotBefore = time.Now().Add(time.Hour) })
+		h.run(t)
+		after(5 * time.Second)
+		h.outbox.wake = nil
+		h.outbox.add(5, "second")
+		h.outbox.add(6, "urgent", func(j *relay.Job) { j.Priority = relay.High })
+		h.outbox.add(7, "elsewhere")
+		after(time.Second)
+		if d := cmp.Diff([]string{"first"}, h.bot.texts(0)); d != "" {
+			t.Error(d)
+		}
+		h.engine.Missed()
+		after(time.Second)
+		for chat, want := range map[int64][]string{5: {"first", "second"}, 6: {"urgent"}, 7: {"elsewhere"}} {
+			if d := cmp.Diff(want, h.bot.texts(chat)); d != "" {
+				t.Errorf("chat %d: %s", chat, d)
+			}
+		}
+	})
+}
+
 func TestPriorityOvertakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)

@@ -55,6 +55,16 @@ func (s *scheduler) findLanes(asked time.Time) {
 	})
 }
 
+// catchUp asks the outbox for lanes at once, and for what comes first in those that are at work.
+func (s *scheduler) catchUp(now time.Time) {
+	s.lanesAt = now
+	for chatID, l := range s.lanes {
+		if l.current != nil {
+			s.wake(chatID, now)
+		}
+	}
+}
+
 // takeUp wakes lanes, as many as there is room for. It begins anywhere, so that no chat is always the last.
 func (s *scheduler) takeUp(chats []int64, now time.Time) {
 	if len(chats) == 0 {

@@ -92,6 +92,9 @@ func (s *scheduler) step(now time.Time) {
 	if r := *s.Engine.rates.Load(); r != s.rates {
 		s.retune(r, now)
 	}
+	if s.takeMissed() {
+		s.catchUp(now)
+	}
 	for chatID, priority := range s.takeWoken() {
 		l := s.lanes[chatID]
 		if l != nil && l.appends(priority) || priority < relay.High && s.crowded(chatID, now) {

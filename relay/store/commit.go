@@ -187,7 +187,7 @@ func (c *committer) end(ctx context.Context, t *tx) error {
 		}
 	}
 	began := time.Now()
-	if err := c.db.engine.commit(ctx, c.writer); err != nil {
+	if err := c.db.engine.commit(ctx, t); err != nil {
 		return err
 	}
 	c.db.metrics.commit.Observe(time.Since(began).Seconds())

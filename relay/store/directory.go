@@ -15,7 +15,7 @@ func (db *DB) Recipient(ctx context.Context, id string) (*relay.Recipient, error
 }
 
 const (
-	recipientColumns = `r.id, r.created_at, r.paused, r.locale, r.time_zone, r.quiet_hours, r.note`
+	recipientColumns = `r.id, r.created_at, r.paused, r.locale, r.time_zone, r.quiet_hours, r.note, r.version`
 	bindingColumns   = `b.recipient, b.chat_id, b.message_thread_id, b.type, b.title, b.username, b.language_code, b.state, b.linked_at, b.muted_until,
 		b.quiet_hours, b.digest, b.time_zone, b.locale`
 )
@@ -72,7 +72,7 @@ func scanRecipient(row scanner) (relay.Recipient, *relay.Binding, error) {
 		quiet, digest, zone, locale                   sql.NullString
 		chat, thread, linked, muted                   sql.NullInt64
 	)
-	err := row.Scan(&r.ID, &created, &r.Paused, &r.Locale, &r.TimeZone, &r.QuietHours, &r.Note,
+	err := row.Scan(&r.ID, &created, &r.Paused, &r.Locale, &r.TimeZone, &r.QuietHours, &r.Note, &r.Version,
 		&owner, &chat, &thread, &kind, &title, &username, &language, &state, &linked, &muted, &quiet, &digest, &zone, &locale)
 	r.CreatedAt = moment(created)
 	if err != nil || !owner.Valid {

@@ -25,8 +25,8 @@ type engine interface {
 	settle(ctx context.Context, conn *sql.Conn) error
 	// begin starts a transaction in which nothing can fail for another writer's sake: it waits for its turn here.
 	begin(ctx context.Context, w *writer) error
-	// commit returns nil if the transaction is kept, however that became known.
-	commit(ctx context.Context, w *writer) error
+	// commit returns nil if the transaction is kept, however that became known. With it other storages on the same database hear of it.
+	commit(ctx context.Context, t *tx) error
 	// remote reports whether each command takes a way to a server and back, and whether a transaction may fail for another's sake after all: then
 	// batches are run again, and messages have to be as they were.
 	remote() bool

@@ -24,7 +24,7 @@ func (t *tx) event(ctx context.Context, kind relay.EventType, recipient string, 
 }
 
 func (t *tx) addEvent(ctx context.Context, e relay.Event) error {
-	t.happened = true
+	t.happened, t.noted = true, true
 	return t.run(ctx, `INSERT INTO events (id, type, recipient, at, data, attempts, not_before) VALUES ($1, $2, $3, $4, $5, 0, 0)`,
 		e.ID[:], string(e.Type), e.Recipient, millis(e.At), string(e.Data))
 }

@@ -101,3 +101,9 @@ func (db *DB) LookAmong(n int64) { db.looked = n }
 
 // SetAside renames a storage with its log.
 func SetAside(path string, now time.Time) (string, error) { return setAside(path, now) }
+
+// FreshFor is how old what the cache says can be.
+const FreshFor = freshFor
+
+// Fresh reports whether the cache is believed.
+func (db *DB) Fresh() bool { return db.channel.fresh() }

@@ -22,7 +22,7 @@ var rewrite = flag.Bool("update", false, "write testdata/schema of the newest sc
 func fixtureFile(version int) string { return fmt.Sprintf("testdata/schema/%04d.sql", version) }
 
 // stories are what happens in the fixture of a schema: all up to its number.
-var stories = []func(*testing.T, *store.DB){firstStory, liveStory, calmStory, eventStory, senderStory, welcomeStory, threadStory, topicStory, tallyStory}
+var stories = []func(*testing.T, *store.DB){firstStory, liveStory, calmStory, eventStory, senderStory, welcomeStory, threadStory, topicStory, tallyStory, versionStory}
 
 // known is an ID that a test finds again.
 func known(n byte) relay.ID { return relay.ID{1, 0x90, 6: 0x70, 8: 0x80, 15: n} }
@@ -128,6 +128,10 @@ func topicStory(t *testing.T, db *store.DB) {
 
 // tallyStory is that of all others: each of them was counted.
 func tallyStory(*testing.T, *store.DB) {}
+
+func versionStory(t *testing.T, db *store.DB) {
+	must(t, db.Bind(t.Context(), "heidi", relay.Chat{ChatID: 1008, Type: "private", Title: "Heidi", State: relay.Active}, t0))
+}
 
 // TestFixture writes the fixture of the newest schema where there is none, or when asked to.
 func TestFixture(t *testing.T) {

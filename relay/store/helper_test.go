@@ -3,6 +3,7 @@ package store_test
 import (
 	"log/slog"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 // t0 is when most tests take place. The storage has no clock of its own.
 var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// open opens a storage in a folder of its own unless o names a file, and closes it with the test.
+// open opens a storage in a folder of its own unless o names a file, has it hear of others, and closes it with the test.
 func open(tb testing.TB, o store.Options) *store.DB {
 	tb.Helper()
 	if o.URL == "" {
@@ -27,7 +28,10 @@ func open(tb testing.TB, o store.Options) *store.DB {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	var listening sync.WaitGroup
+	listening.Go(func() { _ = db.Listen(tb.Context()) })
 	tb.Cleanup(func() {
+		listening.Wait() // the test's context has ended
 		if err := db.Close(); err != nil {
 			tb.Error(err)
 		}

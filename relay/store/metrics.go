@@ -7,19 +7,29 @@ import (
 
 type metrics struct {
 	hits, misses prometheus.Counter
+	bypassed     prometheus.Counter
 	commit, rows prometheus.Histogram
 	deliveries   *prometheus.CounterVec
 	up           prometheus.Gauge
+
+	connected     prometheus.Gauge
+	notifications prometheus.Counter
 }
 
 // newMetrics registers with r; nil counts in vain.
 func newMetrics(r prometheus.Registerer) *metrics {
 	with := promauto.With(r)
 	requests := with.NewCounterVec(prometheus.CounterOpts{
-		Name: "tgrelay_recipient_cache_requests_total", Help: "Look-ups of recipients, answered from memory (hit) or not (miss).",
+		Name: "tgrelay_recipient_cache_requests_total", Help: "Look-ups of recipients, answered from memory (hit) or not (miss; bypass: while it is not heard what other replicas change).",
 	}, []string{"result"})
 	m := &metrics{
-		hits: requests.WithLabelValues("hit"), misses: requests.WithLabelValues("miss"),
+		hits: requests.WithLabelValues("hit"), misses: requests.WithLabelValues("miss"), bypassed: requests.WithLabelValues("bypass"),
+		connected: with.NewGauge(prometheus.GaugeOpts{
+			Name: "tgrelay_storage_channel_up", Help: "Whether it is heard what other replicas write: 1, else 0. With SQLite there are none, and it is 0.",
+		}),
+		notifications: with.NewCounter(prometheus.CounterOpts{
+			Name: "tgrelay_storage_notifications_total", Help: "Notifications of what other replicas wrote that were heard.",
+		}),
 		commit: with.NewHistogram(prometheus.HistogramOpts{
 			Name: "tgrelay_storage_commit_seconds", Help: "How long commits took: mostly the disk's fsync.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16), // 0.1 ms to 3.3 s

@@ -178,21 +178,24 @@ func TestMetrics(t *testing.T) {
 	}
 	after := families()
 	for name, want := range map[string]float64{
-		"tgrelay_recipient_cache_requests_total{result=hit}":  2,
-		"tgrelay_recipient_cache_requests_total{result=miss}": 2,
-		"tgrelay_storage_commit_seconds":                      5,
-		"tgrelay_storage_batch_rows":                          5,
-		"tgrelay_deliveries_total{state=sent}":                1,
-		"tgrelay_deliveries_total{state=failed}":              1,
-		"tgrelay_deliveries_total{state=expired}":             0,
-		"tgrelay_deliveries_total{state=discarded}":           1,
-		"tgrelay_deliveries_total{state=superseded}":          0,
+		"tgrelay_recipient_cache_requests_total{result=hit}":    2,
+		"tgrelay_recipient_cache_requests_total{result=miss}":   2,
+		"tgrelay_recipient_cache_requests_total{result=bypass}": 0,
+		"tgrelay_storage_channel_up":                            0,
+		"tgrelay_storage_notifications_total":                   0,
+		"tgrelay_storage_commit_seconds":                        5,
+		"tgrelay_storage_batch_rows":                            5,
+		"tgrelay_deliveries_total{state=sent}":                  1,
+		"tgrelay_deliveries_total{state=failed}":                1,
+		"tgrelay_deliveries_total{state=expired}":               0,
+		"tgrelay_deliveries_total{state=discarded}":             1,
+		"tgrelay_deliveries_total{state=superseded}":            0,
 	} {
 		if _, there := before[name]; !there || after[name]-before[name] != want {
 			t.Errorf("%s: from %v to %v, want %v more", name, before[name], after[name], want)
 		}
 	}
-	if len(after) != 10 {
-		t.Errorf("there are %d metrics, want 10: %v", len(after), after)
+	if len(after) != 13 {
+		t.Errorf("there are %d metrics, want 13: %v", len(after), after)
 	}
 }

@@ -209,15 +209,15 @@ func (p *postgres) begin(ctx context.Context, w *writer) error {
 // errAborted is of a transaction in which a statement failed without anybody minding. COMMIT would roll it back, and call that a success.
 var errAborted = errors.New("a statement failed, so that nothing of the transaction can be kept")
 
-func (p *postgres) commit(ctx context.Context, w *writer) error {
-	if aborted(w.conn) {
+func (p *postgres) commit(ctx context.Context, t *tx) error {
+	if aborted(t.writer.conn) {
 		return errAborted
 	}
-	err := w.exec(ctx, "COMMIT")
+	err := p.commitTelling(ctx, t)
 	if err == nil || refused(err) {
 		return err
 	}
-	return p.lookUp(ctx, w, err)
+	return p.lookUp(ctx, t.writer, err)
 }
 
 const (

@@ -146,7 +146,7 @@ func TestLostCommitIsLookedUp(t *testing.T) {
 	db := open(t, store.Options{URL: u.String()})
 	direct := beside(t, address)
 	for i, at := range []int32{cutAfter, cutBefore, cutAfter} {
-		must(t, db.Check(t.Context())) // on a new connection COMMIT is prepared before it is cut
+		must(t, db.Accept(t.Context(), text("before", to("alice", 1)))) // on a new connection COMMIT is prepared before it is cut
 		db.BeforeCommit(func() error { c.armed.Store(at); return nil })
 		m := text("hello", to("alice", 1))
 		err := db.Accept(t.Context(), m)

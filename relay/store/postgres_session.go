@@ -20,7 +20,7 @@ import (
 
 // session are settings of the server's for each connection. Where a client's machine is gone without a word, the server notices and gives its
 // locks free; it would wait for hours.
-var session = map[string]string{"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+var session = map[string]string{"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3", "tcp_user_timeout": "11000"}
 
 // sessions makes the configurations of connections to one server.
 type sessions struct {

@@ -64,7 +64,8 @@ func (*sqlite) strict() bool                                     { return false 
 func (*sqlite) snapshot() *sql.TxOptions                         { return nil } // every transaction sees one
 func (*sqlite) settle(ctx context.Context, conn *sql.Conn) error { return settle(ctx, conn) }
 func (*sqlite) begin(ctx context.Context, w *writer) error       { return w.exec(ctx, "BEGIN IMMEDIATE") }
-func (*sqlite) commit(ctx context.Context, w *writer) error      { return w.exec(ctx, "COMMIT") }
+
+func (*sqlite) commit(ctx context.Context, t *tx) error { return t.writer.exec(ctx, "COMMIT") }
 
 func (*sqlite) remote() bool { return false }
 

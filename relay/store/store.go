@@ -42,18 +42,20 @@ type Options struct {
 	Log         *slog.Logger          // nil: slog.Default
 	Registerer  prometheus.Registerer // nil: nothing is counted; two storages must not share one
 
-	// Queued is called after a commit that queued something, once for each chat, before the writing call returns.
-	// Migrated is called after a commit that moved a group to its supergroup. Both run in the committer: they must
-	// return at once and must not write to the store.
+	// Queued is called after a commit that queued something, once for each chat, before the writing call returns; and, by Listen, for what other
+	// storages on the same database commit. Migrated is called after a commit that moved a group to its supergroup. Both run in the committer: they
+	// must return at once and must not write to the store.
 	// What is queued with priority stands behind all that waits with the same one; relay.Reordered says that it may not.
 	Queued   func(chatID int64, priority relay.Priority)
 	Migrated func(from, to int64)
 	// Ended is called after a commit in which deliveries failed for what became of another one. It runs in the committer too.
 	Ended func([]relay.Delivery)
 	// Events reports whether what happens is to be noted as events; nil: it is not. Happened is called after a commit after which events
-	// may be told. Both run in the committer too.
+	// may be told, also of another storage. Both run in the committer too.
 	Events   func() bool
 	Happened func()
+	// Missed is called by Listen when commits of other storages may have gone unheard: Queued was not called for what they queued.
+	Missed func()
 }
 
 // DB is an open storage. Its methods are safe for concurrent use.
@@ -64,7 +66,8 @@ type DB struct {
 	readers   *sql.DB
 	read      *statements
 	committer *committer
-	cache     *cache // nil: none
+	cache     *cache   // nil: none
+	channel   *channel // nil: nobody else writes
 	metrics   *metrics
 	looked    int64 // see the constant
 	running   sync.WaitGroup
@@ -78,6 +81,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.metrics = newMetrics(o.Registerer)
 	db.cache = newCache(o.CacheSize, db.metrics)
+	if p, shared := db.engine.(*postgres); shared {
+		db.channel = newChannel(p, db)
+		db.cache.believe(db.channel.fresh)
+	}
 	db.committer = newCommitter(db)
 	db.running.Go(db.committer.run)
 	if err := db.requeue(ctx); relay.ErrorCode(err) == relay.CodeStorageUnavailable {
@@ -109,6 +116,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Happened == nil {
 		o.Happened = func() {}
+	}
+	if o.Missed == nil {
+		o.Missed = func() {}
 	}
 	if o.Migrated == nil {
 		o.Migrated = func(int64, int64) {}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"maps"
 	"slices"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -22,6 +21,7 @@ type tx struct {
 
 	eventful bool // somebody wants events
 	happened bool // there are events that may be told
+	noted    bool // there are new ones
 	erased   bool // something was forgotten
 	undoable
 }
@@ -170,16 +170,10 @@ func (t *tx) publish(db *DB, kept bool) {
 	for _, m := range t.migrated {
 		db.options.Migrated(m[0], m[1])
 	}
-	highest := map[int64]relay.Priority{}
-	for _, a := range t.queued {
-		if p, known := highest[a.chat]; !known || a.priority > p {
-			highest[a.chat] = a.priority
-		}
-	}
 	if len(t.ended) > 0 {
 		db.options.Ended(t.ended)
 	}
-	for _, chat := range slices.Sorted(maps.Keys(highest)) {
-		db.options.Queued(chat, highest[chat])
+	for _, a := range t.arrivals() {
+		db.options.Queued(a.chat, a.priority)
 	}
 }

@@ -31,7 +31,7 @@ func fixture(t *testing.T, version int) string {
 }
 
 // checks tell what of each story holds after an upgrade.
-var checks = []func(*testing.T, *place){checkFirst, checkLive, checkCalm, checkEvent, checkSender, checkWelcome, checkThread, checkTopic, checkTally}
+var checks = []func(*testing.T, *place){checkFirst, checkLive, checkCalm, checkEvent, checkSender, checkWelcome, checkThread, checkTopic, checkTally, checkVersion}
 
 // TestUpgrade opens the storage of each schema there ever was with the code of today.
 func TestUpgrade(t *testing.T) {
@@ -281,6 +281,17 @@ func checkTally(t *testing.T, p *place) {
 	must(t, err)
 	if len(tallies) == 0 || tallies[0].Taken == 0 {
 		t.Errorf("the tallies: %+v", tallies)
+	}
+}
+
+// checkVersion finds the numbers of changes where nobody else makes any: none.
+func checkVersion(t *testing.T, p *place) {
+	for id, chat := range map[string]int64{"heidi": 1008, "erin": 1005} {
+		r, err := p.Recipient(t.Context(), id)
+		must(t, err)
+		if len(r.Chats) != 1 || r.Chats[0].ChatID != chat || r.Version != 0 {
+			t.Errorf("%s: %+v", id, r)
+		}
 	}
 }
 

@@ -4,3 +4,6 @@ CREATE TABLE paces (
   empty  bigint NOT NULL,                -- when the bucket runs empty
   closed bigint NOT NULL                 -- nothing before then, after a 429
 ) WITH (fillfactor = 50);
+
+-- The number of the last change of a recipient or its chats: what a replica holds in memory is as old as its number.
+ALTER TABLE recipients ADD COLUMN version bigint NOT NULL DEFAULT 0;
