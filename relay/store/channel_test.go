@@ -368,6 +368,40 @@ func TestMuchIsTold(t *testing.T) {
 	}
 }
 
+// Leases that are given back are heard of by all others, with the transaction that does it, and after a loss.
+func TestLeasesAreGivenBack(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a, _ := replica(t, address)
+	b, _ := replica(t, named(address, "other"))
+	heard := func(db *store.DB, want bool) {
+		t.Helper()
+		limit := wait
+		if !want {
+			limit = 100 * time.Millisecond
+		}
+		select {
+		case <-db.GivenBack():
+			if !want {
+				t.Error("it is told that leases were given back")
+			}
+		case <-time.After(limit):
+			if want {
+				t.Error("it does not hear that leases were given back")
+			}
+		}
+	}
+	heard(a, true) // before it listened they may have been
+	heard(b, true)
+	must(t, a.GiveBack(t.Context(), false))
+	heard(b, false)
+	must(t, a.GiveBack(t.Context(), true))
+	heard(b, true)
+	heard(a, false)
+	killer(t, address, "other")()
+	heard(b, true)
+}
+
 // A process that does not listen does not believe what it holds.
 func TestCacheOfADeafStorage(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -107,3 +108,27 @@ const FreshFor = freshFor
 
 // Fresh reports whether the cache is believed.
 func (db *DB) Fresh() bool { return db.channel.fresh() }
+
+// GiveBack tells others that leases were given back, in a transaction that is kept or not.
+func (db *DB) GiveBack(ctx context.Context, keep bool) error {
+	p := db.channel.postgres
+	conn, err := pgx.ConnectConfig(ctx, p.config)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	if err := db.channel.announce(ctx, tx); err != nil {
+		return err
+	}
+	if !keep {
+		return tx.Rollback(ctx)
+	}
+	return tx.Commit(ctx)
+}
+
+// GivenBack receives when others gave leases back, or may have.
+func (db *DB) GivenBack() <-chan struct{} { return db.channel.onLease() }
