@@ -105,7 +105,9 @@ func (l *lane) fill(jobs []relay.Job, limit int, now time.Time) {
 func (l *lane) advance() {
 	if l.current == nil && len(l.heads) > 0 {
 		l.current = &work{job: l.heads[0]}
-		l.heads = l.heads[1:]
+		if l.heads = l.heads[1:]; len(l.heads) == 0 {
+			l.heads = nil // it would hold on to what was sent
+		}
 	}
 }
 

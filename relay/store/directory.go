@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
@@ -123,6 +126,11 @@ func (db *DB) Bindings(ctx context.Context, chatID, threadID int64) ([]relay.Bin
 
 // BindingCount implements relay.Directory. The gone are few and have an index; the others are all but them.
 func (db *DB) BindingCount(ctx context.Context) (map[relay.ChatState]int64, error) {
+	counts, err := db.bindingCount.of(ctx, db.countBindings)
+	return maps.Clone(counts), fault("count bindings", err)
+}
+
+func (db *DB) countBindings(ctx context.Context) (map[relay.ChatState]int64, error) {
 	counts := map[relay.ChatState]int64{relay.Active: 0, relay.Blocked: 0, relay.Left: 0}
 	_, err := list(ctx, db.read, func(row scanner) (struct{}, error) {
 		var state relay.ChatState
@@ -134,13 +142,45 @@ func (db *DB) BindingCount(ctx context.Context) (map[relay.ChatState]int64, erro
 		}
 		return struct{}{}, err
 	}, `SELECT state, count(*) FROM bindings WHERE state <> 'active' GROUP BY state UNION ALL SELECT 'active', count(*) FROM bindings`)
-	return counts, fault("count bindings", err)
+	return counts, err
 }
 
 // RecipientCount implements relay.Directory.
 func (db *DB) RecipientCount(ctx context.Context) (int64, error) {
-	n, _, err := first(ctx, db.read, value[int64], `SELECT count(*) FROM recipients`)
+	n, err := db.recipientCount.of(ctx, func(ctx context.Context) (int64, error) {
+		n, _, err := first(ctx, db.read, value[int64], `SELECT count(*) FROM recipients`)
+		return n, err
+	})
 	return n, fault("count recipients", err)
+}
+
+// count is something that was counted. Among millions that takes seconds, and a scrape asks every few of them: what took long is believed for a while.
+type count[T any] struct {
+	mu    sync.Mutex
+	value T
+	until time.Time
+}
+
+const (
+	countsLong = 100 * time.Millisecond // less is counted anew each time
+	countsRest = 100                    // times as long as it took
+	countsMost = time.Minute            // whoever asks and does not wait has the next one know
+)
+
+func (c *count[T]) of(ctx context.Context, again func(context.Context) (T, error)) (T, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	began := time.Now()
+	if began.Before(c.until) {
+		return c.value, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countsMost)
+	defer cancel()
+	v, err := again(ctx)
+	if took := time.Since(began); err == nil && took >= countsLong {
+		c.value, c.until = v, began.Add(countsRest*took)
+	}
+	return v, err
 }
 
 // SetChatState implements relay.Directory.

@@ -97,6 +97,12 @@ func (c Cache) Get(ctx context.Context, id string, look func(context.Context, st
 // Forget is what a commit does.
 func (c Cache) Forget(ids ...string) { c.c.forget(ids) }
 
+// Counted is something that is counted, as recipients are.
+func Counted(again func(context.Context) (int64, error)) func(context.Context) (int64, error) {
+	var c count[int64]
+	return func(ctx context.Context) (int64, error) { return c.of(ctx, again) }
+}
+
 // LookAmong sets among how many deliveries a page of a receiver's is looked for.
 func (db *DB) LookAmong(n int64) { db.looked = n }
 

@@ -196,7 +196,8 @@ func (db *DB) Backlog(ctx context.Context) (relay.Backlog, error) {
 	return b, fault("find the oldest delivery", err)
 }
 
-// oldest is since when the delivery waits that waits for longest, zero if none does. What is for a later hour (send_at) waits from then on.
+// oldest is since when the delivery waits that waits for longest, zero if none does. What is for a later hour (send_at) waits from then on. The order
+// is that of the index by state: by numbers alone PostgreSQL would look through all that is kept, for it does not know that the newest wait.
 func (db *DB) oldest(ctx context.Context, now time.Time) (time.Time, error) {
 	since, waits, err := first(ctx, db.read, value[int64],
 		`SELECT send_at FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND send_at <= $1 ORDER BY send_at LIMIT 1`, millis(now))
@@ -207,7 +208,7 @@ func (db *DB) oldest(ctx context.Context, now time.Time) (time.Time, error) {
 		var created int64
 		var found bool
 		created, found, err = first(ctx, db.read, value[int64],
-			`SELECT created_at FROM deliveries WHERE state = `+strconv.Itoa(code(s))+` AND state <> 3 AND send_at = 0 ORDER BY seq LIMIT 1`)
+			`SELECT created_at FROM deliveries WHERE state >= `+strconv.Itoa(code(s))+` AND state < `+strconv.Itoa(code(s)+1)+` AND state <> 3 AND send_at = 0 ORDER BY state, seq LIMIT 1`)
 		if found && (!waits || created < since) {
 			since, waits = created, true
 		}

@@ -71,6 +71,9 @@ type DB struct {
 	metrics   *metrics
 	looked    int64 // see the constant
 	running   sync.WaitGroup
+
+	recipientCount count[int64]
+	bindingCount   count[map[relay.ChatState]int64]
 }
 
 // Open opens a storage, making or migrating it as needed.

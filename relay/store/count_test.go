@@ -1,0 +1,62 @@
+package store_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay/store"
+)
+
+// What takes long to count is not counted at each scrape.
+func TestCountsRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var took time.Duration
+		times := int64(0)
+		count := store.Counted(func(context.Context) (int64, error) {
+			time.Sleep(took)
+			times++
+			return times, nil
+		})
+		for _, step := range []struct{ takes, passes, want time.Duration }{
+			{0, 0, 1}, {time.Second, 0, 2}, {time.Second, 90 * time.Second, 2}, {time.Second, 10 * time.Second, 3}, {time.Second, time.Second, 3},
+		} {
+			time.Sleep(step.passes)
+			took = step.takes
+			if got, err := count(t.Context()); err != nil || got != int64(step.want) {
+				t.Errorf("after %s: %d, %v; want %d", step.passes, got, err, step.want)
+			}
+		}
+	})
+}
+
+// What waits is the newest of all that is kept. PostgreSQL, which does not know that, is not to look for it from the oldest on.
+func TestBacklogOfMany(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	db, side := open(t, store.Options{URL: address}), beside(t, address)
+	for _, text := range []string{
+		`INSERT INTO messages SELECT 1, '\x00', 1, '', '', 0, 0, 0, 1, 20000, '{}'`,
+		`INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error, telegram_message_ids, created_at,
+			send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update)
+			SELECT i, decode(md5(i::text), 'hex'), 1, 'alice', i, 0, '', CASE WHEN i > 19000 THEN 1 ELSE 3 END, 0, 0, '', '', '[]', i, 0, 0, 0, 0, 0, i, '', '' FROM generate_series(1, 20000) AS n (i)`,
+		`ANALYZE deliveries`,
+	} {
+		_, err := side.Exec(text)
+		must(t, err)
+	}
+	if b, err := db.Backlog(t.Context()); err != nil || b.Oldest.UnixMilli() != 19001 {
+		t.Errorf("the oldest is of %v, %v", b.Oldest, err)
+	}
+	for _, text := range db.Texts() {
+		if strings.HasPrefix(text, "SELECT created_at FROM deliveries") {
+			plan := texts(t, side, "EXPLAIN "+text)
+			if !slices.ContainsFunc(plan, func(line string) bool { return strings.Contains(line, "deliveries_state") }) {
+				t.Errorf("%s goes about it by\n%s", text, strings.Join(plan, "\n"))
+			}
+		}
+	}
+}
