@@ -81,6 +81,7 @@ type Outcome struct {
 	At                 time.Time
 	Wipe               bool    // the text leaves the storage
 	Live               []int64 // with Sent and a Key: what the live message consists of from now on
+	Fence              int64   // of the lease by which the request was begun; 0: none was needed
 
 	// What the answer told about the chat, zero where it told nothing.
 	ChatID    int64
@@ -157,7 +158,8 @@ type Outbox interface {
 	Merge(ctx context.Context, m *Message, deliveries []ID) error
 	// Sending notes that a request is under way. It does not wait for the disk and cannot fail: a crash loses nothing by it.
 	Sending(id ID)
-	// Finish writes what became of an attempt. A delivery that was ended meanwhile (discarded) stays as it is.
+	// Finish writes what became of an attempt. A delivery that was ended meanwhile (discarded) stays as it is. Error where another replica has the lane by
+	// now: ErrLeaseLost; what was sent is stored all the same, and nothing else.
 	Finish(ctx context.Context, o Outcome) error
 	// Expire ends what waits and is past its ExpiresAt, at most limit deliveries, and returns them; with fewer than limit there are no more.
 	Expire(ctx context.Context, now time.Time, limit int) ([]Delivery, error)

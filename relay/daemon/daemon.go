@@ -65,8 +65,9 @@ type Daemon struct {
 	limiter  *logging.Limiter // under log
 	setLog   func(config.Log)
 	registry *prometheus.Registry
-	lock     *store.Lock // of the storage: no second daemon may send what waits in it
+	lock     *store.Lock // of the storage: no second daemon may send what waits in it, unless they share it
 	db       *store.DB
+	leases   relay.Leases // what of the work is this daemon's
 	client   *telegram.Client
 	door     *intake.Door
 	desk     *onboarding.Desk
@@ -154,7 +155,7 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.db = db
+	d.db, d.leases = db, db.Leases()
 	d.registry.MustRegister(census{db})
 	if path, isFile := strings.CutPrefix(d.config.Storage.URL, "sqlite:"); isFile {
 		d.registry.MustRegister(disk{path})
@@ -322,7 +323,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l, d.http[i]) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.engine.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise, d.own} {
+	for _, run := range []func(context.Context) error{d.leases.Run, d.engine.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise, d.own} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

@@ -86,6 +86,10 @@ func (d *Daemon) receive(ctx context.Context) error {
 	if d.webhook != nil {
 		return d.webhook.Run(ctx)
 	}
+	return onDuty(d.leases, "poll", d.poll)(ctx)
+}
+
+func (d *Daemon) poll(ctx context.Context) error {
 	poller := telegram.Poller{Client: d.client, Updates: d.db, Handle: d.bot.Handle, Log: d.log}
 	return poller.Run(ctx)
 }

@@ -13,9 +13,13 @@ const noticed = 2 * time.Minute
 
 // ClockSet follows the clock on the wall, which was set ahead by so much, or back by less than nothing: what waits expires after as long a
 // wait as before, and what is to be tried again waits no longer than it would have. What was wished for a moment that is still to come
-// stays there.
+// stays there. Where other replicas live it is their clocks that count: this one's was wrong, or is now.
 func (db *DB) ClockSet(ctx context.Context, by time.Duration) error {
 	return db.write(ctx, "follow the clock", func(t *tx) error {
+		others, err := t.writer.engine.others(context.Background(), t)
+		if err != nil || others {
+			return err
+		}
 		return t.clockSet(context.Background(), by, time.Now())
 	})
 }

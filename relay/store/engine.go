@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+
+	"github.com/tgrelay/tgrelay/relay"
 )
 
 // engine is what databases do not have in common. The queries are one text for all of them: $1 for parameters, times as integers, JSON as
@@ -32,6 +34,15 @@ type engine interface {
 	remote() bool
 	// abandon ends what is open on a connection that is thrown away.
 	abandon(w *writer)
+
+	// leases are those of this opened storage.
+	leases(db *DB) relay.Leases
+	// resume puts in order, when the storage was opened, what the last process left.
+	resume(ctx context.Context, db *DB) error
+	// others reports whether another process lives that shares the storage.
+	others(ctx context.Context, t *tx) (bool, error)
+	// fences are the numbers of the leases that this opened storage has.
+	fences(ctx context.Context, t *tx) (map[int64]bool, error)
 
 	// sound notices what a write does not: that it goes where nobody finds it again.
 	sound() error

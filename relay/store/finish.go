@@ -18,12 +18,33 @@ func (db *DB) Finish(ctx context.Context, o relay.Outcome) error {
 			return fmt.Errorf("finish delivery: %w", err)
 		}
 	}
-	return db.write(ctx, "finish delivery", func(t *tx) error { return t.finish(context.Background(), o, string(parts)) })
+	lost := false
+	err := db.write(ctx, "finish delivery", func(t *tx) error {
+		holds, err := t.holds(context.Background(), o.Fence)
+		lost = !holds
+		if err != nil || lost && o.State != relay.Sent {
+			return err
+		}
+		return t.finish(context.Background(), o, string(parts), lost)
+	})
+	if err == nil && lost {
+		err = relay.ErrLeaseLost
+	}
+	return err
 }
 
-func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string) error {
+// holds reports whether the lease of a number is ours.
+func (t *tx) holds(ctx context.Context, fence int64) (holds bool, err error) {
+	if fence != 0 && t.fences == nil {
+		t.fences, err = t.writer.engine.fences(ctx, t)
+	}
+	return fence == 0 || t.fences[fence], err
+}
+
+// finish writes an outcome; lost says that another replica has the lane by now.
+func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost bool) error {
 	moved, err := t.outcome(ctx, o, parts)
-	if err == nil && len(o.Live) > 0 {
+	if err == nil && len(o.Live) > 0 && (moved > 0 || !lost) { // what the other one has sent is the live message
 		err = t.noteLive(ctx, o)
 	}
 	if err == nil && o.Wipe {
@@ -137,6 +158,23 @@ func (db *DB) Expire(ctx context.Context, now time.Time, limit int) ([]relay.Del
 		return err
 	})
 	return ended, err
+}
+
+// takeOver puts back what was being sent in shards by whoever had them.
+func (db *DB) takeOver(ctx context.Context, shards []grant) error {
+	var ours [relay.Shards]bool
+	for _, h := range shards {
+		ours[h.shard] = true
+	}
+	return db.write(ctx, "take lanes over", func(t *tx) error {
+		chats, err := list(context.Background(), t, value[int64], `SELECT DISTINCT chat_id FROM deliveries WHERE state = 2 AND state <> 3`)
+		for _, chat := range chats {
+			if err == nil && ours[relay.LaneShard("", chat)] {
+				_, err = t.move(context.Background(), change{from: []relay.State{relay.Sending}, to: relay.Queued, where: `chat_id = $1`, args: []any{chat}})
+			}
+		}
+		return err
+	})
 }
 
 // requeue puts back what was being sent when the last process ended, and follows a clock that was set back since.

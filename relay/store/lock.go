@@ -11,20 +11,28 @@ import (
 // ErrInUse is of Acquire: another program holds the storage.
 var ErrInUse = errors.New("another tgrelay is running on this storage")
 
-// Lock keeps a storage for one program: two daemons on one would each send what waits. It is the system's (flock) and ends with the process, however
+// Lock keeps a storage for one program: two daemons on one file would each send what waits. It is the system's (flock) and ends with the process, however
 // that ends. It stands on a file of its own beside the storage, since closing any handle of a database's own file would give SQLite's locks up.
 //
-// In PostgreSQL it is an advisory lock, held by a connection of its own.
+// In PostgreSQL it is an advisory lock, held by a connection of its own, that daemons share.
 type Lock struct {
 	release func() error
 	lost    chan struct{} // nil: it cannot be lost
 }
 
-// Acquire takes the lock of the storage at address, whose folder must exist. Backups, and whoever only reads, need none. The error is ErrInUse where another
-// holds it. A file system that knows no locks gives one that keeps nobody out.
+// Share takes the lock for a daemon. Several may have it where the storage is PostgreSQL: they divide the work (DB.Leases).
+func Share(address string) (*Lock, error) {
+	if isPostgres(address) {
+		return acquirePostgres(address, true)
+	}
+	return Acquire(address)
+}
+
+// Acquire takes the lock of the storage at address, whose folder must exist, for one who needs nobody else. Backups, and whoever only reads, need none. The error
+// is ErrInUse where another holds it. A file system that knows no locks gives one that keeps nobody out.
 func Acquire(address string) (*Lock, error) {
 	if isPostgres(address) {
-		return acquirePostgres(address)
+		return acquirePostgres(address, false)
 	}
 	path, err := sqlitePath(address)
 	if err != nil {

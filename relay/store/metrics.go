@@ -14,6 +14,9 @@ type metrics struct {
 
 	connected     prometheus.Gauge
 	notifications prometheus.Counter
+
+	shards, replicas prometheus.Gauge
+	lost             prometheus.Counter
 }
 
 // newMetrics registers with r; nil counts in vain.
@@ -44,6 +47,15 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}, []string{"state"}),
 		up: with.NewGauge(prometheus.GaugeOpts{
 			Name: "tgrelay_storage_up", Help: "Whether the storage took the last write: 1, else 0.",
+		}),
+		shards: with.NewGauge(prometheus.GaugeOpts{
+			Name: "tgrelay_lease_shards", Help: "How many of the 64 shards of the work this replica has; all, where it has no others beside it.",
+		}),
+		replicas: with.NewGauge(prometheus.GaugeOpts{
+			Name: "tgrelay_lease_replicas", Help: "How many replicas share the work, as far as this one knows.",
+		}),
+		lost: with.NewCounter(prometheus.CounterOpts{
+			Name: "tgrelay_lease_lost_total", Help: "Shards that ended before this replica could renew its lease of them.",
 		}),
 	}
 	m.ended([len(states)]int64{})

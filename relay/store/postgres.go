@@ -251,6 +251,34 @@ func (p *postgres) lookUp(ctx context.Context, w *writer, err error) error {
 
 func (*postgres) remote() bool { return true }
 
+func (p *postgres) leases(db *DB) relay.Leases { return newKeeper(db, p) }
+
+// resume leaves to whoever takes a lane over what was being sent there.
+func (p *postgres) resume(ctx context.Context, db *DB) error {
+	return db.write(ctx, "resume", func(t *tx) error {
+		others, err := p.others(context.Background(), t)
+		if err != nil || others {
+			return err
+		}
+		return t.clockAtStart(context.Background(), time.Now())
+	})
+}
+
+// others reports whether another replica lives.
+func (p *postgres) others(ctx context.Context, t *tx) (bool, error) {
+	_, others, err := first(ctx, t, value[int64], `SELECT 1 FROM leases WHERE name LIKE 'replica.%' AND holder <> $1 AND ends_at > `+serverNow+` LIMIT 1`, p.id[:])
+	return others, err
+}
+
+func (p *postgres) fences(ctx context.Context, t *tx) (map[int64]bool, error) {
+	all, err := list(ctx, t, value[int64], `SELECT fence FROM leases WHERE holder = $1`, p.id[:])
+	fences := make(map[int64]bool, len(all))
+	for _, fence := range all {
+		fences[fence] = true
+	}
+	return fences, err
+}
+
 // abandon does nothing: the server rolls back what was open on a connection that ends, and a question on one that is lost would wait for long.
 func (*postgres) abandon(*writer) {}
 

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// daemonLock is the advisory lock that keeps a storage for one daemon.
+// daemonLock is the advisory lock that keeps a storage for daemons, who share it, or for one who needs nobody else.
 const daemonLock = 0x7467_0003
 
 const (
@@ -22,19 +22,23 @@ const (
 // holder keeps an advisory lock, which lives as long as its connection, and takes it again after the server was away.
 type holder struct {
 	config *pgx.ConnConfig
+	try    string    // the function that takes it
 	conn   *pgx.Conn // nil: there is none
 	lost   chan struct{}
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
 }
 
-func acquirePostgres(address string) (*Lock, error) {
+func acquirePostgres(address string, shared bool) (*Lock, error) {
 	p, err := newPostgres(Options{URL: address})
 	if err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	h := &holder{config: p.config, lost: make(chan struct{}), stop: stop}
+	h := &holder{config: p.config, try: "pg_try_advisory_lock", lost: make(chan struct{}), stop: stop}
+	if shared {
+		h.try = "pg_try_advisory_lock_shared"
+	}
 	if err := h.take(ctx); err != nil {
 		stop()
 		return nil, err
@@ -52,7 +56,7 @@ func (h *holder) take(ctx context.Context) error {
 		return fmt.Errorf("lock storage: %s: %w", reason(err), err)
 	}
 	var taken bool
-	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock(`+strconv.Itoa(daemonLock)+`, `+ourSchema+`)`).Scan(&taken)
+	err = conn.QueryRow(ctx, `SELECT `+h.try+`(`+strconv.Itoa(daemonLock)+`, `+ourSchema+`)`).Scan(&taken)
 	if err == nil && taken {
 		h.conn = conn
 		return nil

@@ -89,6 +89,7 @@ func newPostgres(t *testing.T) *place {
 // mayScanServer are the texts that may look at all of a table, as scans are.
 var mayScanServer = []string{
 	`FROM writers`, // as many as there are daemons
+	`FROM leases`,  // one for each shard and replica
 	`FROM events`,
 	`threads WHERE recipients`,
 	`FROM threads WHERE replace(recipients`,

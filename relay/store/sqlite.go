@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+
+	"github.com/tgrelay/tgrelay/relay"
 )
 
 // This file holds what is SQLite's own: the file, the connections, the meaning of errors.
@@ -68,6 +70,19 @@ func (*sqlite) begin(ctx context.Context, w *writer) error       { return w.exec
 func (*sqlite) commit(ctx context.Context, t *tx) error { return t.writer.exec(ctx, "COMMIT") }
 
 func (*sqlite) remote() bool { return false }
+
+// leases are all there are: the lock keeps others out.
+func (*sqlite) leases(db *DB) relay.Leases {
+	db.metrics.shards.Set(relay.Shards)
+	db.metrics.replicas.Set(1)
+	return relay.Alone{}
+}
+
+func (*sqlite) resume(ctx context.Context, db *DB) error { return db.requeue(ctx) }
+
+func (*sqlite) others(context.Context, *tx) (bool, error) { return false, nil }
+
+func (*sqlite) fences(context.Context, *tx) (map[int64]bool, error) { return nil, nil }
 
 // filled has nothing to do: SQLite numbers rows from the highest on.
 func (*sqlite) filled(context.Context, *sql.Tx) error { return nil }

@@ -69,6 +69,7 @@ type DB struct {
 	cache     *cache   // nil: none
 	channel   *channel // nil: nobody else writes
 	metrics   *metrics
+	leases    relay.Leases
 	looked    int64 // see the constant
 	running   sync.WaitGroup
 
@@ -83,6 +84,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, errors.Join(err, db.closePools())
 	}
 	db.metrics = newMetrics(o.Registerer)
+	db.leases = db.engine.leases(db)
 	db.cache = newCache(o.CacheSize, db.metrics)
 	if p, shared := db.engine.(*postgres); shared {
 		db.channel = newChannel(p, db)
@@ -90,7 +92,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	}
 	db.committer = newCommitter(db)
 	db.running.Go(db.committer.run)
-	if err := db.requeue(ctx); relay.ErrorCode(err) == relay.CodeStorageUnavailable {
+	if err := db.engine.resume(ctx, db); relay.ErrorCode(err) == relay.CodeStorageUnavailable {
 		db.options.Log.Warn("what was being sent when tgrelay ended could not be put back; it is sent all the same", "error", err)
 	} else if err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -95,6 +97,7 @@ func newPlace(t *testing.T, o store.Options) (*place, **store.DB) {
 		}
 		db = open(t, o)
 		p.storage = db
+		lead(t, db)
 	}
 	return p, &db
 }
@@ -180,4 +183,23 @@ func person(id int64) relay.Chat {
 
 func group(id int64) relay.Chat {
 	return relay.Chat{ChatID: id, Type: "group", Title: "Ops", State: relay.Active}
+}
+
+// lead has a storage take over all that others left, as a daemon does, and give it back.
+func lead(t *testing.T, db *store.DB) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	leases := db.Leases()
+	go func() { done <- leases.Run(ctx) }()
+	must(t, eventually(func() error {
+		for _, chat := range chats() {
+			if _, ok := leases.Lane("", chat); !ok {
+				return fmt.Errorf("chat %d is nobody's", chat)
+			}
+		}
+		return nil
+	}))
+	cancel()
+	must(t, <-done)
 }

@@ -17,6 +17,8 @@ type tx struct {
 
 	before []before // messages as they were handed in, where the transaction may have to be tried again
 
+	fences map[int64]bool // of the leases that we have; nil: not looked up yet
+
 	began map[string]bool // keys of threads that this transaction begins, until it has a message of theirs
 
 	eventful bool // somebody wants events

@@ -11,12 +11,13 @@ CREATE TABLE writers (
   seen_at bigint NOT NULL
 ) WITH (fillfactor = 50);
 
--- Leases: who sends to which chats, who polls. fence grows with each new holder, so that one that was frozen can tell that it lost its lease.
+-- Leases: who sends to which chats and has which duties (lane.0 and so on), and who lives (replica.ID). Each new holder gets another, greater
+-- fence, so that one that was frozen can tell that it lost its lease.
 CREATE TABLE leases (
   name    text   COLLATE "C" PRIMARY KEY,
   holder  bytea  NOT NULL, -- writers.id; empty: nobody
   fence   bigint NOT NULL,
-  ends_at bigint NOT NULL
+  ends_at bigint NOT NULL  -- by the server's clock
 ) WITH (fillfactor = 50);
 
 CREATE TABLE messages (

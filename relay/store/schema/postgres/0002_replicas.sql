@@ -7,3 +7,6 @@ CREATE TABLE paces (
 
 -- The number of the last change of a recipient or its chats: what a replica holds in memory is as old as its number.
 ALTER TABLE recipients ADD COLUMN version bigint NOT NULL DEFAULT 0;
+
+-- Numbers of leases (leases.fence): none is given twice.
+CREATE SEQUENCE fences;

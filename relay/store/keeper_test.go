@@ -1,0 +1,441 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/store"
+	"github.com/tgrelay/tgrelay/relay/store/pgtest"
+)
+
+// sharer is a storage whose leases are kept.
+type sharer struct {
+	*store.DB
+	leases relay.Leases
+	stop   func() // ends Run and waits for it
+}
+
+func newSharer(t *testing.T, address string) *sharer {
+	t.Helper()
+	r := &sharer{DB: open(t, store.Options{URL: address})}
+	r.leases = r.Leases()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 2)
+	go func() { done <- r.leases.Run(ctx) }()
+	go func() { done <- r.Listen(ctx) }()
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		must(t, errors.Join(<-done, <-done))
+	})
+	t.Cleanup(r.stop)
+	return r
+}
+
+// chats has for each shard a chat that is in it.
+var chats = sync.OnceValue(func() (chats [relay.Shards]int64) {
+	for chat, found := int64(1), 0; found < relay.Shards; chat++ {
+		if n := relay.LaneShard("", chat); chats[n] == 0 {
+			chats[n], found = chat, found+1
+		}
+	}
+	return chats
+})
+
+// has are the shards of a replica, in which it may begin something, with the numbers of their leases.
+func (r *sharer) has() map[int]int64 {
+	has := map[int]int64{}
+	for n, chat := range chats() {
+		if l, ok := r.leases.Lane("", chat); ok {
+			has[n] = l.Fence
+		}
+	}
+	return has
+}
+
+// divided waits until replicas have so many shards, each one only by one of them, and returns how long that took.
+func divided(t *testing.T, want []int, replicas ...*sharer) time.Duration {
+	t.Helper()
+	began := time.Now()
+	for {
+		var counts []int
+		owner := map[int]int{}
+		for i, r := range replicas {
+			has := r.has()
+			counts = append(counts, len(has))
+			for n := range has {
+				if other, twice := owner[n]; twice {
+					t.Fatalf("shard %d is of replicas %d and %d", n, other, i)
+				}
+				owner[n] = i
+			}
+		}
+		if slices.Equal(counts, want) {
+			return time.Since(began)
+		}
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("replicas have %v shards, want %v", counts, want)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// Replicas have fair shares, and one that ends hands its over at once.
+func TestLeasesAreShared(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := newSharer(t, address)
+	divided(t, []int{64}, a)
+	b := newSharer(t, address)
+	divided(t, []int{32, 32}, a, b)
+	c := newSharer(t, address)
+	begun := time.Now()
+	for len(c.has()) < 20 || len(a.has()) > 22 || len(b.has()) > 22 {
+		if time.Since(begun) > 20*time.Second {
+			t.Fatalf("they have %d, %d and %d", len(a.has()), len(b.has()), len(c.has()))
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	b.stop()
+	if took := divided(t, []int{32, 0, 32}, a, b, c); took > 1500*time.Millisecond {
+		t.Errorf("what was given back was taken after %s", took)
+	}
+	c.stop()
+	a.stop()
+	if n := number(t, beside(t, address), `SELECT count(*) FROM leases WHERE holder <> ''`); n != 0 {
+		t.Errorf("%d leases are left", n)
+	}
+}
+
+// What is in use is handed over when it is not used any more, also at the end; nothing is begun in it until then.
+func TestLeasesInUseAreHandedOverLater(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := newSharer(t, address)
+	divided(t, []int{64}, a)
+	var uses []func()
+	for _, chat := range chats() {
+		l, _ := a.leases.Lane("", chat)
+		done, ok := a.leases.Use(l)
+		if !ok {
+			t.Fatal("a lease that is there cannot be used")
+		}
+		uses = append(uses, done)
+	}
+	b := newSharer(t, address)
+	divided(t, []int{32, 0}, a, b)
+	time.Sleep(500 * time.Millisecond)
+	divided(t, []int{32, 0}, a, b)
+	for n, chat := range chats() {
+		l, ok := a.leases.Lane("", chat)
+		if l.Fence == 0 {
+			t.Fatalf("shard %d is lost", n)
+		}
+		if !ok {
+			uses[n]()
+		}
+	}
+	if took := divided(t, []int{32, 32}, a, b); took > 1500*time.Millisecond {
+		t.Errorf("it took %s", took)
+	}
+	go a.stop()
+	divided(t, []int{0, 32}, a, b)
+	time.Sleep(500 * time.Millisecond)
+	divided(t, []int{0, 32}, a, b)
+	for _, done := range uses {
+		done()
+	}
+	if took := divided(t, []int{0, 64}, a, b); took > 1500*time.Millisecond {
+		t.Errorf("it took %s", took)
+	}
+}
+
+// line leads to the server, and can be silent.
+type line struct {
+	dir    string
+	mu     sync.Mutex
+	resume chan struct{} // closed while all flows
+}
+
+// through returns an address of the same database that a line leads to.
+func through(t *testing.T, address string) (string, *line) {
+	u, err := url.Parse(address)
+	must(t, err)
+	query := u.Query()
+	dir, err := os.MkdirTemp("/tmp", "line")
+	must(t, err)
+	l := &line{dir: dir, resume: make(chan struct{})}
+	close(l.resume)
+	listener, err := net.Listen("unix", filepath.Join(dir, ".s.PGSQL.5432"))
+	must(t, err)
+	t.Cleanup(func() { l.restore(); _ = errors.Join(listener.Close(), os.RemoveAll(dir)) })
+	server := filepath.Join(query.Get("host"), ".s.PGSQL.5432")
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go l.serve(client, server)
+		}
+	}()
+	query.Set("host", dir)
+	u.RawQuery = query.Encode()
+	return u.String(), l
+}
+
+func (l *line) serve(client net.Conn, server string) {
+	defer client.Close()
+	l.flows()
+	remote, err := net.Dial("unix", server)
+	if err != nil {
+		return
+	}
+	defer remote.Close()
+	go l.pass(client, remote)
+	l.pass(remote, client)
+}
+
+func (l *line) pass(from, to net.Conn) {
+	defer to.Close()
+	buffer := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buffer)
+		l.flows()
+		if err != nil {
+			return
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// flows waits while nothing passes.
+func (l *line) flows() {
+	l.mu.Lock()
+	resume := l.resume
+	l.mu.Unlock()
+	<-resume
+}
+
+// hold lets nothing pass, until restore.
+func (l *line) hold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.resume = make(chan struct{})
+}
+
+func (l *line) restore() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case <-l.resume:
+	default:
+		close(l.resume)
+	}
+}
+
+// A replica that cannot reach the server any more stops by itself, before another one has its shards.
+func TestLeasesEndByThemselves(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	led, line := through(t, address)
+	a := newSharer(t, led)
+	divided(t, []int{64}, a)
+	b := newSharer(t, address)
+	divided(t, []int{32, 32}, a, b)
+	before := a.has()
+	changed := a.leases.Changed()
+	held := time.Now()
+	line.hold()
+	divided(t, []int{0, 32}, a, b)
+	if took := time.Since(held); took < 5*time.Second {
+		t.Errorf("nothing is begun any more after %s", took)
+	}
+	<-changed
+	divided(t, []int{0, 64}, a, b)
+	if took := time.Since(held); took > 15*time.Second {
+		t.Errorf("the other one has all after %s", took)
+	}
+	line.restore()
+	divided(t, []int{32, 32}, a, b)
+	for n, fence := range a.has() {
+		if fence <= before[n] {
+			t.Errorf("shard %d is had by number %d, and was by %d", n, fence, before[n])
+		}
+	}
+}
+
+// expire makes the leases of a replica look as they do when it was frozen for longer than a lease.
+func (r *sharer) expire(t *testing.T, address string, other *sharer) {
+	t.Helper()
+	side := beside(t, address)
+	fences := make([]int64, 0, relay.Shards)
+	for _, fence := range r.has() {
+		fences = append(fences, fence)
+	}
+	_, err := side.Exec(`UPDATE leases SET ends_at = 0 WHERE fence = ANY ($1) OR name LIKE 'replica.%' AND holder = (SELECT holder FROM leases WHERE fence = $2)`, fences, fences[0])
+	must(t, err)
+	divided(t, []int{64}, other)
+}
+
+// What one who was frozen found out about a delivery counts only if it was sent: another replica has its lane by now.
+func TestOutcomesOfTheFrozen(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	led, line := through(t, address)
+	a := newSharer(t, led)
+	divided(t, []int{64}, a)
+	b := newSharer(t, address)
+	divided(t, []int{32, 32}, a, b)
+	var chat, own int64
+	for n := range a.has() {
+		chat = chats()[n]
+	}
+	for n := range b.has() {
+		own = chats()[n]
+	}
+	failed, sent, queued, foreign := text("fails", to("", chat)), text("is sent", to("", chat)), text("waits", to("", chat)), text("of the other", to("", own))
+	must(t, b.Accept(t.Context(), failed, sent, queued, foreign))
+	lease, ok := a.leases.Lane("", chat)
+	other, _ := b.leases.Lane("", own)
+	if !ok || lease.Fence == other.Fence {
+		t.Fatalf("the leases are %+v and %+v", lease, other)
+	}
+	for _, m := range []*relay.Message{failed, foreign} {
+		a.Sending(m.Deliveries[0].ID)
+	}
+	must(t, a.Check(t.Context())) // after what is noted
+	wantState(t, b, failed, relay.Sending)
+	line.hold()
+	a.expire(t, address, b)
+	wantState(t, b, failed, relay.Queued)
+	wantState(t, b, foreign, relay.Sending) // its lane was not taken over
+	line.restore()
+	finish := func(r *sharer, m *relay.Message, s relay.State, fence int64) error {
+		return r.Finish(t.Context(), relay.Outcome{Delivery: m.Deliveries[0].ID, State: s, Attempts: 1, Fence: fence, At: t0, TelegramMessageIDs: []int64{7}})
+	}
+	refused := func(err error) {
+		t.Helper()
+		if !errors.Is(err, relay.ErrLeaseLost) {
+			t.Errorf("the error is %v, want %v", err, relay.ErrLeaseLost)
+		}
+	}
+	refused(eventuallyRefused(func() error { return finish(a, failed, relay.Failed, lease.Fence) }))
+	refused(finish(a, queued, relay.Queued, lease.Fence))
+	refused(finish(a, sent, relay.Sent, lease.Fence))
+	refused(finish(a, failed, relay.Failed, other.Fence))
+	for m, want := range map[*relay.Message]relay.State{failed: relay.Queued, queued: relay.Queued, sent: relay.Sent} {
+		wantState(t, b, m, want)
+	}
+	d, err := b.Delivery(t.Context(), queued.Deliveries[0].ID)
+	must(t, err)
+	if d.Attempts != 0 {
+		t.Errorf("an attempt that does not count was counted: %+v", d)
+	}
+	must(t, finish(b, foreign, relay.Failed, other.Fence))
+	lease, _ = b.leases.Lane("", chat)
+	must(t, finish(b, failed, relay.Failed, lease.Fence))
+	wantState(t, a, failed, relay.Failed)
+}
+
+// eventuallyRefused tries again while the storage is not there.
+func eventuallyRefused(try func() error) (last error) {
+	_ = eventually(func() error {
+		if last = try(); relay.ErrorCode(last) == relay.CodeStorageUnavailable {
+			return last
+		}
+		return nil
+	})
+	return last
+}
+
+func wantState(t *testing.T, r *sharer, m *relay.Message, want relay.State) {
+	t.Helper()
+	d, err := r.Delivery(t.Context(), m.Deliveries[0].ID)
+	must(t, err)
+	if d.State != want {
+		t.Errorf("%q is %s, want %s", m.Content.Text.Text, d.State, want)
+	}
+}
+
+// After the server was away replicas go on with what they had, by the same leases.
+func TestLeasesSurviveTheServer(t *testing.T) {
+	t.Parallel()
+	server, err := pgtest.Start()
+	without(t, "PostgreSQL", err)
+	t.Cleanup(func() { must(t, server.Stop()) })
+	a := newSharer(t, server.URL(""))
+	divided(t, []int{64}, a)
+	b := newSharer(t, server.URL(""))
+	divided(t, []int{32, 32}, a, b)
+	before := []map[int]int64{a.has(), b.has()}
+	must(t, server.Kill())
+	divided(t, []int{0, 0}, a, b)
+	time.Sleep(3 * time.Second) // they have ended at the server too
+	must(t, server.Run())
+	divided(t, []int{32, 32}, a, b)
+	for i, r := range []*sharer{a, b} {
+		if now := r.has(); fmt.Sprint(now) != fmt.Sprint(before[i]) {
+			t.Errorf("replica %d has %v, and had %v", i, now, before[i])
+		}
+	}
+}
+
+// However leases change hands, none is given twice, and nobody has what another one has.
+func TestFencesAreGivenOnce(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	var mu sync.Mutex
+	seen := map[int64]string{} // by number: shard and replica
+	a := newSharer(t, address)
+	look := func(name string, r *sharer) {
+		mu.Lock()
+		defer mu.Unlock()
+		for n, fence := range r.has() {
+			what := fmt.Sprint(name, " ", n)
+			if was, known := seen[fence]; known && was != what {
+				t.Errorf("lease %d is of %s, and was of %s", fence, what, was)
+			}
+			seen[fence] = what
+		}
+	}
+	var others sync.WaitGroup
+	for i := range 3 {
+		others.Go(func() {
+			for j := range 4 {
+				r := newSharer(t, address)
+				name := fmt.Sprint(i, ".", j)
+				for range 30 {
+					look(name, r)
+					time.Sleep(10 * time.Millisecond)
+				}
+				r.stop()
+			}
+		})
+	}
+	ended := make(chan struct{})
+	go func() { others.Wait(); close(ended) }()
+	for {
+		look("a", a)
+		select {
+		case <-ended:
+			divided(t, []int{64}, a)
+			if len(seen) < 2*relay.Shards {
+				t.Errorf("%d leases were given: too few to tell", len(seen))
+			}
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
