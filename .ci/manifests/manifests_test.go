@@ -4,15 +4,19 @@ package manifests
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
+	policy "k8s.io/api/policy/v1"
+	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -25,7 +29,7 @@ func beside(t *testing.T, dir string) string {
 	if err := os.CopyFS(there, os.DirFS(filepath.Join("../../packaging", dir))); err != nil {
 		t.Fatal(err)
 	}
-	for _, secret := range []string{"bot-token", "sender-token"} {
+	for _, secret := range []string{"bot-token", "sender-token", "pgpass"} {
 		if err := os.WriteFile(filepath.Join(there, secret), []byte("1:AA-"+secret), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -70,47 +74,94 @@ func TestCompose(t *testing.T) {
 	}
 }
 
-// documents decodes what kustomize makes, each kind into its type, with no field that the type does not know.
-func documents(t *testing.T) (set apps.StatefulSet, service core.Service, secret core.Secret, config core.ConfigMap, namespace core.Namespace) {
+// documents are what kustomize makes of an example, each kind in its type.
+type documents struct {
+	set       apps.StatefulSet
+	many      apps.Deployment
+	budget    policy.PodDisruptionBudget
+	service   core.Service
+	secret    core.Secret
+	config    core.ConfigMap
+	namespace core.Namespace
+}
+
+// decode has kustomize make an example's documents, one of each kind, with no field that its type does not know.
+func decode(t *testing.T, dir string, kinds ...string) (d documents) {
 	t.Helper()
-	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), beside(t, "kubernetes"))
+	made, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), beside(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds := map[string]any{"StatefulSet": &set, "Service": &service, "Secret": &secret, "ConfigMap": &config, "Namespace": &namespace}
+	types := map[string]any{
+		"StatefulSet": &d.set, "Deployment": &d.many, "PodDisruptionBudget": &d.budget, "Service": &d.service,
+		"Secret": &d.secret, "ConfigMap": &d.config, "Namespace": &d.namespace,
+	}
+	var found []string
 	for _, document := range made.Resources() {
 		text, err := document.AsYAML()
 		if err != nil {
 			t.Fatal(err)
 		}
-		into, known := kinds[document.GetKind()]
+		found = append(found, document.GetKind())
+		into, known := types[document.GetKind()]
 		if !known {
 			t.Fatalf("what is a %s?", document.GetKind())
 		}
-		delete(kinds, document.GetKind())
 		if err := yaml.UnmarshalStrict(text, into); err != nil {
 			t.Errorf("%s: %v", document.GetKind(), err)
 		}
 	}
-	if len(kinds) > 0 {
-		t.Errorf("there is no %v", kinds)
+	kinds = append(kinds, "Service", "Secret", "ConfigMap", "Namespace")
+	slices.Sort(kinds)
+	if slices.Sort(found); !slices.Equal(found, kinds) {
+		t.Fatalf("there are %v, not %v", found, kinds)
 	}
-	return set, service, secret, config, namespace
+	return d
 }
 
 func TestKubernetes(t *testing.T) {
-	set, service, secret, config, namespace := documents(t)
-	pod := set.Spec.Template.Spec
-	container := pod.Containers[0]
-	if *set.Spec.Replicas != 1 || !strings.Contains(container.Image, ":") || set.Namespace != namespace.Name {
-		t.Errorf("%d replicas of %s in %s", *set.Spec.Replicas, container.Image, set.Namespace)
+	d := decode(t, "kubernetes", "StatefulSet")
+	if *d.set.Spec.Replicas != 1 || d.set.Namespace != d.namespace.Name {
+		t.Errorf("%d replicas in %s", *d.set.Spec.Replicas, d.set.Namespace)
 	}
-	for key, value := range service.Spec.Selector {
-		if set.Spec.Template.Labels[key] != value || set.Spec.Selector.MatchLabels[key] != value {
+	d.check(t, d.set.Spec.Template, d.set.Spec.Selector, 2)
+}
+
+// Several pods share a database; nodes are emptied and versions changed one pod at a time.
+func TestKubernetesReplicas(t *testing.T) {
+	d := decode(t, "kubernetes-replicas", "Deployment", "PodDisruptionBudget")
+	update := d.many.Spec.Strategy.RollingUpdate
+	if *d.many.Spec.Replicas < 2 || update.MaxUnavailable.IntValue() != 0 || d.budget.Spec.MaxUnavailable.IntValue() != 1 || d.many.Namespace != d.namespace.Name {
+		t.Errorf("%d replicas in %s, of which %s may be away, or %s", *d.many.Spec.Replicas, d.many.Namespace, update.MaxUnavailable, d.budget.Spec.MaxUnavailable)
+	}
+	if !maps.Equal(d.budget.Spec.Selector.MatchLabels, d.many.Spec.Selector.MatchLabels) {
+		t.Errorf("the budget is of %v", d.budget.Spec.Selector)
+	}
+	d.check(t, d.many.Spec.Template, d.many.Spec.Selector, 3)
+	if url := d.config.Data["relay.toml"]; !strings.Contains(url, "passfile=/run/secrets/pgpass") {
+		t.Errorf("the database's password is looked for elsewhere: %s", url)
+	}
+	pod := d.many.Spec.Template.Spec
+	stop := time.Duration(pod.Containers[0].Lifecycle.PreStop.Sleep.Seconds) * time.Second
+	if left := time.Duration(*pod.TerminationGracePeriodSeconds)*time.Second - stop; left < 20*time.Second {
+		t.Errorf("it has %s to end", left)
+	}
+}
+
+// check holds that a pod finds what it needs, and is found.
+func (d *documents) check(t *testing.T, template core.PodTemplateSpec, selector *meta.LabelSelector, secrets int) {
+	t.Helper()
+	pod := template.Spec
+	container := pod.Containers[0]
+	if !strings.Contains(container.Image, ":") {
+		t.Errorf("the image is %s", container.Image)
+	}
+	for key, value := range d.service.Spec.Selector {
+		if template.Labels[key] != value || selector.MatchLabels[key] != value {
 			t.Errorf("the service looks for %s=%s", key, value)
 		}
 	}
-	if port := service.Spec.Ports[0].TargetPort.String(); port != container.Ports[0].Name || !strings.Contains(config.Data["relay.toml"], ":9786") {
+	if port := d.service.Spec.Ports[0].TargetPort.String(); port != container.Ports[0].Name || !strings.Contains(d.config.Data["relay.toml"], ":9786") {
 		t.Errorf("the service goes to port %s", port)
 	}
 	mounted := map[string]string{}
@@ -119,9 +170,9 @@ func TestKubernetes(t *testing.T) {
 	}
 	for _, volume := range pod.Volumes {
 		switch {
-		case volume.Secret != nil && (volume.Secret.SecretName != secret.Name || mounted[volume.Name] != "/run/secrets" || len(secret.Data) != 2):
+		case volume.Secret != nil && (volume.Secret.SecretName != d.secret.Name || mounted[volume.Name] != "/run/secrets" || len(d.secret.Data) != secrets):
 			t.Errorf("the secrets are not where they are looked for: %+v", volume)
-		case volume.ConfigMap != nil && (volume.ConfigMap.Name != config.Name || mounted[volume.Name] != "/etc/tgrelay"):
+		case volume.ConfigMap != nil && (volume.ConfigMap.Name != d.config.Name || mounted[volume.Name] != "/etc/tgrelay"):
 			t.Errorf("relay.toml is not where it is looked for: %+v", volume)
 		}
 	}

@@ -20,33 +20,41 @@ type front struct {
 	*world
 	url    string // of the interface, through the proxy
 	hook   string // where the proxy takes the webhook
+	other  string // the second relay's address, for configurations of several
 	client *http.Client
 }
 
 // A relay behind each proxy whose configuration is shipped: Telegram's webhook and the interface.
 func TestBehindProxies(t *testing.T) {
 	t.Parallel()
-	for name, begin := range map[string]func(*front, string) *exec.Cmd{"Caddyfile": (*front).caddy, "nginx.conf": (*front).nginx} {
+	for _, name := range []string{"Caddyfile", "nginx.conf", "Caddyfile-replicas", "nginx-replicas.conf", "haproxy.cfg"} { // of several relays one is down
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFront(t)
-			text, err := os.ReadFile(filepath.Join("..", "..", "packaging", "proxy", name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			proxy := startAs(t, begin(f, f.moved(string(text))))
-			f.process = proxy
-			f.eventually(func() bool {
-				response, err := f.client.Get(f.url + "/")
-				if err == nil {
-					response.Body.Close()
-				}
-				return err == nil
-			})
 			f.serve()
+			f.before(name)
 			f.check()
 		})
 	}
+}
+
+// before starts a proxy with a configuration of packaging/proxy.
+func (f *front) before(name string) {
+	f.t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "packaging", "proxy", name))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	program, _, _ := strings.Cut(strings.ReplaceAll(name, "-", "."), ".")
+	start := map[string]func(*front, string) *exec.Cmd{"Caddyfile": (*front).caddy, "nginx": (*front).nginx, "haproxy": (*front).haproxy}[program]
+	f.process = startAs(f.t, start(f, f.moved(string(text))))
+	f.eventually(func() bool {
+		response, err := f.client.Get(f.url + "/")
+		if err == nil {
+			response.Body.Close()
+		}
+		return err == nil
+	})
 }
 
 const proxied = "the-token-of-the-tests-behind-a-proxy"
@@ -56,11 +64,13 @@ func newFront(t *testing.T) *front {
 	cert, key := selfSigned(t, "relay.example.org")
 	f.write("relay.crt", string(cert))
 	f.write("relay.key", string(key))
+	f.write("relay.pem", string(cert)+string(key)) // as HAProxy wants it
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(cert)
 	f.client = &http.Client{Timeout: patience, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 	f.url = "https://127.0.0.1:" + freePort(t)
 	f.hook = "127.0.0.1:" + freePort(t)
+	f.other = "127.0.0.1:" + freePort(t)
 	f.sim = start(t, "simulator", "--listen", "127.0.0.1:0", "--token", botToken).await(t, `serves (http://\S+)`)
 	f.write("bot-token", botToken+"\n")
 	f.extra = fmt.Sprintf("mode = \"webhook\"\n[telegram.webhook]\nurl = \"https://%s/telegram\"\ncertificate_file = \"relay.crt\"\nallowed_sources = [\"127.0.0.0/8\"]\n"+
@@ -78,6 +88,8 @@ func (f *front) moved(text string) string {
 	certificate := "\n\ttls " + filepath.Join(f.dir, "relay.crt") + " " + filepath.Join(f.dir, "relay.key")
 	return strings.NewReplacer(
 		"relay.example.org:8443 {", "https://"+f.hook+" {"+certificate, "relay.example.org {", "https://"+own+" {"+certificate, "127.0.0.1:9786", strings.TrimPrefix(f.relay, "http://"),
+		"relay-a.example.org:9786", strings.TrimPrefix(f.relay, "http://"), "relay-b.example.org:9786", f.other,
+		"bind :443", "bind "+own, "bind :8443", "bind "+f.hook, "dst_port 8443", "dst_port "+hookPort,
 		"listen 443 ssl", "listen 127.0.0.1:"+ownPort+" ssl", "listen 8443 ssl", "listen 127.0.0.1:"+hookPort+" ssl",
 		"/etc/ssl/", f.dir+"/",
 	).Replace(text)
@@ -105,6 +117,15 @@ func (f *front) nginx(text string) *exec.Cmd {
 	}
 	f.write("nginx.conf", "daemon off; pid "+f.dir+"/pid; error_log stderr; master_process off;\nevents {}\nhttp {\naccess_log off;\n"+temps+text+"}\n")
 	return exec.Command(path, "-p", f.dir, "-e", "stderr", "-c", filepath.Join(f.dir, "nginx.conf"))
+}
+
+func (f *front) haproxy(text string) *exec.Cmd {
+	path, err := exec.LookPath("haproxy")
+	if err != nil {
+		without(f.t, "haproxy", err)
+	}
+	f.write("haproxy.cfg", text)
+	return exec.Command(path, "-db", "-f", filepath.Join(f.dir, "haproxy.cfg"))
 }
 
 // ask makes a request with a token, through the proxy or not.

@@ -56,7 +56,7 @@ func newServer(ctx context.Context, dir string) (*realServer, error) {
 		Door: intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, rules), Desk: desk,
 		Outbox: db, Directory: db, Links: db, Senders: db, Settings: web.Settings{MaxBody: 1 << 20}, Log: log, Registerer: registry,
 		Healthy: func() error { return nil },
-		Ready:   func(context.Context) error { return nil }, Reload: func() ([]string, error) { return nil, errors.New("relay.toml: line 1: nonsense") },
+		Ready:   func(context.Context) error { return nil }, Accepting: func(context.Context) error { return nil }, Reload: func() ([]string, error) { return nil, errors.New("relay.toml: line 1: nonsense") },
 		Seen: func(_ context.Context, name string) error {
 			if name != "backup" {
 				return &relay.Error{Code: relay.CodeNotFound, Detail: "there is no heartbeat " + name}
@@ -206,7 +206,7 @@ func TestRecipientsOfARealServer(t *testing.T) {
 func TestStateOfARealServer(t *testing.T) {
 	c, _ := realClient(t)
 	ctx := t.Context()
-	if err := errors.Join(c.Healthy(ctx), c.Ready(ctx), c.Heartbeat(ctx, "backup")); err != nil {
+	if err := errors.Join(c.Healthy(ctx), c.Ready(ctx), c.Accepting(ctx), c.Heartbeat(ctx, "backup")); err != nil {
 		t.Error(err)
 	}
 	wantCode(t, relay.CodeNotFound, c.Heartbeat(ctx, "nosuch"))

@@ -17,6 +17,11 @@ func (c *Client) Ready(ctx context.Context) error {
 	return c.call(ctx, http.MethodGet, "/-/ready", nil, nil)
 }
 
+// Accepting reports whether the server takes messages, be it that it cannot deliver them now. Error: relay.CodeNotReady.
+func (c *Client) Accepting(ctx context.Context) error {
+	return c.call(ctx, http.MethodGet, "/-/accepting", nil, nil)
+}
+
 // Reload makes the server read its configuration again, and returns the keys that have changed and take effect at its next start only. Error:
 // relay.CodeConflict for a bad one, which leaves the running one in force. Scope: admin.
 func (c *Client) Reload(ctx context.Context) (restartRequired []string, err error) {

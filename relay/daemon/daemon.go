@@ -254,7 +254,7 @@ func (d *Daemon) webOptions() web.Options {
 		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db,
 		Settings: settingsOf(d.config),
 		Healthy:  d.Healthy,
-		Ready:    d.Ready, Reload: d.Reload, Status: d.standing, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
+		Ready:    d.Ready, Accepting: d.db.Check, Reload: d.Reload, Status: d.standing, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
 	}
 	if d.webhook != nil {
 		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()

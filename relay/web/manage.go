@@ -23,6 +23,14 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ *Token) error {
 	return answer(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
+// accepting is 200 while the storage takes writes, be Telegram out of reach: for what decides where senders are led.
+func (s *Server) accepting(w http.ResponseWriter, r *http.Request, _ *Token) error {
+	if err := s.Accepting(r.Context()); err != nil {
+		return &relay.Error{Code: relay.CodeNotReady, Detail: err.Error(), RetryAfter: 5 * time.Second}
+	}
+	return answer(w, http.StatusOK, map[string]string{"status": "accepting"})
+}
+
 // reload tells which changed keys wait for a restart.
 func (s *Server) reload(w http.ResponseWriter, _ *http.Request, caller *Token) error {
 	if caller.Namespace != "" {

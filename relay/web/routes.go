@@ -80,6 +80,7 @@ var routes = []route{
 
 	{"GET /-/healthy", open, (*Server).healthy},
 	{"GET /-/ready", open, (*Server).ready},
+	{"GET /-/accepting", open, (*Server).accepting},
 	{"POST /-/reload", ScopeAdmin, (*Server).reload},
 	{"GET /metrics", openLocal, (*Server).metrics},
 }

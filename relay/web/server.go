@@ -37,8 +37,9 @@ type Options struct {
 
 	Settings
 
-	Healthy func() error                    // nil: all parts answer; else what to do
-	Ready   func(ctx context.Context) error // nil: storage writable and Telegram reachable; else what to do
+	Healthy   func() error                    // nil: all parts answer; else what to do
+	Ready     func(ctx context.Context) error // nil: storage writable and Telegram reachable; else what to do
+	Accepting func(ctx context.Context) error // nil: storage writable
 	// Reload reads the configuration again. It names the keys that changed and take effect at the next start only.
 	Reload  func() (restart []string, err error)
 	Status  func(ctx context.Context) console.Status // for the console; nil: it shows none

@@ -71,7 +71,7 @@ func newIndoors(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	o := web.Options{
 		Outbox: h.db, Directory: h.db, Links: h.db, Senders: h.db, Settings: web.Settings{MaxBody: 10_000}, Log: log, Registerer: registry,
 		Healthy: func() error { return h.healthy },
-		Ready:   func(context.Context) error { return h.ready }, Reload: func() ([]string, error) { return h.restart, h.ready },
+		Ready:   func(context.Context) error { return h.ready }, Accepting: h.db.Check, Reload: func() ([]string, error) { return h.restart, h.ready },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
 	if change != nil {
@@ -774,6 +774,9 @@ func TestReadyAndReload(t *testing.T) {
 	p := h.call(t, "GET", "/-/ready", "").problem(t)
 	if p.Status != 503 || p.Code != "not_ready" || !strings.Contains(p.Detail, "bot token") {
 		t.Errorf("%+v", p)
+	}
+	if a := h.call(t, "GET", "/-/accepting", ""); a.status != 200 {
+		t.Errorf("it takes messages while Telegram refuses the bot: %d %s", a.status, a.body)
 	}
 	if p := h.call(t, "POST", "/-/reload", "").problem(t); p.Status != 409 || !strings.Contains(p.Detail, "stays in force") {
 		t.Errorf("%+v", p)
