@@ -17,4 +17,7 @@ type Updates interface {
 	// Setting returns a value that the daemon keeps for itself (the webhook's secret token), empty if there is none.
 	Setting(ctx context.Context, name string) (string, error)
 	SetSetting(ctx context.Context, name, value string) error
+	// ChangeSetting puts what change makes of a value in its place, in one step: nobody's value is overwritten unseen. change may run several times. Its error
+	// is returned, and leaves the value as it was.
+	ChangeSetting(ctx context.Context, name string, change func(value string) (string, error)) error
 }

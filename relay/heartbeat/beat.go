@@ -2,6 +2,7 @@ package heartbeat
 
 import (
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/common/model"
@@ -22,18 +23,20 @@ type beat struct {
 	name string // never changes
 	Heartbeat
 	state
-	kept     state // as it is in the storage
-	tellable bool  // the last attempt to tell and keep succeeded; Run's alone
+	kept     state      // as it is in the storage
+	tellable bool       // the last attempt to tell and keep succeeded; Run's alone
+	storing  sync.Mutex // so that no older state takes the place of a newer
 
 	// On the clock that does not jump, and stands still while the machine sleeps.
 	heard time.Time // from when silence counts: the last sign of life, or when listening began
 	spoke time.Time // when the silence was told last
+	asked time.Time // when it was last read what others kept
 }
 
 // newBeat is a heartbeat that is listened for from now on.
 func newBeat(h Heartbeat, kept state, now time.Time) *beat {
 	ago := min(max(now.Sub(kept.Told), 0), h.Repeat) // a clock that was put back must not put off what is due
-	return &beat{name: h.Name, Heartbeat: h, state: kept, kept: kept, tellable: true, heard: now, spoke: now.Add(-ago)}
+	return &beat{name: h.Name, Heartbeat: h, state: kept, kept: kept, tellable: true, heard: now, spoke: now.Add(-ago), asked: now}
 }
 
 // set changes what is expected. Another interval begins anew: what came by the rule of before is no silence.
@@ -52,9 +55,13 @@ func (b *beat) silent() bool { return !b.Since.IsZero() }
 // returned reports whether there was a sign of life since its silence was told.
 func (b *beat) returned() bool { return b.silent() && !b.Seen.IsZero() && !b.Seen.Equal(b.Since) }
 
-// mustKeep reports whether the storage must hear of the state now. Signs of life that come thick and fast need not be written each.
-func (b *beat) mustKeep() bool {
-	return !b.Since.Equal(b.kept.Since) || !b.Told.Equal(b.kept.Told) || b.returned() && !b.Seen.Equal(b.kept.Seen) ||
+// fresh reports whether there was a sign of life that is not stored yet.
+func (b *beat) fresh() bool { return !b.Seen.Equal(b.kept.Seen) }
+
+// mustKeep reports whether the storage must hear of the state now. Signs of life that come thick and fast need not be written each, unless
+// others have to hear of them.
+func (b *beat) mustKeep(shared bool) bool {
+	return shared && b.fresh() || !b.Since.Equal(b.kept.Since) || !b.Told.Equal(b.kept.Told) || b.returned() && b.fresh() ||
 		b.Seen.Sub(b.kept.Seen).Abs() >= b.Interval/10
 }
 
@@ -125,7 +132,11 @@ func (b *beat) notice(template string, now time.Time) *notice {
 	d.Today = d.Since.Format(time.DateOnly) == wall(now).Format(time.DateOnly)
 	n := &notice{to: b.To, template: template, data: d}
 	n.thread = fmt.Sprintf("heartbeat %s %d", b.Name, d.Since.UnixMilli())
-	n.once = fmt.Sprintf("%s %s %d %d", template, b.Name, d.Since.UnixMilli(), b.Told.UnixMilli())
+	from := d.Since.UnixMilli()
+	if b.Seen.IsZero() && !b.silent() {
+		from = 0 // when listening began is another moment for whoever takes over
+	}
+	n.once = fmt.Sprintf("%s %s %d %d", template, b.Name, from, b.Told.UnixMilli())
 	return n
 }
 

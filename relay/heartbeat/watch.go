@@ -4,6 +4,8 @@
 // the last sign of life of each heartbeat, and whether its silence was told, as one of the storage's settings. A daemon that was down has
 // heard nothing: it waits for one interval before it takes silence for what it is. Time is measured by a clock that does not jump.
 //
+// Where several daemons share the storage, a sign of life counts whichever of them hears it, and one of them tells; see share.go.
+//
 // When the storage takes no writes, signs of life count all the same, and what is to be told is told as soon as it does.
 package heartbeat
 
@@ -33,6 +35,8 @@ type Options struct {
 	Heartbeats []Heartbeat
 	Updates    relay.Updates // the settings of which hold what is kept
 	Door       *intake.Door
+	// Mine reports whether telling is this daemon's duty now; nil: no other shares the storage.
+	Mine       func() bool
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -41,17 +45,17 @@ type Options struct {
 type Watch struct {
 	updates relay.Updates
 	door    *intake.Door
+	mine    func() bool
 	log     *slog.Logger
 	changed chan struct{} // something may be due earlier than Run knows
 
-	mu      sync.Mutex // of what follows, and of the beats
-	beats   map[string]*beat
-	keeping sync.Mutex // so that no older state takes the place of a newer
+	mu    sync.Mutex // of what follows, and of the beats
+	beats map[string]*beat
 }
 
 // New returns a Watch that knows what was kept. Error: the storage's.
 func New(ctx context.Context, o Options) (*Watch, error) {
-	w := &Watch{updates: o.Updates, door: o.Door, log: o.Log, changed: make(chan struct{}, 1)}
+	w := &Watch{updates: o.Updates, door: o.Door, mine: o.Mine, log: o.Log, changed: make(chan struct{}, 1)}
 	if err := w.SetHeartbeats(ctx, o.Heartbeats); err != nil {
 		return nil, err
 	}
@@ -99,7 +103,7 @@ func (w *Watch) Seen(ctx context.Context, name string) error {
 	}
 	w.mu.Lock()
 	b.see(time.Now())
-	silent, due := b.silent(), b.mustKeep()
+	silent, due := b.silent(), b.mustKeep(w.shared())
 	w.mu.Unlock()
 	if silent {
 		defer w.wake()
@@ -154,6 +158,9 @@ func (w *Watch) Run(ctx context.Context) error {
 // round does what is due and returns for how long there is nothing more to do.
 func (w *Watch) round(ctx context.Context) time.Duration {
 	rest := idle
+	if w.shared() {
+		rest = readEvery
+	}
 	for _, b := range w.all() {
 		wait, err := w.attend(ctx, b)
 		if err != nil {
@@ -168,14 +175,30 @@ func (w *Watch) round(ctx context.Context) time.Duration {
 	return rest
 }
 
+// due returns what is to be told of a heartbeat now, else nil and how long there will be nothing, and whether the storage must hear of it.
+func (w *Watch) due(b *beat, now time.Time) (n *notice, wait time.Duration, keep bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, wait = b.due(now)
+	if n != nil && w.shared() && !w.mine() {
+		n, wait = nil, readEvery
+	}
+	return n, wait, b.mustKeep(w.shared())
+}
+
 // attend tells all that is due of a heartbeat, and keeps that it was told.
 func (w *Watch) attend(ctx context.Context, b *beat) (wait time.Duration, err error) {
 	for {
+		if w.shared() {
+			if err := w.read(ctx, b); err != nil {
+				return 0, err
+			}
+			if !b.tellable {
+				w.pardon(b)
+			}
+		}
 		now := time.Now()
-		w.mu.Lock()
-		n, wait := b.due(now)
-		keep := b.mustKeep()
-		w.mu.Unlock()
+		n, wait, keep := w.due(b, now)
 		switch {
 		case n != nil:
 			// What the notice is told by comes first, so that after a crash it is known for the same.

@@ -86,6 +86,18 @@ func (s *shelf) SetSetting(_ context.Context, name, value string) error {
 	return nil
 }
 
+func (s *shelf) ChangeSetting(ctx context.Context, name string, change func(string) (string, error)) error {
+	was, err := s.Setting(ctx, name)
+	if err != nil {
+		return err
+	}
+	becomes, err := change(was)
+	if err != nil || becomes == was {
+		return err
+	}
+	return s.SetSetting(ctx, name, becomes)
+}
+
 func (s *shelf) set(change func(*shelf)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,6 +138,13 @@ func inWorld(t *testing.T, test func(w *world)) {
 
 func (w *world) start(all ...heartbeat.Heartbeat) {
 	w.Helper()
+	w.registry = prometheus.NewRegistry()
+	w.watch, w.stop = w.run(w.shelf, heartbeat.Options{Heartbeats: all, Updates: w.shelf, Registerer: w.registry})
+}
+
+// run starts a watch that stores messages in an outbox.
+func (w *world) run(outbox relay.Outbox, o heartbeat.Options) (watch *heartbeat.Watch, stop func()) {
+	w.Helper()
 	builtin, err := render.New(render.Options{})
 	if err != nil {
 		w.Fatal(err)
@@ -134,18 +153,17 @@ func (w *world) start(all ...heartbeat.Heartbeat) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
-	w.registry = prometheus.NewRegistry()
-	door := intake.New(intake.Options{Outbox: w.shelf, Directory: w.shelf, Log: log, Registerer: prometheus.NewRegistry()},
+	o.Log = slog.New(slog.DiscardHandler)
+	o.Door = intake.New(intake.Options{Outbox: outbox, Directory: w.shelf, Log: o.Log, Registerer: prometheus.NewRegistry()},
 		&intake.Rules{Templates: set, Builtin: builtin, MaxAge: 24 * time.Hour, Fallback: "admin", Reject: true})
-	w.watch, err = heartbeat.New(w.Context(), heartbeat.Options{Heartbeats: all, Updates: w.shelf, Door: door, Log: log, Registerer: w.registry})
+	watch, err = heartbeat.New(w.Context(), o)
 	if err != nil {
 		w.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(w.Context())
 	done := make(chan error)
-	go func() { done <- w.watch.Run(ctx) }()
-	w.stop = func() {
+	go func() { done <- watch.Run(ctx) }()
+	return watch, func() {
 		cancel()
 		if err := <-done; err != nil {
 			w.Error(err)

@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"errors"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 )
@@ -10,6 +13,7 @@ var updatesSuite = map[string]func(*testing.T, *place){
 	"updates are noted":       updatesNoted,
 	"old notes on updates go": updateNotesGo,
 	"settings are kept":       settingsKept,
+	"settings are changed":    settingsChanged,
 }
 
 func offsetKept(t *testing.T, p *place) {
@@ -74,5 +78,33 @@ func settingsKept(t *testing.T, p *place) {
 	must(t, err)
 	if got != "" {
 		t.Errorf("got %q of a setting that was never set", got)
+	}
+}
+
+func settingsChanged(t *testing.T, p *place) {
+	const callers, each = 8, 10
+	more := func(value string) (string, error) {
+		n, _ := strconv.Atoi(value) // none at first
+		return strconv.Itoa(n + 1), nil
+	}
+	var running sync.WaitGroup
+	for range callers {
+		running.Go(func() {
+			for range each {
+				if err := p.ChangeSetting(t.Context(), "count", more); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
+	refused := errors.New("refused")
+	if err := p.ChangeSetting(t.Context(), "count", func(string) (string, error) { return "", refused }); !errors.Is(err, refused) {
+		t.Errorf("the error is %v", err)
+	}
+	got, err := p.Setting(t.Context(), "count")
+	must(t, err)
+	if got != strconv.Itoa(callers*each) {
+		t.Errorf("after %d changes it is %s", callers*each, got)
 	}
 }

@@ -49,7 +49,25 @@ func (db *DB) Setting(ctx context.Context, name string) (string, error) {
 
 // SetSetting implements relay.Updates.
 func (db *DB) SetSetting(ctx context.Context, name, value string) error {
-	return db.write(ctx, "store setting", func(t *tx) error {
-		return t.run(context.Background(), `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+	return db.write(ctx, "store setting", func(t *tx) error { return t.set(context.Background(), name, value) })
+}
+
+func (t *tx) set(ctx context.Context, name, value string) error {
+	return t.run(ctx, `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+}
+
+// ChangeSetting implements relay.Updates.
+func (db *DB) ChangeSetting(ctx context.Context, name string, change func(value string) (string, error)) error {
+	return db.write(ctx, "change setting", func(t *tx) error {
+		ctx := context.Background()
+		was, _, err := first(ctx, t, value[string], `SELECT value FROM settings WHERE name = $1`, name)
+		if err != nil {
+			return err
+		}
+		becomes, err := change(was)
+		if err != nil || becomes == was {
+			return err
+		}
+		return t.set(ctx, name, becomes)
 	})
 }
