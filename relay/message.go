@@ -36,10 +36,15 @@ const RequestAge = 24 * time.Hour
 
 // Request is one that its caller may repeat, not knowing whether it arrived (header Idempotency-Key).
 type Request struct {
-	Owner string // name of the token
+	Owner string // name of the token, or OwnRequests
 	Key   string // the caller's, 1 to 255 printable ASCII characters
 	Body  [32]byte
+	// Within is how long ago it may have come for this one to be the same; 0: RequestAge, which is the most.
+	Within time.Duration
 }
+
+// OwnRequests is the Owner of what the relay says by itself, and says once; no token can have this name.
+const OwnRequests = "(tgrelay)"
 
 // NotificationAge is how long after a notification the same one is taken for its twin.
 const NotificationAge = 5 * time.Minute

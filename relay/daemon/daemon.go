@@ -76,6 +76,8 @@ type Daemon struct {
 	bot      *chat.Bot
 	watch    *heartbeat.Watch
 	trouble  *trouble.Watch
+	// ownTrouble is what each replica sees for itself.
+	ownTrouble *trouble.Watch
 	// alertAfter is [delivery] alert_after, in nanoseconds.
 	alertAfter atomic.Int64
 	engine     *delivery.Engine
@@ -138,7 +140,8 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) (err 
 	for range d.listeners {
 		d.http = append(d.http, d.web.HTTPServer())
 	}
-	return d.loadUsed(ctx)
+	_, err = d.loadUsed(ctx)
+	return err
 }
 
 func (d *Daemon) openStorage(ctx context.Context) error {
@@ -211,7 +214,8 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 		MayCall: d.mayCall, Call: d.actions.Begin, Annotate: d.door.Annotate,
 	})
 	d.web = web.New(d.webOptions())
-	return d.openTrouble(ctx)
+	d.openTrouble()
+	return nil
 }
 
 // tell makes what happens known to the application of a configuration, and trouble of ours to its fallback recipient.
@@ -323,7 +327,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l, d.http[i]) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.leases.Run, d.engine.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise, d.own} {
+	for _, run := range []func(context.Context) error{d.leases.Run, d.engine.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.ownTrouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise, d.own} {
 		group.Go(func() error { return run(running) })
 	}
 	err := group.Wait()

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -49,7 +50,7 @@ func webhookTerms(c *config.Config) telegram.WebhookTerms {
 	return telegram.WebhookTerms{CertificateFile: w.CertificateFile, MaxConnections: w.MaxConnections, AllowedSources: w.AllowedSources}
 }
 
-// WebhookSecret is the configured secret token, else one that is made once and kept.
+// WebhookSecret is the configured secret token, else one that is made once and kept: the first of several that start at once makes it.
 func WebhookSecret(ctx context.Context, c *config.Config, db *store.DB) (secret.Value, error) {
 	if v := c.Telegram.Webhook.SecretToken; !v.IsZero() {
 		return v, nil
@@ -60,8 +61,11 @@ func WebhookSecret(ctx context.Context, c *config.Config, db *store.DB) (secret.
 	}
 	b := make([]byte, 32)
 	rand.Read(b) // never fails: crypto/rand
-	made := base64.RawURLEncoding.EncodeToString(b)
-	return secret.New(made), db.SetSetting(ctx, secretSetting, made)
+	err = db.ChangeSetting(ctx, secretSetting, func(first string) (string, error) {
+		kept = cmp.Or(first, base64.RawURLEncoding.EncodeToString(b))
+		return kept, nil
+	})
+	return secret.New(kept), err
 }
 
 // KeptSecret is the secret token that a daemon which is running has made and kept.

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"time"
 )
 
@@ -12,46 +11,65 @@ const (
 	keepUsed    = time.Minute   // so much of it a crash forgets
 )
 
-// loadUsed reads when tokens were used before.
-func (d *Daemon) loadUsed(ctx context.Context) error {
+// loadUsed learns when tokens were used before, and elsewhere, and returns what is stored of it.
+func (d *Daemon) loadUsed(ctx context.Context) (string, error) {
 	kept, err := d.db.Setting(ctx, usedSetting)
-	if err != nil || kept == "" {
-		return err
+	if err == nil {
+		d.learnUsed(kept)
+	}
+	return kept, err
+}
+
+func (d *Daemon) learnUsed(kept string) {
+	if kept == "" {
+		return
 	}
 	used := map[string]time.Time{}
 	if err := json.Unmarshal([]byte(kept), &used); err != nil {
 		d.log.Warn("when tokens were last used cannot be read, and is counted from now on", "error", err)
-		return nil
+		return
 	}
 	d.web.SetUsed(used)
-	return nil
 }
 
 // noteUsed stores now and then when tokens were last used.
 func (d *Daemon) noteUsed(ctx context.Context) error {
 	tick := time.NewTicker(keepUsed)
 	defer tick.Stop()
-	stored := d.web.Used()
 	for running := true; running; {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			running = false
 		}
-		if used := d.web.Used(); !maps.Equal(used, stored) {
-			d.storeUsed(ctx, used)
-			stored = used
+		if err := d.shareUsed(context.WithoutCancel(ctx)); err != nil {
+			d.log.Warn("when tokens were last used is not stored; it is tried again", "error", err)
 		}
 	}
 	return nil
 }
 
-func (d *Daemon) storeUsed(ctx context.Context, used map[string]time.Time) {
-	b, err := json.Marshal(used)
-	if err == nil {
-		err = d.db.SetSetting(context.WithoutCancel(ctx), usedSetting, string(b))
-	}
+// shareUsed brings together what is stored and what is known here.
+func (d *Daemon) shareUsed(ctx context.Context) error {
+	kept, err := d.loadUsed(ctx)
 	if err != nil {
-		d.log.Warn("when tokens were last used is not stored; it is tried again", "error", err)
+		return err
 	}
+	if known, err := d.used(); err != nil || known == kept {
+		return err
+	}
+	return d.db.ChangeSetting(ctx, usedSetting, func(kept string) (string, error) {
+		d.learnUsed(kept)
+		return d.used()
+	})
+}
+
+// used is what is stored; nothing before the first use.
+func (d *Daemon) used() (string, error) {
+	used := d.web.Used()
+	if len(used) == 0 {
+		return "", nil
+	}
+	b, err := json.Marshal(used)
+	return string(b), err
 }

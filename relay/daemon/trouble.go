@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,13 +11,13 @@ import (
 // lookEvery is how often the daemon looks for trouble of its own; more often where alert_after is short.
 const lookEvery = 30 * time.Second
 
-// openTrouble makes the watch over the daemon itself.
-func (d *Daemon) openTrouble(ctx context.Context) (err error) {
+// openTrouble makes the watches over the daemon itself. A storage that is away takes duties with it, so each replica looks at that for itself.
+func (d *Daemon) openTrouble() {
 	after := func() time.Duration { return time.Duration(d.alertAfter.Load()) }
 	outbox := trouble.Outbox{
 		Outbox: d.db, Directory: d.db, Fallback: func() string { return d.door.Rules().Fallback }, After: after, Healthy: d.client.Healthy,
 	}
-	kinds := []trouble.Kind{outbox.Kind(), trouble.Refused(d.client.Healthy), trouble.Unreachable(d.client.Healthy, after), trouble.Storage(d.db.Check)}
+	kinds := []trouble.Kind{outbox.Kind(), trouble.Refused(d.client.Healthy), trouble.Unreachable(d.client.Healthy, after)}
 	if path, isFile := strings.CutPrefix(d.config.Storage.URL, "sqlite:"); isFile {
 		kinds = append(kinds, trouble.Disk(filepath.Dir(path), trouble.SpaceOf))
 	}
@@ -28,6 +27,6 @@ func (d *Daemon) openTrouble(ctx context.Context) (err error) {
 		}
 		return lookEvery
 	}
-	d.trouble, err = trouble.New(ctx, trouble.Options{Kinds: kinds, Every: every, Updates: d.db, Door: d.door, Log: d.log})
-	return err
+	d.trouble = trouble.New(trouble.Options{Kinds: kinds, Every: every, Updates: d.db, Door: d.door, Log: d.log})
+	d.ownTrouble = trouble.New(trouble.Options{Kinds: []trouble.Kind{trouble.Storage(d.db.Check)}, Each: true, Every: every, Updates: d.db, Door: d.door, Log: d.log})
 }

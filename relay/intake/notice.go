@@ -60,7 +60,8 @@ func (d *Door) troubled(rules *Rules, receiver, setting string, err error, more 
 		if receiver != "" {
 			what += " of receiver " + receiver
 		}
-		d.Tell(context.Background(), fmt.Sprintf("⚠️ The %s failed; its messages arrive in another form.\n%s", what, err))
+		text := fmt.Sprintf("⚠️ The %s failed; its messages arrive in another form.\n%s", what, err)
+		d.tellFallback(context.Background(), Notice{Text: markup.Text{Text: text}, Once: "template " + what, Within: troubleEvery})
 	}
 }
 
@@ -72,12 +73,11 @@ type Notice struct {
 	Silent   bool
 	Thread   string // notices of a thread answer its first one; empty: it stands alone
 	// Once is a name of the occasion: within relay.RequestAge there is one notice of it, also when a crash has it sent again.
-	// Empty: each is another.
+	// Empty: each is another. Where several daemons share the storage, it holds for all of them.
 	Once string
+	// Within is how long ago that one may be; 0: relay.RequestAge.
+	Within time.Duration
 }
-
-// noticeOwner is whose requests notices are; no token can have this name.
-const noticeOwner = "(tgrelay)"
 
 // Notify sends a notice; without a recipient it does nothing. Recipients without a chat get it as soon as they have one. Errors: the
 // storage's.
@@ -99,7 +99,7 @@ func (d *Door) Notify(ctx context.Context, n Notice) error {
 		m.Key, m.OnUpdate = n.Thread, relay.Reply
 	}
 	if n.Once != "" {
-		m.Request = &relay.Request{Owner: noticeOwner, Key: n.Once}
+		m.Request = &relay.Request{Owner: relay.OwnRequests, Key: n.Once, Within: n.Within}
 	}
 	if err := d.address(ctx, m, n.To, &rules); err != nil {
 		return err
@@ -123,7 +123,11 @@ func (d *Door) Words(template string, data any) markup.Text {
 
 // Tell sends a plain text to the fallback recipient, if there is one. What goes wrong is logged.
 func (d *Door) Tell(ctx context.Context, text string) {
-	if err := d.Notify(ctx, Notice{Text: markup.Text{Text: text}}); err != nil {
+	d.tellFallback(ctx, Notice{Text: markup.Text{Text: text}})
+}
+
+func (d *Door) tellFallback(ctx context.Context, n Notice) {
+	if err := d.Notify(ctx, n); err != nil {
 		d.log.Error("cannot tell the fallback recipient", "error", err)
 	}
 }

@@ -14,6 +14,7 @@ var twiceSuite = map[string]func(*testing.T, *place){
 	"a request with a key is answered once":      requestOnce,
 	"a refused request does not use its key up":  refusedKeepsKey,
 	"requests at once are one":                   requestsAtOnce,
+	"a request may be another after a while":     requestWithin,
 	"a twin's notification is left out":          twinLeftOut,
 	"a notification is fresh for each recipient": freshForEach,
 }
@@ -140,5 +141,24 @@ func freshForEach(t *testing.T, p *place) {
 	}
 	if got := notified(t, p, 1, 1, t0, heldFor("new")); got != 0 {
 		t.Errorf("%d more are held", got)
+	}
+}
+
+func requestWithin(t *testing.T, p *place) {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	said := func(at time.Time, within time.Duration) bool {
+		m := message(to("alice", 1))
+		m.Request, m.CreatedAt = request(relay.OwnRequests, "topic gone", 0), at
+		m.Request.Within = within
+		p.accept(t, m)
+		return !m.Replayed
+	}
+	for i, c := range []struct {
+		after, within time.Duration
+		want          bool
+	}{{0, time.Hour, true}, {59 * time.Minute, time.Hour, false}, {time.Hour, time.Hour, true}, {119 * time.Minute, time.Hour, false}, {119 * time.Minute, 0, false}} {
+		if got := said(now.Add(c.after), c.within); got != c.want {
+			t.Errorf("%d: after %s: %v", i, c.after, got)
+		}
 	}
 }

@@ -29,8 +29,12 @@ func (db *DB) Answered(ctx context.Context, r relay.Request) (*relay.Message, er
 }
 
 func answered(ctx context.Context, q querier, r relay.Request, now time.Time) (*relay.Message, error) {
+	within := relay.RequestAge
+	if r.Within > 0 {
+		within = min(within, r.Within)
+	}
 	was, found, err := first(ctx, q, scanRequest, `SELECT body, message, deliveries FROM requests WHERE owner = $1 AND key = $2 AND at > $3`,
-		r.Owner, r.Key, millis(now.Add(-relay.RequestAge)))
+		r.Owner, r.Key, millis(now.Add(-within)))
 	if err != nil || !found {
 		return nil, err
 	}

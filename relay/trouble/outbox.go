@@ -27,9 +27,8 @@ const atOnce = time.Minute
 
 // Kind is what to watch for.
 func (o *Outbox) Kind() Kind {
-	o.reached = time.Now()
 	return Kind{
-		Name: "outbox", Check: o.check, Patience: func() time.Duration { return min(o.After()/2, atOnce) },
+		Name: "outbox", Start: func() { o.reached = time.Now() }, Check: o.check, Patience: func() time.Duration { return min(o.After()/2, atOnce) },
 		Begin: func(c Case) string {
 			return fmt.Sprintf("⏳ Messages wait too long: %s.\n`tgrelay deliveries --state queued` lists them.", c.Detail)
 		},

@@ -2,7 +2,8 @@
 // full, and, once it is over, a storage that took no writes and a Telegram that refused the bot or was out of reach.
 //
 // It promises that a trouble is told once, as is its end, also over restarts: it keeps one of the storage's settings for each that lasts.
-// What cannot be told while it lasts is told when it is over, with how long it was.
+// What cannot be told while it lasts is told when it is over, with how long it was. Where several daemons share the storage one at a time watches,
+// but for what only each can see for itself: of these, whoever sees the end first tells it.
 package trouble
 
 import (
@@ -29,6 +30,8 @@ type Kind struct {
 	Patience func() time.Duration
 	// Begin and End are what is told. Without a Begin it cannot be told while it lasts.
 	Begin, End func(Case) string
+	// Start is called when looking begins; nil: there is nothing to do then.
+	Start func()
 }
 
 // ErrUnknown says that nothing can be said now: all stays as it was.
@@ -59,13 +62,16 @@ type Options struct {
 	Every   func() time.Duration // between two looks
 	Updates relay.Updates        // the settings of which hold what is kept
 	Door    *intake.Door
-	Log     *slog.Logger
+	// Each says that each of several daemons watches for these kinds: what one has told since a case began is told.
+	Each bool
+	Log  *slog.Logger
 }
 
 // Watch looks for trouble.
 type Watch struct {
 	Options
-	cases map[string]*standing
+	cases  map[string]*standing
+	loaded map[string]bool // kinds of which it is known what was wrong before
 }
 
 // standing is a trouble of one kind.
@@ -76,26 +82,36 @@ type standing struct {
 	began  time.Time // on the clock that does not jump; zero after a restart
 }
 
-// New returns a Watch that knows what was wrong when the daemon ended. Error: the storage's.
-func New(ctx context.Context, o Options) (*Watch, error) {
-	w := &Watch{Options: o, cases: map[string]*standing{}}
-	for _, k := range o.Kinds {
-		text, err := o.Updates.Setting(ctx, setting(k))
-		if err != nil {
-			return nil, fmt.Errorf("trouble %s: %w", k.Name, err)
-		}
-		var s standing
-		if json.Unmarshal([]byte(text), &s) == nil && !s.Since.IsZero() {
-			w.cases[k.Name] = &s
-		}
+// New returns a Watch.
+func New(o Options) *Watch { return &Watch{Options: o} }
+
+// load learns once what was known of a kind when whoever looked before ended, as soon as the storage can tell.
+func (w *Watch) load(ctx context.Context, k Kind) {
+	if w.loaded[k.Name] {
+		return
 	}
-	return w, nil
+	text, err := w.Updates.Setting(ctx, setting(k))
+	if err != nil {
+		w.Log.Debug("what was wrong before is not known yet", "kind", k.Name, "error", err)
+		return
+	}
+	w.loaded[k.Name] = true
+	var s standing
+	if json.Unmarshal([]byte(text), &s) == nil && !s.Since.IsZero() {
+		w.cases[k.Name] = &s
+	}
 }
 
 func setting(k Kind) string { return "trouble." + k.Name }
 
-// Run looks again and again until ctx ends.
+// Run looks again and again until ctx ends. It may run again then.
 func (w *Watch) Run(ctx context.Context) error {
+	w.cases, w.loaded = map[string]*standing{}, map[string]bool{}
+	for _, k := range w.Kinds {
+		if k.Start != nil {
+			k.Start()
+		}
+	}
 	next := time.NewTimer(w.Every())
 	defer next.Stop()
 	for {
@@ -106,6 +122,7 @@ func (w *Watch) Run(ctx context.Context) error {
 			return nil
 		}
 		for _, k := range w.Kinds {
+			w.load(ctx, k)
 			w.look(ctx, k)
 		}
 	}
@@ -158,10 +175,14 @@ func (w *Watch) end(ctx context.Context, k Kind, s *standing, now time.Time) {
 
 // tell reports whether the notice is stored. The end of what was told already makes no sound.
 func (w *Watch) tell(ctx context.Context, k Kind, c Case, step, text string) bool {
-	err := w.Door.Notify(ctx, intake.Notice{
+	n := intake.Notice{
 		Text: markup.Text{Text: text}, Priority: relay.High, Silent: step == "end" && k.Begin != nil,
 		Thread: fmt.Sprintf("trouble %s %d", k.Name, c.Since.UnixMilli()), Once: fmt.Sprintf("trouble %s %s %d", k.Name, step, c.Since.UnixMilli()),
-	})
+	}
+	if w.Each {
+		n.Once, n.Within = fmt.Sprintf("trouble %s %s", k.Name, step), max(c.Lasted, time.Millisecond)
+	}
+	err := w.Door.Notify(ctx, n)
 	if err != nil {
 		w.Log.Warn("the fallback recipient is not told of a trouble yet; it is tried again", "kind", k.Name, "error", err)
 	}

@@ -99,16 +99,13 @@ func (h *house) start() {
 	patience := func() time.Duration { return 10 * time.Minute }
 	healthy := func() error { return get(h, &h.healthy) }
 	outbox := trouble.Outbox{Outbox: h.db, Directory: h.db, Fallback: func() string { return "admin" }, After: patience, Healthy: healthy}
-	w, err := trouble.New(h.Context(), trouble.Options{
+	w := trouble.New(trouble.Options{
 		Every: func() time.Duration { return 30 * time.Second }, Updates: h.db, Door: h.door, Log: slog.New(slog.DiscardHandler), Kinds: []trouble.Kind{
 			outbox.Kind(), trouble.Refused(healthy), trouble.Unreachable(healthy, patience),
 			trouble.Storage(func(context.Context) error { return get(h, &h.written) }),
 			trouble.Disk("/srv", func(string) (trouble.Space, error) { return get(h, &h.space), nil }),
 		},
 	})
-	if err != nil {
-		h.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(h.Context())
 	done := make(chan error)
 	go func() { done <- w.Run(ctx) }()
@@ -136,11 +133,18 @@ func (h *house) pass(d time.Duration) {
 // told checks the first lines of what the fallback was told since it was asked last. A bell says that it makes a sound.
 func (h *house) told(want ...string) {
 	h.Helper()
+	if diff := cmp.Diff(want, h.news()); diff != "" {
+		h.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+// news are the first lines of what the fallback was told since they were asked for last.
+func (h *house) news() (got []string) {
+	h.Helper()
 	page, err := h.db.Deliveries(h.Context(), relay.DeliveryQuery{Recipient: "admin"})
 	if err != nil {
 		h.Fatal(err)
 	}
-	var got []string
 	for i := len(page.Items) - h.seen - 1; i >= 0; i-- {
 		m, err := h.db.Message(h.Context(), page.Items[i].MessageID)
 		if err != nil {
@@ -156,9 +160,7 @@ func (h *house) told(want ...string) {
 		}
 	}
 	h.seen = len(page.Items)
-	if diff := cmp.Diff(want, got); diff != "" {
-		h.Errorf("told (-want +got):\n%s", diff)
-	}
+	return got
 }
 
 var (
@@ -208,6 +210,40 @@ func TestStorage(t *testing.T) {
 		h.set(func() { h.written = nil })
 		h.pass(time.Minute)
 		h.told("🔔 ⚠️ The storage took no writes from 1 Jan 00:00 UTC on, for 7m: the disk of the storage is full: free some space")
+	})
+}
+
+// What each of several daemons sees for itself is told by one of them, each time.
+func TestStorageSeenByEach(t *testing.T) {
+	inHouse(t, func(h *house) {
+		h.stop()
+		ctx, cancel := context.WithCancel(h.Context())
+		var running sync.WaitGroup
+		for range 3 {
+			w := trouble.New(trouble.Options{
+				Kinds: []trouble.Kind{trouble.Storage(func(context.Context) error { return get(h, &h.written) })}, Each: true,
+				Every: func() time.Duration { return 30 * time.Second }, Updates: h.db, Door: h.door, Log: slog.New(slog.DiscardHandler),
+			})
+			running.Go(func() {
+				if err := w.Run(ctx); err != nil {
+					h.Error(err)
+				}
+			})
+			time.Sleep(7 * time.Second)
+		}
+		for _, d := range []time.Duration{7 * time.Minute, 45 * time.Second} {
+			h.set(func() { h.written = errFull })
+			h.pass(d)
+			h.told()
+			h.set(func() { h.written = nil })
+			h.pass(time.Minute)
+			if got := h.news(); len(got) != 1 || !strings.HasPrefix(got[0], "🔔 ⚠️ The storage took no writes from ") {
+				h.Errorf("after %s: %q", d, got)
+			}
+		}
+		cancel()
+		running.Wait()
+		h.start()
 	})
 }
 
