@@ -40,6 +40,7 @@ type Delivery struct {
 	ID                 ID        `json:"id"`
 	MessageID          ID        `json:"message_id"`
 	Recipient          string    `json:"recipient,omitzero"` // empty for the bot's own answers in a chat
+	Bot                string    `json:"bot,omitzero"`       // that sends it; empty for the first, and for any while there is no chat
 	ChatID             int64     `json:"chat_id,omitzero"`   // zero while the recipient has none
 	MessageThreadID    int64     `json:"message_thread_id,omitzero"`
 	Receiver           string    `json:"receiver,omitzero"`
@@ -83,7 +84,8 @@ type Outcome struct {
 	Live               []int64 // with Sent and a Key: what the live message consists of from now on
 	Fence              int64   // of the lease by which the request was begun; 0: none was needed
 
-	// What the answer told about the chat, zero where it told nothing.
+	// What the answer told about the bot's chat, zero where it told nothing.
+	Bot       string
 	ChatID    int64
 	ChatState ChatState // Blocked or Left: what else waits for this chat fails with the same reason
 	MigrateTo int64     // the supergroup's ID: bindings and what waits move there
@@ -143,12 +145,12 @@ type Outbox interface {
 	// Answered returns the message that a request brought when it came before, with the Deliveries of then; nil if it is new. Error:
 	// CodeIdempotencyMismatch.
 	Answered(ctx context.Context, r Request) (*Message, error)
-	// Lanes returns the chats that have queued or sending deliveries which are due (SendAt) at now, and the moment of the
+	// Lanes returns the chats of a bot that have queued or sending deliveries which are due (SendAt) at now, and the moment of the
 	// next SendAt after now (zero if there is none).
-	Lanes(ctx context.Context, now time.Time) (chats []int64, next time.Time, err error)
-	// Heads returns at most limit queued or sending deliveries of a chat that are due (SendAt) at now, in the order of sending:
+	Lanes(ctx context.Context, bot string, now time.Time) (chats []int64, next time.Time, err error)
+	// Heads returns at most limit queued or sending deliveries of a bot's chat that are due (SendAt) at now, in the order of sending:
 	// by priority, then by arrival. NotBefore is not looked at: that is the lane's business.
-	Heads(ctx context.Context, chatID int64, now time.Time, limit int) ([]Job, error)
+	Heads(ctx context.Context, bot string, chatID int64, now time.Time, limit int) ([]Job, error)
 	// Kept returns at most limit held deliveries that have a chat and are due (NotBefore) at now, those of a chat next to each other.
 	Kept(ctx context.Context, now time.Time, limit int) ([]Job, error)
 	// Release queues deliveries that were kept. What is not held any more stays as it is.
@@ -172,8 +174,8 @@ type Outbox interface {
 
 	// Delivery returns one. Error: CodeNotFound.
 	Delivery(ctx context.Context, id ID) (*Delivery, error)
-	// DeliveryOf returns the delivery that a Telegram message is of. Error: CodeNotFound.
-	DeliveryOf(ctx context.Context, chatID, telegramMessageID int64) (*Delivery, error)
+	// DeliveryOf returns the delivery that a Telegram message of a bot is of. Error: CodeNotFound.
+	DeliveryOf(ctx context.Context, bot string, chatID, telegramMessageID int64) (*Delivery, error)
 	// Newest returns the newest delivery of a live message, sent or still to be sent, after one of its deliveries: that one where there is none.
 	Newest(ctx context.Context, d *Delivery, key string) (*Delivery, error)
 	// Adopt makes what a delivery brought a live message of a key, unless there is one already.

@@ -31,6 +31,7 @@ const (
 type Link struct {
 	ID        ID        `json:"id"`
 	Recipient string    `json:"recipient"`
+	Bot       string    `json:"bot,omitzero"` // that it opens; empty for the first
 	Target    Target    `json:"target"`
 	State     LinkState `json:"state"`
 	Uses      int       `json:"uses"`
@@ -80,7 +81,7 @@ type LinkQuery struct {
 type Links interface {
 	CreateLink(ctx context.Context, l *Link, token TokenHash) error
 	// Redeem binds a chat by a link, in one transaction: it checks the link, counts its use, binds, and releases what was held.
-	// Errors: CodeLinkNotOpen for a token that is unknown, used, expired or revoked, all alike; CodeWrongPlace when an open
+	// Errors: CodeLinkNotOpen for a token that is unknown, another bot's, used, expired or revoked, all alike; CodeWrongPlace when an open
 	// link is for the other kind of chat. A chat that this link has bound before gets Already, whatever the link's state, while it is still bound.
 	Redeem(ctx context.Context, r Redemption) (*Redeemed, error)
 	// Link returns a link with its state at now. Error: CodeNotFound.

@@ -57,15 +57,21 @@ func CheckRecipientID(id string) error {
 	}
 }
 
-// Chat is where Telegram delivers: a chat and, in a forum, a topic of it.
+// Chat is where Telegram delivers: a chat of a bot and, in a forum, a topic of it. A person who has started two bots has two chats, of one number.
 type Chat struct {
-	ChatID          int64     `json:"chat_id"` // at most 52 significant bits
+	Bot             string    `json:"bot,omitzero"` // whose chat it is: its name; empty for the first
+	ChatID          int64     `json:"chat_id"`      // at most 52 significant bits
 	MessageThreadID int64     `json:"message_thread_id,omitzero"`
 	Type            string    `json:"type"` // private, group, supergroup or channel
 	Title           string    `json:"title,omitzero"`
 	Username        string    `json:"username,omitzero"`
 	LanguageCode    string    `json:"-"` // of the person in a private chat
 	State           ChatState `json:"state"`
+}
+
+// Takes reports whether a delivery goes to this chat.
+func (c *Chat) Takes(d *Delivery) bool {
+	return c.Bot == d.Bot && c.ChatID == d.ChatID && c.MessageThreadID == d.MessageThreadID
 }
 
 // ChatState tells whether a chat takes messages.
@@ -107,36 +113,37 @@ type Forgotten struct {
 	Deliveries int64
 }
 
-// Directory maps recipients to chats. All methods are safe for concurrent use; writes are durable when they return.
+// Directory maps recipients to chats, each of a bot. All methods are safe for concurrent use; writes are durable when they return.
 type Directory interface {
 	// Recipient returns a recipient with its bindings, from the cache where possible. The caller must not change it. Error: CodeUnknownRecipient.
 	Recipient(ctx context.Context, id string) (*Recipient, error)
 	Recipients(ctx context.Context, q RecipientQuery) (Page[Recipient], error)
-	// Bind gives a recipient a chat, making the recipient if it is new; binding again refreshes. It releases what was held for the recipient.
+	// Bind gives a recipient a chat, making the recipient if it is new; binding again refreshes. It releases what was held for the recipient at any bot, or
+	// at the chat's.
 	Bind(ctx context.Context, recipient string, chat Chat, at time.Time) error
 	// BindAll is Bind for many, in one transaction, with their settings; LinkedAt is at where it is zero. A chat that is known keeps its state.
 	BindAll(ctx context.Context, bindings []Binding, at time.Time) error
 	// Unbind takes a chat from a recipient; Forget deletes the recipient with its bindings, links, waiting deliveries and messages. Error: CodeNotFound.
-	Unbind(ctx context.Context, recipient string, chatID, threadID int64) error
+	Unbind(ctx context.Context, recipient, bot string, chatID, threadID int64) error
 	Forget(ctx context.Context, recipient string) error
 	// Bindings returns who is bound to a chat (and topic).
-	Bindings(ctx context.Context, chatID, threadID int64) ([]Binding, error)
+	Bindings(ctx context.Context, bot string, chatID, threadID int64) ([]Binding, error)
 	// UnbindChat takes a chat (and topic) from everyone, ends what waits for it as discarded, and returns whom it was taken from.
-	UnbindChat(ctx context.Context, chatID, threadID int64) ([]string, error)
+	UnbindChat(ctx context.Context, bot string, chatID, threadID int64) ([]string, error)
 	// ChangeRecipient changes a recipient and returns it. What was kept while it was paused is due when it is resumed. Error: CodeUnknownRecipient.
 	ChangeRecipient(ctx context.Context, id string, change RecipientChange) (*Recipient, error)
 	// ChangeSettings changes the settings of a chat (and topic). Other quiet hours and another digest make due what was kept for them.
 	// An unknown chat is no error.
-	ChangeSettings(ctx context.Context, chatID, threadID int64, change SettingsChange) error
+	ChangeSettings(ctx context.Context, bot string, chatID, threadID int64, change SettingsChange) error
 	// Rename writes the title, username and language of a known chat; an unknown chat is no error.
 	Rename(ctx context.Context, chat Chat) error
 	// ForgetChat deletes everything about a chat, all its topics alike, and says what. Recipients stay. An unknown chat is no error.
-	ForgetChat(ctx context.Context, chatID int64) (Forgotten, error)
+	ForgetChat(ctx context.Context, bot string, chatID int64) (Forgotten, error)
 	// SetChatState writes what became of a known chat, all its topics alike; an unknown chat is no error.
-	SetChatState(ctx context.Context, chatID int64, state ChatState) error
+	SetChatState(ctx context.Context, bot string, chatID int64, state ChatState) error
 	// Migrate moves a group's bindings and what waits for it to the supergroup that it became. What is being sent stays, and is
 	// moved by its Outcome. Doing it twice does no harm.
-	Migrate(ctx context.Context, from, to int64) error
+	Migrate(ctx context.Context, bot string, from, to int64) error
 	// BindingCount returns how many bindings there are by the state of their chat, and RecipientCount how many recipients.
 	BindingCount(ctx context.Context) (map[ChatState]int64, error)
 	RecipientCount(ctx context.Context) (int64, error)

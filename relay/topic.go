@@ -14,6 +14,7 @@ const MaxTopicName = 128
 
 // Topic is a topic of a forum group that messages find by its name.
 type Topic struct {
+	Bot             string // that made it or was there: it alone knows it
 	ChatID          int64
 	Name            string // that messages give it, as TopicName makes it; what people call it in Telegram later does not matter
 	MessageThreadID int64
@@ -22,14 +23,14 @@ type Topic struct {
 
 // Topics remembers forum topics by their names. All methods are safe for concurrent use; writes are durable when they return.
 type Topics interface {
-	// Topic returns the topic of a name in a chat. Error: CodeNotFound.
-	Topic(ctx context.Context, chatID int64, name string) (*Topic, error)
+	// Topic returns the topic of a name in a chat of a bot. Error: CodeNotFound.
+	Topic(ctx context.Context, bot string, chatID int64, name string) (*Topic, error)
 	// SetTopic remembers a topic, instead of an older one that had its name in its chat. Of two the older has the smaller number.
 	SetTopic(ctx context.Context, t Topic) error
 	// CloseTopic notes that a topic was closed, or reopened. An unknown one is no error.
-	CloseTopic(ctx context.Context, chatID, threadID int64, closed bool) error
+	CloseTopic(ctx context.Context, bot string, chatID, threadID int64, closed bool) error
 	// ForgetTopic takes away a topic that is gone. An unknown one is no error.
-	ForgetTopic(ctx context.Context, chatID, threadID int64) error
+	ForgetTopic(ctx context.Context, bot string, chatID, threadID int64) error
 }
 
 // TopicName makes of a text what can name a topic: one line of at most MaxTopicName units, cut between characters as people see them. It is

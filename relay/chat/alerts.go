@@ -41,7 +41,7 @@ func (b *Bot) alertButton(ctx context.Context, q *telegram.CallbackQuery) error 
 	case !may:
 		answer = oncall.Answer{Template: "chat.administrators_only"}
 	default:
-		answer, err = b.OnCall.Press(ctx, oncall.Press{Data: q.Data, ChatID: m.Chat.ID, Recipients: recipientsOf(bindings), By: person(m, bindings)})
+		answer, err = b.OnCall.Press(ctx, oncall.Press{Data: q.Data, Bot: b.Bot, ChatID: m.Chat.ID, Recipients: recipientsOf(bindings), By: person(m, bindings)})
 	}
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ const answerTTL = time.Hour
 
 // Options are what a Bot needs.
 type Options struct {
+	Bot       string // its name among the bots of the relay; empty for the first
 	Desk      *onboarding.Desk
 	Outbox    relay.Outbox
 	Directory relay.Directory
@@ -73,14 +74,14 @@ func New(o Options) *Bot { return &Bot{o, newTalk(), newTold(), newAdders()} }
 // Handle acts upon an update, once: an update_id that was worked through before does nothing. An error means that
 // the effect is not stored and the update is to be sent again.
 func (b *Bot) Handle(ctx context.Context, u telegram.Update) error {
-	seen, err := b.Updates.SeenUpdate(ctx, u.UpdateID)
+	seen, err := b.Updates.SeenUpdate(ctx, b.Bot, u.UpdateID)
 	if err != nil || seen {
 		return err
 	}
 	if err := b.dispatch(ctx, u); err != nil {
 		return err
 	}
-	return b.Updates.MarkUpdate(ctx, u.UpdateID, time.Now())
+	return b.Updates.MarkUpdate(ctx, b.Bot, u.UpdateID, time.Now())
 }
 
 func (b *Bot) dispatch(ctx context.Context, u telegram.Update) error {
@@ -100,11 +101,11 @@ func (b *Bot) dispatch(ctx context.Context, u telegram.Update) error {
 func (b *Bot) message(ctx context.Context, m *telegram.Message) error {
 	switch {
 	case m.MigrateToChatID != 0:
-		return b.Directory.Migrate(ctx, m.Chat.ID, m.MigrateToChatID)
+		return b.Directory.Migrate(ctx, b.Bot, m.Chat.ID, m.MigrateToChatID)
 	case m.MigrateFromChatID != 0:
-		return b.Directory.Migrate(ctx, m.MigrateFromChatID, m.Chat.ID)
+		return b.Directory.Migrate(ctx, b.Bot, m.MigrateFromChatID, m.Chat.ID)
 	case m.NewChatTitle != "":
-		return b.Directory.Rename(ctx, place(m))
+		return b.Directory.Rename(ctx, b.place(m))
 	case m.ForumTopicCreated != nil, m.ForumTopicClosed != nil, m.ForumTopicReopened != nil:
 		return b.topicBecame(ctx, m)
 	case b.joined(m):
@@ -128,10 +129,10 @@ func (b *Bot) standing(ctx context.Context, c *telegram.ChatMemberUpdated) error
 		state = relay.Left
 	}
 	b.Log.Info("the bot's standing in a chat changed", "chat_id", c.Chat.ID, "type", c.Chat.Type, "status", c.NewChatMember.Status)
-	if err := b.Directory.Rename(ctx, place(&telegram.Message{Chat: c.Chat})); err != nil {
+	if err := b.Directory.Rename(ctx, b.place(&telegram.Message{Chat: c.Chat})); err != nil {
 		return err
 	}
-	return b.Directory.SetChatState(ctx, c.Chat.ID, state)
+	return b.Directory.SetChatState(ctx, b.Bot, c.Chat.ID, state)
 }
 
 // allowed reports whether a person may connect chats. A channel post has no person: where only some may, it connects nothing.
@@ -177,7 +178,7 @@ func setPriority(m *relay.Message, p relay.Priority) { m.Priority, m.Deliveries[
 
 // bindings are those of the chat (and topic) of m, with the settings that are in force: what was not chosen for the chat, its recipient has.
 func (b *Bot) bindings(ctx context.Context, m *telegram.Message) ([]relay.Binding, error) {
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.Directory.Bindings(ctx, b.Bot, m.Chat.ID, topic(m))
 	if err != nil {
 		return nil, err
 	}
@@ -246,7 +247,7 @@ func (b *Bot) compose(m *telegram.Message, template string, data any) (*relay.Me
 		Content: relay.Content{Text: text, LinkPreviewOptions: []byte(`{"is_disabled":true}`)},
 	}
 	answer.Deliveries = []relay.Delivery{{
-		ID: relay.NewID(), MessageID: answer.ID, ChatID: m.Chat.ID, MessageThreadID: topic(m), State: relay.Queued,
+		ID: relay.NewID(), MessageID: answer.ID, Bot: b.Bot, ChatID: m.Chat.ID, MessageThreadID: topic(m), State: relay.Queued,
 		Priority: answer.Priority, CreatedAt: now, ExpiresAt: answer.ExpiresAt,
 	}}
 	return answer, nil
@@ -261,9 +262,9 @@ func topic(m *telegram.Message) int64 {
 }
 
 // place is the chat of a message as the directory keeps it.
-func place(m *telegram.Message) relay.Chat {
+func (b *Bot) place(m *telegram.Message) relay.Chat {
 	c := relay.Chat{
-		ChatID: m.Chat.ID, MessageThreadID: topic(m), Type: m.Chat.Type,
+		Bot: b.Bot, ChatID: m.Chat.ID, MessageThreadID: topic(m), Type: m.Chat.Type,
 		Title: m.Chat.Title, Username: m.Chat.Username, State: relay.Active,
 	}
 	if m.Chat.Type == "private" {

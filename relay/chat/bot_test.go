@@ -744,7 +744,7 @@ func TestTopicsAreFollowed(t *testing.T) {
 	}
 	want := func(name string, thread int64, closed bool) {
 		t.Helper()
-		got, err := r.db.Topic(t.Context(), group.ID, name)
+		got, err := r.db.Topic(t.Context(), "", group.ID, name)
 		if err != nil || *got != (relay.Topic{ChatID: group.ID, Name: name, MessageThreadID: thread, Closed: closed}) {
 			t.Errorf("got %+v, %v", got, err)
 		}

@@ -44,13 +44,13 @@ func (b *Bot) applicationButton(ctx context.Context, q *telegram.CallbackQuery) 
 		return nil
 	}
 	from := presser{UserID: q.From.ID, Name: strings.TrimSpace(q.From.FirstName + " " + q.From.LastName), Username: q.From.Username, LanguageCode: q.From.LanguageCode}
-	own, err := b.Directory.Bindings(ctx, q.From.ID, 0)
+	own, err := b.Directory.Bindings(ctx, b.Bot, q.From.ID, 0)
 	if err != nil {
 		return err
 	}
 	from.Recipient = b.ownOf(own, d.Recipient)
 	data, err := json.Marshal(press{
-		Recipient: d.Recipient, Data: q.Data, Chat: place(q.Message), MessageID: d.MessageID, DeliveryID: d.ID,
+		Recipient: d.Recipient, Data: q.Data, Chat: b.place(q.Message), MessageID: d.MessageID, DeliveryID: d.ID,
 		TelegramMessageID: q.Message.MessageID, From: from, CallbackQueryID: q.ID,
 	})
 	if err != nil {
@@ -81,7 +81,7 @@ const (
 // moment. Of a message that is forgotten already only the chat's recipient is known; nil where there is none.
 func (b *Bot) pressedOf(ctx context.Context, m *telegram.Message) (*relay.Delivery, error) {
 	for try := 1; ; try++ {
-		d, err := b.Outbox.DeliveryOf(ctx, m.Chat.ID, m.MessageID)
+		d, err := b.Outbox.DeliveryOf(ctx, b.Bot, m.Chat.ID, m.MessageID)
 		if relay.ErrorCode(err) != relay.CodeNotFound || err == nil {
 			return d, err
 		}
@@ -94,7 +94,7 @@ func (b *Bot) pressedOf(ctx context.Context, m *telegram.Message) (*relay.Delive
 			return nil, ctx.Err()
 		}
 	}
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, topic(m))
+	bindings, err := b.Directory.Bindings(ctx, b.Bot, m.Chat.ID, topic(m))
 	if err != nil || len(bindings) == 0 {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (b *Bot) EventAnswered(ctx context.Context, e relay.Event, body []byte) {
 	if len(r.Message) == 0 || string(r.Message) == "null" {
 		return
 	}
-	d, err := b.Outbox.DeliveryOf(ctx, p.Chat.ChatID, p.TelegramMessageID)
+	d, err := b.Outbox.DeliveryOf(ctx, b.Bot, p.Chat.ChatID, p.TelegramMessageID)
 	if err == nil {
 		err = b.Change(ctx, d, r.Message)
 	}

@@ -41,7 +41,7 @@ func (b *Bot) command(ctx context.Context, m *telegram.Message) error {
 	name, argument, ours := parseCommand(m.Text, b.Username())
 	if handle := handlers[name]; ours && handle != nil {
 		// People and groups change their names; that is seen when they write.
-		if err := b.Directory.Rename(ctx, place(m)); err != nil {
+		if err := b.Directory.Rename(ctx, b.place(m)); err != nil {
 			return err
 		}
 		m = b.inLocale(ctx, m)
@@ -91,7 +91,7 @@ func (b *Bot) start(ctx context.Context, m *telegram.Message, token string) erro
 
 // greet answers /start without a token. A person who unblocked the bot presses Start: that brings the chat back.
 func (b *Bot) greet(ctx context.Context, m *telegram.Message) error {
-	if err := b.Directory.SetChatState(ctx, m.Chat.ID, relay.Active); err != nil {
+	if err := b.Directory.SetChatState(ctx, b.Bot, m.Chat.ID, relay.Active); err != nil {
 		return err
 	}
 	bindings, err := b.bindings(ctx, m)

@@ -129,7 +129,7 @@ func (b *Bot) mayPress(ctx context.Context, m *telegram.Message) (bool, error) {
 
 func (b *Bot) decided(ctx context.Context, m *telegram.Message, data string) error {
 	if key, ok := strings.CutPrefix(data, yesStop); ok {
-		freed, err := b.Directory.UnbindChat(ctx, m.Chat.ID, topic(m))
+		freed, err := b.Directory.UnbindChat(ctx, b.Bot, m.Chat.ID, topic(m))
 		if err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (b *Bot) decided(ctx context.Context, m *telegram.Message, data string) err
 		return b.replace(ctx, m, key, "chat.stop", freed)
 	}
 	if strings.HasPrefix(data, yesWipe) {
-		gone, err := b.Directory.ForgetChat(ctx, m.Chat.ID)
+		gone, err := b.Directory.ForgetChat(ctx, b.Bot, m.Chat.ID)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (b *Bot) redeem(ctx context.Context, m *telegram.Message, token string) err
 		return b.answer(ctx, m, "chat.not_allowed", nil)
 	}
 	var composed error
-	redemption := relay.Redemption{Chat: place(m), Place: target(m), At: time.Now()}
+	redemption := relay.Redemption{Chat: b.place(m), Place: target(m), At: time.Now()}
 	redemption.Answer = func(r relay.Redeemed) *relay.Message {
 		if r.Already && !b.mayTell(m, true) {
 			return nil

@@ -33,7 +33,7 @@ func (b *Bot) welcomeSelf(ctx context.Context, m *telegram.Message, bindings []r
 	if !b.mayTell(m, len(bindings) > 0) {
 		return nil
 	}
-	if err := b.Directory.Bind(ctx, own, place(m), time.Now()); err != nil {
+	if err := b.Directory.Bind(ctx, own, b.place(m), time.Now()); err != nil {
 		return err
 	}
 	b.Log.Info("a person made a recipient of one's own", "recipient", own)
@@ -45,7 +45,7 @@ func (b *Bot) token(ctx context.Context, m *telegram.Message, _ string) error {
 	if !b.serves(m) {
 		return b.unknown(ctx, m)
 	}
-	bindings, err := b.Directory.Bindings(ctx, m.Chat.ID, 0)
+	bindings, err := b.Directory.Bindings(ctx, b.Bot, m.Chat.ID, 0)
 	if err != nil {
 		return err
 	}

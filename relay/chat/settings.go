@@ -39,7 +39,7 @@ func (b *Bot) change(ctx context.Context, m *telegram.Message, template string, 
 	if may, err := b.mayDecide(ctx, m); err != nil || !may {
 		return b.refuse(ctx, m, err)
 	}
-	if err := b.Directory.ChangeSettings(ctx, m.Chat.ID, topic(m), change); err != nil {
+	if err := b.Directory.ChangeSettings(ctx, b.Bot, m.Chat.ID, topic(m), change); err != nil {
 		return err
 	}
 	if bindings, err = b.bindings(ctx, m); err != nil {

@@ -32,13 +32,13 @@ func (b *Bot) TopicGone(ctx context.Context, d *relay.Delivery) {
 // the bot's own, and one that they closed is reopened for the next message.
 func (b *Bot) topicBecame(ctx context.Context, m *telegram.Message) error {
 	if m.ForumTopicCreated == nil {
-		return b.Topics.CloseTopic(ctx, m.Chat.ID, m.MessageThreadID, m.ForumTopicClosed != nil)
+		return b.Topics.CloseTopic(ctx, b.Bot, m.Chat.ID, m.MessageThreadID, m.ForumTopicClosed != nil)
 	}
 	name := relay.TopicName(m.ForumTopicCreated.Name)
 	if name == "" || m.MessageThreadID == 0 {
 		return nil
 	}
-	return b.Topics.SetTopic(ctx, relay.Topic{ChatID: m.Chat.ID, Name: name, MessageThreadID: m.MessageThreadID})
+	return b.Topics.SetTopic(ctx, relay.Topic{Bot: b.Bot, ChatID: m.Chat.ID, Name: name, MessageThreadID: m.MessageThreadID})
 }
 
 // topicNotice is in the language of the topic's settings or its recipient's, and goes to the general topic.

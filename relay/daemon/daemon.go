@@ -251,7 +251,11 @@ func ratesOf(c *config.Config) delivery.Rates {
 }
 
 // wake is for the storage, which is there before the engine.
-func (d *Daemon) wake(chatID int64, priority relay.Priority) { d.engine.Wake(chatID, priority) }
+func (d *Daemon) wake(bot string, chatID int64, priority relay.Priority) {
+	if bot == "" {
+		d.engine.Wake(chatID, priority)
+	}
+}
 
 func (d *Daemon) webOptions() web.Options {
 	o := web.Options{

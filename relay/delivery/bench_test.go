@@ -24,7 +24,7 @@ type shelf struct {
 	done  chan struct{} // closed when nothing is left
 }
 
-func (s *shelf) Lanes(context.Context, time.Time) ([]int64, time.Time, error) {
+func (s *shelf) Lanes(context.Context, string, time.Time) ([]int64, time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var chats []int64
@@ -34,7 +34,7 @@ func (s *shelf) Lanes(context.Context, time.Time) ([]int64, time.Time, error) {
 	return chats, time.Time{}, nil
 }
 
-func (s *shelf) Heads(_ context.Context, chatID int64, _ time.Time, limit int) ([]relay.Job, error) {
+func (s *shelf) Heads(_ context.Context, _ string, chatID int64, _ time.Time, limit int) ([]relay.Job, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	jobs := s.chats[chatID]

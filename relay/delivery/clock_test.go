@@ -14,7 +14,7 @@ type slowOutbox struct {
 	heads        chan []relay.Job
 }
 
-func (o *slowOutbox) Heads(context.Context, int64, time.Time, int) ([]relay.Job, error) {
+func (o *slowOutbox) Heads(context.Context, string, int64, time.Time, int) ([]relay.Job, error) {
 	return <-o.heads, nil
 }
 

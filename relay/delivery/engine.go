@@ -24,6 +24,7 @@ import (
 
 // Options are what an Engine needs.
 type Options struct {
+	Bot        string // whose chats these are: its name; empty for the first
 	Outbox     relay.Outbox
 	Client     *telegram.Client
 	Log        *slog.Logger // nil: none
@@ -35,7 +36,7 @@ type Options struct {
 	// SurgeAfter is how much delay a chat may pile up before Surge is asked to merge what waits there; nil or 0: it never is.
 	SurgeAfter func() time.Duration
 	// Surge merges what it can if more than limit messages wait for a chat, and reports whether it did.
-	Surge func(ctx context.Context, chatID int64, limit int) (bool, error)
+	Surge func(ctx context.Context, bot string, chatID int64, limit int) (bool, error)
 	// Silent reports whether a delivery that is sent now makes no sound, beside what its content says; nil: none.
 	Silent func(ctx context.Context, d *relay.Delivery) bool
 	// Topics remembers the topics that messages name; nil: all go to where they are addressed.

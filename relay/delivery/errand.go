@@ -45,7 +45,7 @@ func (s *scheduler) fetch(l *lane) {
 	l.woken, l.reading, l.began = false, true, time.Now()
 	limit := min(headsLimit, max(1, headsInAll/len(s.lanes)))
 	s.workers.Go(func() {
-		jobs, err := s.o.Outbox.Heads(s.working, l.chatID, time.Now(), limit)
+		jobs, err := s.o.Outbox.Heads(s.working, s.o.Bot, l.chatID, time.Now(), limit)
 		s.note(func(now time.Time) {
 			s.asked(l)
 			l.busy, l.reading = false, false

@@ -69,7 +69,7 @@ func (o *outbox) add(chatID int64, text string, edit ...func(*relay.Job)) *relay
 	return j
 }
 
-func (o *outbox) Lanes(_ context.Context, now time.Time) (chats []int64, next time.Time, err error) {
+func (o *outbox) Lanes(_ context.Context, _ string, now time.Time) (chats []int64, next time.Time, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	seen := map[int64]bool{}
@@ -90,7 +90,7 @@ func (o *outbox) Lanes(_ context.Context, now time.Time) (chats []int64, next ti
 
 func waits(j *relay.Job) bool { return j.State == relay.Queued || j.State == relay.Sending }
 
-func (o *outbox) Heads(_ context.Context, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
+func (o *outbox) Heads(_ context.Context, _ string, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err := o.fail(); err != nil {

@@ -35,7 +35,7 @@ func due(at *time.Time, now time.Time) bool {
 // findLanes asks the outbox which chats have something, at the start and when something becomes due.
 func (s *scheduler) findLanes(asked time.Time) {
 	s.workers.Go(func() {
-		chats, next, err := s.o.Outbox.Lanes(s.working, asked)
+		chats, next, err := s.o.Outbox.Lanes(s.working, s.o.Bot, asked)
 		s.note(func(now time.Time) {
 			s.lanesTook = now.Sub(asked)
 			if err != nil {

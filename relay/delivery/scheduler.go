@@ -57,7 +57,7 @@ type refusal struct {
 func newScheduler(e *Engine, working context.Context) *scheduler {
 	now := time.Now()
 	return &scheduler{
-		Engine: e, sender: sender{client: e.o.Client, log: e.o.Log, files: e.o.Outbox.File, silent: e.o.Silent, topicGone: e.o.TopicGone, topics: newTopics(e.o.Topics, e.o.Log), fetcher: newFetcher(e.o.AllowPrivate)}, working: working,
+		Engine: e, sender: sender{client: e.o.Client, log: e.o.Log, files: e.o.Outbox.File, silent: e.o.Silent, topicGone: e.o.TopicGone, topics: newTopics(e.o.Bot, e.o.Topics, e.o.Log), fetcher: newFetcher(e.o.AllowPrivate)}, working: working,
 		results: make(chan func(time.Time)), lanes: map[int64]*lane{},
 		waiting: queue{less: byTime}, ready: queue{less: byPriority},
 		bot: newPace(e.rates.Load().GlobalRate), rates: *e.rates.Load(),

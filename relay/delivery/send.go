@@ -33,7 +33,7 @@ func (w *work) underWay() bool { return len(w.job.TelegramMessageIDs) > 0 }
 
 // outcomeOf begins an outcome with what is so far.
 func (w *work) outcomeOf(s relay.State, now time.Time) *relay.Outcome {
-	return &relay.Outcome{Delivery: w.job.ID, Wipe: s != relay.Queued && w.job.Content.Secret, State: s, Attempts: w.job.Attempts, TelegramMessageIDs: w.job.TelegramMessageIDs, At: now}
+	return &relay.Outcome{Delivery: w.job.ID, Bot: w.job.Bot, Wipe: s != relay.Queued && w.job.Content.Secret, State: s, Attempts: w.job.Attempts, TelegramMessageIDs: w.job.TelegramMessageIDs, At: now}
 }
 
 // expire ends a delivery that is too old.

@@ -46,7 +46,7 @@ func (s *scheduler) relieve(l *lane, limit int, now time.Time) {
 	l.leave()
 	l.busy, l.began = true, now
 	s.workers.Go(func() {
-		merged, err := s.o.Surge(s.working, l.chatID, limit)
+		merged, err := s.o.Surge(s.working, s.o.Bot, l.chatID, limit)
 		if err != nil {
 			s.o.Log.Warn("alerts that wait for a chat were not merged", "chat_id", l.chatID, "error", err)
 		}

@@ -42,6 +42,7 @@ type topicKey struct {
 
 // topics is what is known of topics beside the storage.
 type topics struct {
+	bot   string       // whose they are
 	store relay.Topics // nil: messages name none
 	log   *slog.Logger
 
@@ -51,8 +52,8 @@ type topics struct {
 	told    map[int64]bool           // chats of which the log says that topics cannot be made
 }
 
-func newTopics(store relay.Topics, log *slog.Logger) *topics {
-	return &topics{store: store, log: log, made: map[topicKey]relay.Topic{}, resting: map[topicKey]time.Time{}, told: map[int64]bool{}}
+func newTopics(bot string, store relay.Topics, log *slog.Logger) *topics {
+	return &topics{bot: bot, store: store, log: log, made: map[topicKey]relay.Topic{}, resting: map[topicKey]time.Time{}, told: map[int64]bool{}}
 }
 
 // wanted reports whether the next request is for a topic that is to be found by its name. What changes a message needs none.
@@ -79,7 +80,7 @@ func (t *topics) find(ctx context.Context, key topicKey) (*relay.Topic, error) {
 	made, owed := t.made[key]
 	t.mu.Unlock()
 	if !owed {
-		topic, err := t.store.Topic(ctx, key.chatID, key.name)
+		topic, err := t.store.Topic(ctx, t.bot, key.chatID, key.name)
 		if relay.ErrorCode(err) == relay.CodeNotFound {
 			return nil, nil
 		}
@@ -169,7 +170,7 @@ func (s *sender) makeTopic(ctx context.Context, w *work) (asked bool, a action, 
 		a, failed = s.topicRefused(ctx, w, err)
 		return true, a, failed
 	}
-	s.topics.owe(relay.Topic{ChatID: w.job.ChatID, Name: w.job.Content.Topic, MessageThreadID: made.MessageThreadID})
+	s.topics.owe(relay.Topic{Bot: s.topics.bot, ChatID: w.job.ChatID, Name: w.job.Content.Topic, MessageThreadID: made.MessageThreadID})
 	if _, err := s.topics.find(ctx, w.topicKey()); err != nil {
 		a, failed = s.unremembered(w, err)
 		return true, a, failed
@@ -194,7 +195,7 @@ func (s *sender) reopenTopic(ctx context.Context, w *work) (action, *telegram.Er
 		a = enter
 	}
 	w.where.closed, w.where.reopened = false, true
-	if err := s.topics.store.CloseTopic(ctx, w.job.ChatID, w.where.id, false); err != nil {
+	if err := s.topics.store.CloseTopic(ctx, s.topics.bot, w.job.ChatID, w.where.id, false); err != nil {
 		return s.unremembered(w, err)
 	}
 	return a, failed
@@ -251,7 +252,7 @@ func (s *sender) mendTopic(ctx context.Context, w *work, failed *telegram.Error)
 	case failed.Reason == telegram.TopicClosed && !w.where.reopened:
 		w.where.closed = true
 	case failed.Reason == telegram.TopicNotFound && !w.where.remade:
-		if err := s.topics.store.ForgetTopic(ctx, w.job.ChatID, w.where.id); err != nil {
+		if err := s.topics.store.ForgetTopic(ctx, s.topics.bot, w.job.ChatID, w.where.id); err != nil {
 			a, failed := s.unremembered(w, err)
 			return a, failed, true
 		}

@@ -36,7 +36,7 @@ func (t *topics) do(f func()) error {
 
 func topicKey(chatID int64, name string) string { return fmt.Sprint(chatID, " ", name) }
 
-func (t *topics) Topic(_ context.Context, chatID int64, name string) (*relay.Topic, error) {
+func (t *topics) Topic(_ context.Context, _ string, chatID int64, name string) (*relay.Topic, error) {
 	var topic relay.Topic
 	var found bool
 	err := t.do(func() { topic, found = t.known[topicKey(chatID, name)] })
@@ -60,14 +60,14 @@ func (t *topics) each(chatID, threadID int64, do func(key string, topic relay.To
 	})
 }
 
-func (t *topics) CloseTopic(_ context.Context, chatID, threadID int64, closed bool) error {
+func (t *topics) CloseTopic(_ context.Context, _ string, chatID, threadID int64, closed bool) error {
 	return t.each(chatID, threadID, func(key string, topic relay.Topic) {
 		topic.Closed = closed
 		t.known[key] = topic
 	})
 }
 
-func (t *topics) ForgetTopic(_ context.Context, chatID, threadID int64) error {
+func (t *topics) ForgetTopic(_ context.Context, _ string, chatID, threadID int64) error {
 	return t.each(chatID, threadID, func(key string, _ relay.Topic) { delete(t.known, key) })
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 // address gives a message its deliveries: one for each chat of its recipients, held ones for recipients without a chat.
-// Recipients named twice are one, and a chat that several share gets one copy, in the name of the first.
+// Recipients named twice are one, and a chat that several share gets one copy, in the name of the first. Where the message names a bot, only
+// the chats at that bot count.
 func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules *Rules) error {
 	seen := map[[2]int64]bool{}
 	var unlinked []string
@@ -19,11 +20,14 @@ func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules
 		if err != nil {
 			return err
 		}
-		if len(recipient.Chats) == 0 {
+		chats := chatsAt(recipient.Chats, m.Bot)
+		if len(chats) == 0 {
 			unlinked = append(unlinked, id)
-			m.Deliveries = append(m.Deliveries, delivery(m, id, relay.Held))
+			held := delivery(m, id, relay.Held)
+			held.Bot = m.Bot
+			m.Deliveries = append(m.Deliveries, held)
 		}
-		for _, b := range recipient.Chats {
+		for _, b := range chats {
 			place := [2]int64{b.ChatID, b.MessageThreadID}
 			if !seen[place] {
 				seen[place] = true
@@ -35,6 +39,38 @@ func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules
 		return notLinked(to, unlinked)
 	}
 	return nil
+}
+
+// chatsAt are those at a bot, or at all where none is named. One that several bots have is then told by one of them: by one that it takes messages
+// of, and among these by the first bot, else by the one that it was connected to first.
+func chatsAt(chats []relay.Binding, bot string) []relay.Binding {
+	if !slices.ContainsFunc(chats, func(b relay.Binding) bool { return b.Bot != bot }) {
+		return chats
+	}
+	var out []relay.Binding
+	for _, b := range chats {
+		if bot != "" && b.Bot != bot {
+			continue
+		}
+		i := slices.IndexFunc(out, func(other relay.Binding) bool {
+			return other.ChatID == b.ChatID && other.MessageThreadID == b.MessageThreadID
+		})
+		switch {
+		case i < 0:
+			out = append(out, b)
+		case better(b, out[i]):
+			out[i] = b
+		}
+	}
+	return out
+}
+
+// better reports whether a chat is rather told by the bot of b than by that of an older binding.
+func better(b, older relay.Binding) bool {
+	if active := b.State == relay.Active; active != (older.State == relay.Active) {
+		return active
+	}
+	return b.Bot == ""
 }
 
 // recipient is one without chats where the directory knows none.
@@ -56,7 +92,7 @@ func delivery(m *relay.Message, recipient string, state relay.State) relay.Deliv
 // deliveryTo is a delivery to a known chat. One that blocked the bot is not asked again: the delivery has failed.
 func deliveryTo(m *relay.Message, recipient *relay.Recipient, b relay.Binding, rules *Rules) relay.Delivery {
 	out := delivery(m, recipient.ID, relay.Queued)
-	out.ChatID, out.MessageThreadID = b.ChatID, b.MessageThreadID
+	out.Bot, out.ChatID, out.MessageThreadID = b.Bot, b.ChatID, b.MessageThreadID
 	switch b.State {
 	case relay.Blocked:
 		out.State, out.Reason, out.LastError = relay.Failed, "blocked", "the chat had blocked the bot before"

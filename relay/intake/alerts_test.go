@@ -429,7 +429,7 @@ func TestBlockedAndForgottenRecipients(t *testing.T) {
 	rc.To = []*render.Inline{l.inline("ops"), l.inline("gone"), l.inline("blocked")}
 	l.bind("gone", 21)
 	l.bind("blocked", 22)
-	if err := l.db.SetChatState(t.Context(), 22, relay.Blocked); err != nil {
+	if err := l.db.SetChatState(t.Context(), "", 22, relay.Blocked); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.hooked(intake.Caller{}, "", group("g", firstTime, "a")); err != nil {
@@ -456,7 +456,7 @@ func TestSurgeOfConversations(t *testing.T) {
 	for i := range 30 {
 		l.hook("alertmanager", group(fmt.Sprint(i), firstTime, fmt.Sprint("a", i)))
 	}
-	if merged, err := l.door.Surge(t.Context(), opsChat, 10); err != nil || !merged {
+	if merged, err := l.door.Surge(t.Context(), "", opsChat, 10); err != nil || !merged {
 		t.Fatal(merged, err)
 	}
 	jobs := l.sent(opsChat)
@@ -491,7 +491,7 @@ func TestQuietHoursOfConversations(t *testing.T) {
 			quiet = q
 		}
 	}
-	if err := l.db.ChangeSettings(t.Context(), 31, 0, relay.SettingsChange{QuietHours: &quiet}); err != nil {
+	if err := l.db.ChangeSettings(t.Context(), "", 31, 0, relay.SettingsChange{QuietHours: &quiet}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.hooked(intake.Caller{}, "", group("g", firstTime, "a")); err != nil {

@@ -49,6 +49,6 @@ func (d *Door) keyOf(ctx context.Context, of *relay.Delivery) (string, error) {
 // deliveryLike goes where another went.
 func deliveryLike(m *relay.Message, of *relay.Delivery) relay.Delivery {
 	to := delivery(m, of.Recipient, relay.Queued)
-	to.ChatID, to.MessageThreadID = of.ChatID, of.MessageThreadID
+	to.Bot, to.ChatID, to.MessageThreadID = of.Bot, of.ChatID, of.MessageThreadID
 	return to
 }

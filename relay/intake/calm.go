@@ -46,9 +46,7 @@ func (d *Door) Silent(ctx context.Context, to *relay.Delivery) bool {
 	if err != nil {
 		return false
 	}
-	i := slices.IndexFunc(recipient.Chats, func(b relay.Binding) bool {
-		return b.ChatID == to.ChatID && b.MessageThreadID == to.MessageThreadID
-	})
+	i := slices.IndexFunc(recipient.Chats, func(b relay.Binding) bool { return b.Takes(to) })
 	if i < 0 {
 		return false
 	}
@@ -81,7 +79,7 @@ func (d *Door) release(ctx context.Context) {
 func byPlace(jobs []relay.Job) [][]relay.Job {
 	var out [][]relay.Job
 	for i, job := range jobs {
-		if i > 0 && job.Recipient == jobs[i-1].Recipient && job.ChatID == jobs[i-1].ChatID && job.MessageThreadID == jobs[i-1].MessageThreadID {
+		if i > 0 && job.Recipient == jobs[i-1].Recipient && job.Bot == jobs[i-1].Bot && job.ChatID == jobs[i-1].ChatID && job.MessageThreadID == jobs[i-1].MessageThreadID {
 			last := len(out) - 1
 			out[last] = append(out[last], job)
 			continue
@@ -96,9 +94,7 @@ func (d *Door) releaseChat(ctx context.Context, jobs []relay.Job) error {
 	if err != nil {
 		return err
 	}
-	wanted := slices.ContainsFunc(recipient.Chats, func(b relay.Binding) bool {
-		return b.ChatID == jobs[0].ChatID && b.MessageThreadID == jobs[0].MessageThreadID && b.Digest != ""
-	})
+	wanted := slices.ContainsFunc(recipient.Chats, func(b relay.Binding) bool { return b.Takes(&jobs[0].Delivery) && b.Digest != "" })
 	var together, alone []relay.ID
 	var texts []relay.Job
 	for _, job := range jobs {
@@ -152,7 +148,7 @@ func (d *Door) dayDigest(jobs []relay.Job, recipient *relay.Recipient) *relay.Me
 	first := jobs[0].Delivery
 	zone, language := time.UTC, recipient.Locale
 	for _, b := range recipient.Chats {
-		if b.ChatID == first.ChatID && b.MessageThreadID == first.MessageThreadID {
+		if b.Takes(&first) {
 			calm := recipient.Calm(b)
 			zone, language = relay.Zone(calm.TimeZone), cmp.Or(calm.Locale, b.LanguageCode)
 		}
@@ -171,7 +167,7 @@ func (d *Door) dayDigest(jobs []relay.Job, recipient *relay.Recipient) *relay.Me
 		m.Content.ProtectContent = m.Content.ProtectContent || job.Content.ProtectContent
 	}
 	to := delivery(m, first.Recipient, relay.Queued)
-	to.ChatID, to.MessageThreadID = first.ChatID, first.MessageThreadID
+	to.Bot, to.ChatID, to.MessageThreadID = first.Bot, first.ChatID, first.MessageThreadID
 	m.Deliveries = []relay.Delivery{to}
 	return m
 }

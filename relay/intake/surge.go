@@ -20,11 +20,11 @@ const (
 
 // Surge merges the alerts that wait for a chat into one message for each receiver, with the full texts as a file, if more than limit
 // messages wait there. Those of priority high are let alone. It reports whether it did.
-func (d *Door) Surge(ctx context.Context, chatID int64, limit int) (merged bool, err error) {
+func (d *Door) Surge(ctx context.Context, bot string, chatID int64, limit int) (merged bool, err error) {
 	if limit >= surgeRead {
 		return false, nil // what is read could not be more
 	}
-	jobs, err := d.outbox.Heads(ctx, chatID, time.Now(), surgeRead)
+	jobs, err := d.outbox.Heads(ctx, bot, chatID, time.Now(), surgeRead)
 	if err != nil || len(jobs) <= limit {
 		return false, err
 	}
@@ -84,7 +84,7 @@ func (d *Door) summary(jobs []relay.Job) *relay.Message {
 		m.Content.ProtectContent = m.Content.ProtectContent || job.Content.ProtectContent
 	}
 	to := delivery(m, first.Recipient, relay.Queued)
-	to.ChatID, to.MessageThreadID = first.ChatID, first.MessageThreadID
+	to.Bot, to.ChatID, to.MessageThreadID = first.Bot, first.ChatID, first.MessageThreadID
 	m.Deliveries = []relay.Delivery{to}
 	return m
 }

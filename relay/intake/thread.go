@@ -164,13 +164,14 @@ func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, err
 func divide(first, all, answer *relay.Message) {
 	type place struct {
 		recipient    string // where there is no chat yet
+		bot          string
 		chat, thread int64
 	}
 	placeOf := func(d relay.Delivery) place {
 		if d.ChatID == 0 {
 			return place{recipient: d.Recipient}
 		}
-		return place{chat: d.ChatID, thread: d.MessageThreadID}
+		return place{bot: d.Bot, chat: d.ChatID, thread: d.MessageThreadID}
 	}
 	has := map[place]string{}
 	for _, d := range first.Deliveries {
@@ -200,8 +201,8 @@ func (r *Rules) lenient() *Rules {
 	return &rules
 }
 
-// Offer shows other buttons below the first message of a conversation in one chat, until it is brought up to date again.
-func (d *Door) Offer(ctx context.Context, t *relay.Thread, s *thread.State, chatID int64) error {
+// Offer shows other buttons below the first message of a conversation in one chat of a bot, until it is brought up to date again.
+func (d *Door) Offer(ctx context.Context, t *relay.Thread, s *thread.State, bot string, chatID int64) error {
 	d = d.now()
 	rules := d.Rules().lenient()
 	rc := rules.Receivers[t.Receiver]
@@ -209,12 +210,12 @@ func (d *Door) Offer(ctx context.Context, t *relay.Thread, s *thread.State, chat
 		return nil
 	}
 	m := d.first(t, s, time.Now().UTC().Truncate(time.Millisecond))
-	m.ExpiresAt = m.CreatedAt.Add(time.Minute)
+	m.Bot, m.ExpiresAt = bot, m.CreatedAt.Add(time.Minute)
 	m.Content.ReplyMarkup, m.Content.DisableNotification = s.Menu(t, d.labels(rules, rc)), true
 	fit(&m.Content, rules.LongText)
 	if err := d.address(ctx, m, t.To, rules); err != nil {
 		return err
 	}
-	m.Deliveries = slices.DeleteFunc(m.Deliveries, func(to relay.Delivery) bool { return to.ChatID != chatID })
+	m.Deliveries = slices.DeleteFunc(m.Deliveries, func(to relay.Delivery) bool { return to.Bot != bot || to.ChatID != chatID })
 	return d.accept(ctx, []*relay.Message{m})
 }

@@ -77,7 +77,7 @@ func (l *lobby) hook(receiver, body string) {
 // waiting is what waits for a chat.
 func (l *lobby) waiting(chat int64) []relay.Job {
 	l.t.Helper()
-	jobs, err := l.db.Heads(l.t.Context(), chat, time.Now().Add(time.Hour), 1000)
+	jobs, err := l.db.Heads(l.t.Context(), "", chat, time.Now().Add(time.Hour), 1000)
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestSurgeKeepsTopics(t *testing.T) {
 	for i := range 6 {
 		l.hook("alertmanager", alert([]string{"payments", "search", ""}[i%3], i))
 	}
-	if merged, err := l.door.Surge(t.Context(), opsChat, 1); err != nil || !merged {
+	if merged, err := l.door.Surge(t.Context(), "", opsChat, 1); err != nil || !merged {
 		t.Fatal(merged, err)
 	}
 	if d := cmp.Diff([]string{"payments", "search", ""}, topicsOf(l.waiting(opsChat))); d != "" {

@@ -313,7 +313,7 @@ func (s *shift) first(chat int64) string {
 // said is what waits for a chat, the newest first.
 func (s *shift) said(chat int64) []relay.Job {
 	s.t.Helper()
-	jobs, err := s.db.Heads(s.t.Context(), chat, time.Now(), 1000)
+	jobs, err := s.db.Heads(s.t.Context(), "", chat, time.Now(), 1000)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -31,6 +31,7 @@ func (p Person) Signed() string {
 // Press is the press of a button below alerts.
 type Press struct {
 	Data       string   // the button's
+	Bot        string   // that was told
 	ChatID     int64    // where it was pressed
 	Recipients []string // to whom that chat is connected
 	By         Person
@@ -97,9 +98,9 @@ func (d *Desk) act(ctx context.Context, t *relay.Thread, p Press, action thread.
 	case thread.Unack:
 		return Answer{Template: AnswerUnack}, d.unack(ctx, t.ID)
 	case thread.More:
-		return d.offer(ctx, t, p.ChatID)
+		return d.offer(ctx, t, p)
 	case thread.Toggle:
-		return d.toggle(ctx, t.ID, p.ChatID, argument)
+		return d.toggle(ctx, t.ID, p, argument)
 	case thread.Back:
 		return Answer{}, d.o.Door.Amend(ctx, t.ID, ongoing(func(*thread.State) error { return nil }))
 	case thread.SilenceFor, thread.SilenceChosen:
@@ -140,15 +141,15 @@ func (d *Desk) unack(ctx context.Context, id relay.ID) error {
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // offer shows the further buttons.
-func (d *Desk) offer(ctx context.Context, t *relay.Thread, chatID int64) (Answer, error) {
+func (d *Desk) offer(ctx context.Context, t *relay.Thread, p Press) (Answer, error) {
 	s, err := thread.Read(t)
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{}, d.o.Door.Offer(ctx, t, s, chatID)
+	return Answer{}, d.o.Door.Offer(ctx, t, s, p.Bot, p.ChatID)
 }
 
-func (d *Desk) toggle(ctx context.Context, id relay.ID, chatID int64, label string) (Answer, error) {
+func (d *Desk) toggle(ctx context.Context, id relay.ID, p Press, label string) (Answer, error) {
 	t, s, err := d.o.Door.Note(ctx, id, ongoing(func(s *thread.State) error {
 		if !s.Toggle(label) {
 			return refusal{Answer{Template: AnswerLastMatcher}}
@@ -158,7 +159,7 @@ func (d *Desk) toggle(ctx context.Context, id relay.ID, chatID int64, label stri
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{}, d.o.Door.Offer(ctx, t, s, chatID)
+	return Answer{}, d.o.Door.Offer(ctx, t, s, p.Bot, p.ChatID)
 }
 
 // silence has an Alertmanager make one.

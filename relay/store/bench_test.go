@@ -174,14 +174,14 @@ func BenchmarkLanesMillion(b *testing.B) {
 			INSERT INTO deliveries SELECT i, randomblob(16), 1, 'alice', i %% %d + 1, 0, '', 1, 0, 0, '', '', '[]', 1, 0, 0, 9e15, 0, 0, i, '', '' FROM n`, chats), *backlog)
 		b.Run("chats="+name+"/lanes", func(b *testing.B) {
 			for b.Loop() {
-				if got, _, err := db.Lanes(b.Context(), t0); err != nil || len(got) != chats {
+				if got, _, err := db.Lanes(b.Context(), "", t0); err != nil || len(got) != chats {
 					b.Fatal(len(got), err)
 				}
 			}
 		})
 		b.Run("chats="+name+"/heads", func(b *testing.B) {
 			for b.Loop() {
-				if got, err := db.Heads(b.Context(), 7, t0, 8); err != nil || len(got) == 0 {
+				if got, err := db.Heads(b.Context(), "", 7, t0, 8); err != nil || len(got) == 0 {
 					b.Fatal(len(got), err)
 				}
 			}

@@ -110,21 +110,21 @@ func followPlan(t *testing.T, db *store.DB, id string, base int64, plan []string
 			m.known, m.bound, m.state = true, true, relay.Active
 			err = db.Bind(ctx, id, group(-m.chat), t0)
 		case "unbind":
-			if err = db.Unbind(ctx, id, -m.chat, 0); relay.ErrorCode(err) == relay.CodeNotFound && !m.bound {
+			if err = db.Unbind(ctx, id, "", -m.chat, 0); relay.ErrorCode(err) == relay.CodeNotFound && !m.bound {
 				err = nil
 			}
 			m.bound = false
 		case "unbind chat":
-			_, err = db.UnbindChat(ctx, -m.chat, 0)
+			_, err = db.UnbindChat(ctx, "", -m.chat, 0)
 			m.bound = false
 		case "mute":
 			m.muted = m.bound
-			err = db.ChangeSettings(ctx, -m.chat, 0, relay.SettingsChange{MutedUntil: &t0})
+			err = db.ChangeSettings(ctx, "", -m.chat, 0, relay.SettingsChange{MutedUntil: &t0})
 		case "state":
 			m.state = relay.Left
-			err = db.SetChatState(ctx, -m.chat, relay.Left)
+			err = db.SetChatState(ctx, "", -m.chat, relay.Left)
 		case "migrate":
-			err = db.Migrate(ctx, -m.chat, -m.chat-1)
+			err = db.Migrate(ctx, "", -m.chat, -m.chat-1)
 			m.chat++
 			m.state = relay.Active
 		case "forget":

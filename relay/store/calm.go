@@ -60,11 +60,15 @@ func (t *tx) changeRecipient(ctx context.Context, id string, a assignments, chan
 		return err
 	}
 	bindings, err := t.bindingsOf(ctx, id)
-	if err != nil || len(bindings) == 0 {
+	if err != nil {
 		return err
 	}
-	_, err = t.release(ctx, id, bindings[0].Chat)
-	return err
+	for _, b := range bindings { // the first gets what is for any bot
+		if _, err := t.release(ctx, id, b.Chat); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // due makes due what was kept until some moment.
@@ -73,8 +77,8 @@ func (t *tx) due(ctx context.Context, where string, args ...any) error {
 }
 
 // ChangeSettings implements relay.Directory.
-func (db *DB) ChangeSettings(ctx context.Context, chatID, threadID int64, change relay.SettingsChange) error {
-	a := assignments{args: []any{chatID, threadID}}
+func (db *DB) ChangeSettings(ctx context.Context, bot string, chatID, threadID int64, change relay.SettingsChange) error {
+	a := assignments{args: []any{chatID, threadID, bot}}
 	assign(&a, "muted_until", change.MutedUntil, func(until time.Time) any { return millis(until) })
 	assign(&a, "quiet_hours", change.QuietHours, text)
 	assign(&a, "digest", change.Digest, text)
@@ -85,11 +89,11 @@ func (db *DB) ChangeSettings(ctx context.Context, chatID, threadID int64, change
 	}
 	return db.write(ctx, "change settings", func(t *tx) error {
 		ctx := context.Background()
-		err := t.touch(ctx, `UPDATE bindings SET `+strings.Join(a.set, ", ")+` WHERE chat_id = $1 AND message_thread_id = $2 RETURNING recipient`, a.args...)
+		err := t.touch(ctx, `UPDATE bindings SET `+strings.Join(a.set, ", ")+` WHERE bot = $3 AND chat_id = $1 AND message_thread_id = $2 RETURNING recipient`, a.args...)
 		if err != nil || change.QuietHours == nil && change.Digest == nil && change.TimeZone == nil {
 			return err
 		}
-		return t.due(ctx, `chat_id = $1 AND message_thread_id = $2`, chatID, threadID)
+		return t.due(ctx, `bot = $3 AND chat_id = $1 AND message_thread_id = $2`, chatID, threadID, bot)
 	})
 }
 
@@ -100,7 +104,8 @@ func (db *DB) Rename(ctx context.Context, c relay.Chat) error {
 	}
 	return db.write(ctx, "rename chat", func(t *tx) error {
 		return t.touch(context.Background(), `UPDATE bindings SET title = $2, username = $3, language_code = CASE $4 WHEN '' THEN language_code ELSE $4 END
-			WHERE chat_id = $1 AND (title <> $2 OR username <> $3 OR $4 NOT IN ('', language_code)) RETURNING recipient`, c.ChatID, c.Title, c.Username, c.LanguageCode)
+			WHERE bot = $5 AND chat_id = $1 AND (title <> $2 OR username <> $3 OR $4 NOT IN ('', language_code)) RETURNING recipient`,
+			c.ChatID, c.Title, c.Username, c.LanguageCode, c.Bot)
 	})
 }
 
@@ -109,7 +114,7 @@ func (db *DB) Kept(ctx context.Context, now time.Time, limit int) ([]relay.Job, 
 	jobs, err := list(ctx, db.read, scanJob, `SELECT `+deliveryColumns+`, m.content, '' FROM (
 			SELECT seq FROM deliveries WHERE state = 0 AND chat_id <> 0 AND not_before > 0 AND not_before <= $1 ORDER BY not_before LIMIT $2
 		) AS kept CROSS JOIN deliveries d CROSS JOIN messages m WHERE d.seq = kept.seq AND m.seq = d.message
-		ORDER BY d.chat_id, d.message_thread_id, d.recipient, d.rank`, millis(now), limit)
+		ORDER BY d.bot, d.chat_id, d.message_thread_id, d.recipient, d.rank`, millis(now), limit)
 	return jobs, fault("read what was kept", err)
 }
 
@@ -127,35 +132,33 @@ func (db *DB) Release(ctx context.Context, deliveries []relay.ID) error {
 			if n == 0 {
 				continue
 			}
-			chat, _, err := first(ctx, t, value[int64], `SELECT chat_id FROM deliveries WHERE id = $1`, id[:])
-			if err != nil {
+			if err := t.announce(ctx, id); err != nil {
 				return err
 			}
-			t.queued = append(t.queued, arrival{chat, relay.Reordered})
 		}
 		return nil
 	})
 }
 
 // ForgetChat implements relay.Directory. Deliveries go in steps that let other calls through; a message that went elsewhere too stays there.
-func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, error) {
+func (db *DB) ForgetChat(ctx context.Context, bot string, chatID int64) (relay.Forgotten, error) {
 	const step = 500
 	var gone relay.Forgotten
 	err := db.write(ctx, "forget chat", func(t *tx) error {
 		ctx := context.Background()
 		t.erased = true
-		freed, err := t.unbind(ctx, `chat_id = $1`, chatID)
+		freed, err := t.unbind(ctx, `bot = $1 AND chat_id = $2`, bot, chatID)
 		if err != nil {
 			return err
 		}
 		gone.Bindings = len(freed)
 		for _, recipient := range freed {
-			if err := t.run(ctx, `DELETE FROM senders WHERE recipient = $1`, recipient); err != nil {
+			if err := t.run(ctx, `DELETE FROM senders WHERE recipient = $1 AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.recipient = $1 AND b.bot <> $2)`, recipient, bot); err != nil {
 				return err
 			}
 		}
 		for _, table := range []string{"redemptions", "live", "notifications", "topics"} {
-			if err := t.run(ctx, `DELETE FROM `+table+` WHERE chat_id = $1`, chatID); err != nil {
+			if err := t.run(ctx, `DELETE FROM `+table+` WHERE chat_id = $1 AND bot = $2`, chatID, bot); err != nil {
 				return err
 			}
 		}
@@ -165,7 +168,7 @@ func (db *DB) ForgetChat(ctx context.Context, chatID int64) (relay.Forgotten, er
 		return gone, err
 	}
 	// No index finds a chat's finished deliveries: the search is the readers', the writer gets their numbers.
-	seqs, err := list(ctx, db.read, value[int64], `SELECT seq FROM deliveries WHERE chat_id = $1 AND +state <> 2`, chatID)
+	seqs, err := list(ctx, db.read, value[int64], `SELECT seq FROM deliveries WHERE chat_id = $1 AND bot = $2 AND +state <> 2`, chatID, bot)
 	if err != nil {
 		return gone, fault("forget chat", err)
 	}

@@ -204,7 +204,7 @@ func (c *channel) hear(n news) {
 	c.metrics.notifications.Inc()
 	c.cache.outdate(n.recipients, n.version)
 	for _, a := range n.queued {
-		c.options.Queued(a.chat, a.priority)
+		c.options.Queued(a.bot, a.chat, a.priority)
 	}
 	if n.events {
 		c.options.Happened()

@@ -19,7 +19,7 @@ const wait = 20 * time.Second
 
 // ear is what a storage was told of another.
 type ear struct {
-	chats    chan string // "CHAT PRIORITY"
+	chats    chan string // "CHAT PRIORITY BOT"
 	happened atomic.Int64
 	missed   atomic.Int64
 	deaf     sync.Mutex // held: what is told has to wait
@@ -27,10 +27,10 @@ type ear struct {
 
 func newEar() *ear { return &ear{chats: make(chan string, 10_000)} }
 
-func (e *ear) queued(chat int64, p relay.Priority) {
+func (e *ear) queued(bot string, chat int64, p relay.Priority) {
 	e.deaf.Lock()
 	defer e.deaf.Unlock()
-	e.chats <- fmt.Sprint(chat, int(p))
+	e.chats <- strings.TrimSpace(fmt.Sprint(chat, " ", int(p), " ", bot))
 }
 
 func (e *ear) options(address string) store.Options {
@@ -101,11 +101,11 @@ func TestReplicasHearOfEachOther(t *testing.T) {
 	high, later := text("high", to("alice", 1)), text("later", to("alice", -7))
 	high.Deliveries[0].Priority = relay.High
 	later.Deliveries[0].SendAt = t0.Add(time.Hour)
-	must(t, a.Accept(t.Context(), high, later, text("low", to("alice", 1))))
-	if got := earB.next(t) + ", " + earB.next(t); got != "-7 2, 1 1" {
+	must(t, a.Accept(t.Context(), high, later, text("low", to("alice", 1)), text("by another", by(second, to("alice", 1)))))
+	if got := earB.next(t) + ", " + earB.next(t) + ", " + earB.next(t); got != "-7 2, 1 1, 1 0 second" {
 		t.Errorf("the other hears of %s", got)
 	}
-	if got := earA.next(t) + ", " + earA.next(t); got != "-7 2, 1 1" || len(earA.chats) > 0 {
+	if got := earA.next(t) + ", " + earA.next(t) + ", " + earA.next(t); got != "-7 2, 1 1, 1 0 second" || len(earA.chats) > 0 {
 		t.Errorf("it is told %s itself, and %d more", got, len(earA.chats))
 	}
 }
@@ -247,7 +247,7 @@ func TestDeafReplica(t *testing.T) {
 	if b.Fresh() {
 		t.Error("it believes its cache")
 	}
-	must(t, a.Unbind(t.Context(), "alice", 1, 0))
+	must(t, a.Unbind(t.Context(), "alice", "", 1, 0))
 	if n := len(cached(t, b, "alice").Chats); n != 1 {
 		t.Errorf("%d chats, want the one that is left", n)
 	}

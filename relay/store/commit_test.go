@@ -94,7 +94,7 @@ func TestOneOfABatchFailsAlone(t *testing.T) {
 	errs := together(t, db,
 		func() error { return db.Accept(t.Context(), text("1", to("alice", 1))) },
 		func() error { return db.Accept(t.Context(), twice) },
-		func() error { return db.Unbind(t.Context(), "nobody", 1, 0) },
+		func() error { return db.Unbind(t.Context(), "nobody", "", 1, 0) },
 		func() error { return db.Accept(t.Context(), text("2", to("alice", 1))) },
 		func() error { return db.Forget(t.Context(), "nobody") },
 	)
@@ -134,7 +134,7 @@ func TestFailedCommitFailsItsBatchOnly(t *testing.T) {
 	})
 	errs := together(t, db,
 		func() error { return db.Accept(t.Context(), text("lost", to("alice", 1))) },
-		func() error { return db.Unbind(t.Context(), "nobody", 1, 0) }, // it may have seen what is not kept
+		func() error { return db.Unbind(t.Context(), "nobody", "", 1, 0) }, // it may have seen what is not kept
 		func() error { return db.Bind(t.Context(), "bob", person(2), t0) },
 	)
 	for i, err := range errs {
@@ -373,7 +373,7 @@ func TestDamagedFile(t *testing.T) {
 	scribble(t, db.Path())
 	again, err := store.Open(t.Context(), o)
 	if err == nil {
-		_, err = again.Heads(t.Context(), 7, t0, 10)
+		_, err = again.Heads(t.Context(), "", 7, t0, 10)
 		err = errors.Join(err, again.Accept(t.Context(), text("x", to("alice", 7))))
 		must(t, again.Close())
 	}
@@ -384,11 +384,11 @@ func TestDamagedFile(t *testing.T) {
 
 func TestMigratedIsTold(t *testing.T) {
 	var moves [][2]int64
-	db := open(t, store.Options{Migrated: func(from, to int64) { moves = append(moves, [2]int64{from, to}) }})
-	must(t, db.Migrate(t.Context(), -5, -100500)) // nobody knows it
+	db := open(t, store.Options{Migrated: func(_ string, from, to int64) { moves = append(moves, [2]int64{from, to}) }})
+	must(t, db.Migrate(t.Context(), "", -5, -100500)) // nobody knows it
 	must(t, db.Bind(t.Context(), "ops", group(-5), t0))
 	for range 2 {
-		must(t, db.Migrate(t.Context(), -5, -100500))
+		must(t, db.Migrate(t.Context(), "", -5, -100500))
 	}
 	if want := [][2]int64{{-5, -100500}}; !slices.Equal(moves, want) {
 		t.Errorf("told of %v, want %v", moves, want)

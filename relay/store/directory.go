@@ -19,7 +19,7 @@ func (db *DB) Recipient(ctx context.Context, id string) (*relay.Recipient, error
 
 const (
 	recipientColumns = `r.id, r.created_at, r.paused, r.locale, r.time_zone, r.quiet_hours, r.note, r.version`
-	bindingColumns   = `b.recipient, b.chat_id, b.message_thread_id, b.type, b.title, b.username, b.language_code, b.state, b.linked_at, b.muted_until,
+	bindingColumns   = `b.recipient, b.bot, b.chat_id, b.message_thread_id, b.type, b.title, b.username, b.language_code, b.state, b.linked_at, b.muted_until,
 		b.quiet_hours, b.digest, b.time_zone, b.locale`
 )
 
@@ -70,13 +70,13 @@ func readRecipients(ctx context.Context, q querier, text string, args ...any) ([
 func scanRecipient(row scanner) (relay.Recipient, *relay.Binding, error) {
 	r := relay.Recipient{Chats: []relay.Binding{}}
 	var (
-		created                                       int64
-		owner, kind, title, username, language, state sql.NullString
-		quiet, digest, zone, locale                   sql.NullString
-		chat, thread, linked, muted                   sql.NullInt64
+		created                                            int64
+		owner, bot, kind, title, username, language, state sql.NullString
+		quiet, digest, zone, locale                        sql.NullString
+		chat, thread, linked, muted                        sql.NullInt64
 	)
 	err := row.Scan(&r.ID, &created, &r.Paused, &r.Locale, &r.TimeZone, &r.QuietHours, &r.Note, &r.Version,
-		&owner, &chat, &thread, &kind, &title, &username, &language, &state, &linked, &muted, &quiet, &digest, &zone, &locale)
+		&owner, &bot, &chat, &thread, &kind, &title, &username, &language, &state, &linked, &muted, &quiet, &digest, &zone, &locale)
 	r.CreatedAt = moment(created)
 	if err != nil || !owner.Valid {
 		return r, nil, err
@@ -84,7 +84,7 @@ func scanRecipient(row scanner) (relay.Recipient, *relay.Binding, error) {
 	return r, &relay.Binding{
 		Recipient: owner.String,
 		Chat: relay.Chat{
-			ChatID: chat.Int64, MessageThreadID: thread.Int64, Type: kind.String, Title: title.String, Username: username.String,
+			Bot: bot.String, ChatID: chat.Int64, MessageThreadID: thread.Int64, Type: kind.String, Title: title.String, Username: username.String,
 			LanguageCode: language.String, State: relay.ChatState(state.String),
 		},
 		LinkedAt: moment(linked.Int64),
@@ -111,16 +111,16 @@ func (db *DB) Recipients(ctx context.Context, q relay.RecipientQuery) (relay.Pag
 func scanBinding(row scanner) (relay.Binding, error) {
 	var b relay.Binding
 	var linked, muted int64
-	err := row.Scan(&b.Recipient, &b.ChatID, &b.MessageThreadID, &b.Type, &b.Title, &b.Username, &b.LanguageCode, &b.State, &linked, &muted,
+	err := row.Scan(&b.Recipient, &b.Bot, &b.ChatID, &b.MessageThreadID, &b.Type, &b.Title, &b.Username, &b.LanguageCode, &b.State, &linked, &muted,
 		&b.QuietHours, &b.Digest, &b.TimeZone, &b.Locale)
 	b.LinkedAt, b.MutedUntil = moment(linked), moment(muted)
 	return b, err
 }
 
 // Bindings implements relay.Directory, the oldest first.
-func (db *DB) Bindings(ctx context.Context, chatID, threadID int64) ([]relay.Binding, error) {
+func (db *DB) Bindings(ctx context.Context, bot string, chatID, threadID int64) ([]relay.Binding, error) {
 	bindings, err := list(ctx, db.read, scanBinding,
-		`SELECT `+bindingColumns+` FROM bindings b WHERE b.chat_id = $1 AND b.message_thread_id = $2 ORDER BY b.linked_at, b.recipient`, chatID, threadID)
+		`SELECT `+bindingColumns+` FROM bindings b WHERE b.bot = $1 AND b.chat_id = $2 AND b.message_thread_id = $3 ORDER BY b.linked_at, b.recipient`, bot, chatID, threadID)
 	return bindings, fault("list bindings", err)
 }
 
@@ -184,20 +184,20 @@ func (c *count[T]) of(ctx context.Context, again func(context.Context) (T, error
 }
 
 // SetChatState implements relay.Directory.
-func (db *DB) SetChatState(ctx context.Context, chatID int64, state relay.ChatState) error {
-	return db.write(ctx, "set chat state", func(t *tx) error { return t.setChatState(context.Background(), chatID, state) })
+func (db *DB) SetChatState(ctx context.Context, bot string, chatID int64, state relay.ChatState) error {
+	return db.write(ctx, "set chat state", func(t *tx) error { return t.setChatState(context.Background(), bot, chatID, state) })
 }
 
-func (t *tx) setChatState(ctx context.Context, chatID int64, state relay.ChatState) error {
+func (t *tx) setChatState(ctx context.Context, bot string, chatID int64, state relay.ChatState) error {
 	touched := len(t.stale)
-	if err := t.touch(ctx, `UPDATE bindings SET state = $2 WHERE chat_id = $1 AND state <> $2 RETURNING recipient`, chatID, string(state)); err != nil {
+	if err := t.touch(ctx, `UPDATE bindings SET state = $2 WHERE chat_id = $1 AND state <> $2 AND bot = $3 RETURNING recipient`, chatID, string(state), bot); err != nil {
 		return err
 	}
 	kind := relay.RecipientBlocked
 	if state == relay.Active {
 		kind = relay.RecipientLinked
 	}
-	return t.chatEvents(ctx, kind, chatID, 0, t.stale[touched:])
+	return t.chatEvents(ctx, kind, lane{bot, chatID}, 0, t.stale[touched:])
 }
 
 // touch runs a change of bindings that returns whose they were: the cache must let go of them.

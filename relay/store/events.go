@@ -43,12 +43,12 @@ type (
 )
 
 // chatEvents notes what happened to a chat, for each of the recipients.
-func (t *tx) chatEvents(ctx context.Context, kind relay.EventType, chatID, from int64, recipients []string) error {
+func (t *tx) chatEvents(ctx context.Context, kind relay.EventType, chat lane, from int64, recipients []string) error {
 	if !t.eventful {
 		return nil
 	}
 	for _, recipient := range slices.Compact(slices.Sorted(slices.Values(recipients))) {
-		b, known, err := first(ctx, t, scanBinding, `SELECT `+bindingColumns+` FROM bindings b WHERE b.recipient = $1 AND b.chat_id = $2 LIMIT 1`, recipient, chatID)
+		b, known, err := first(ctx, t, scanBinding, `SELECT `+bindingColumns+` FROM bindings b WHERE b.recipient = $1 AND b.bot = $2 AND b.chat_id = $3 LIMIT 1`, recipient, chat.bot, chat.chat)
 		if err != nil {
 			return err
 		}
@@ -153,16 +153,16 @@ func (db *DB) PostponeEvent(ctx context.Context, id relay.ID, until time.Time) e
 }
 
 // DeliveryOf implements relay.Outbox. A chat has few recipients, and what they press is seldom old.
-func (db *DB) DeliveryOf(ctx context.Context, chatID, telegramMessageID int64) (*relay.Delivery, error) {
-	recipients, err := list(ctx, db.read, value[string], `SELECT recipient FROM bindings WHERE chat_id = $1`, chatID)
+func (db *DB) DeliveryOf(ctx context.Context, bot string, chatID, telegramMessageID int64) (*relay.Delivery, error) {
+	recipients, err := list(ctx, db.read, value[string], `SELECT recipient FROM bindings WHERE bot = $1 AND chat_id = $2`, bot, chatID)
 	if err != nil {
 		return nil, fault("find delivery", err)
 	}
 	for _, recipient := range slices.Compact(slices.Sorted(slices.Values(recipients))) {
 		d, found, err := first(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
-			`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.recipient = $1 AND d.recipient <> '' AND d.chat_id = $2
+			`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.recipient = $1 AND d.recipient <> '' AND d.bot = $4 AND d.chat_id = $2
 			AND `+holds(`replace(replace(d.telegram_message_ids, '[', ','), ']', ',')`, `',' || $3 || ','`)+` ORDER BY d.seq DESC LIMIT 1`,
-			recipient, chatID, strconv.FormatInt(telegramMessageID, 10))
+			recipient, chatID, strconv.FormatInt(telegramMessageID, 10), bot)
 		if err != nil || found {
 			return &d, fault("find delivery", err)
 		}
@@ -174,7 +174,7 @@ func (db *DB) DeliveryOf(ctx context.Context, chatID, telegramMessageID int64) (
 func (db *DB) Newest(ctx context.Context, d *relay.Delivery, key string) (*relay.Delivery, error) {
 	newest, found, err := first(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
 		`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.recipient = $1 AND d.recipient <> '' AND d.chat_id = $2
-		AND d.message_thread_id = $3 AND d.live_key = $4 AND d.state IN (0, 1, 2, 3) ORDER BY d.seq DESC LIMIT 1`, d.Recipient, d.ChatID, d.MessageThreadID, key)
+		AND d.message_thread_id = $3 AND d.live_key = $4 AND d.bot = $5 AND d.state IN (0, 1, 2, 3) ORDER BY d.seq DESC LIMIT 1`, d.Recipient, d.ChatID, d.MessageThreadID, key, d.Bot)
 	if err != nil || !found {
 		return d, fault("find delivery", err)
 	}
@@ -188,7 +188,7 @@ func (db *DB) Adopt(ctx context.Context, d *relay.Delivery, key string) error {
 		return err
 	}
 	return db.write(ctx, "adopt message", func(t *tx) error {
-		return t.run(context.Background(), `INSERT INTO live (recipient, chat_id, message_thread_id, live_key, telegram_message_ids, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`, d.Recipient, d.ChatID, d.MessageThreadID, key, string(ids), millis(time.Now()))
+		return t.run(context.Background(), `INSERT INTO live (recipient, bot, chat_id, message_thread_id, live_key, telegram_message_ids, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`, d.Recipient, d.Bot, d.ChatID, d.MessageThreadID, key, string(ids), millis(time.Now()))
 	})
 }

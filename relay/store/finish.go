@@ -61,7 +61,7 @@ func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost boo
 	case o.ChatState != "":
 		err = t.chatBecame(ctx, o)
 	case o.MigrateTo != 0:
-		err = t.migrate(ctx, o.ChatID, o.MigrateTo)
+		err = t.migrate(ctx, o.Bot, o.ChatID, o.MigrateTo)
 	}
 	if err == nil && moved > 0 && o.State == relay.Queued {
 		err = t.announce(ctx, o.Delivery)
@@ -101,12 +101,12 @@ const toldAtMost = 1000
 
 // chatBecame marks the chat in all bindings; what waits for one that takes no messages fails for the same reason.
 func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
-	if err := t.setChatState(ctx, o.ChatID, o.ChatState); err != nil || o.ChatState == relay.Active {
+	if err := t.setChatState(ctx, o.Bot, o.ChatID, o.ChatState); err != nil || o.ChatState == relay.Active {
 		return err
 	}
 	// Of an immense backlog the first are told of: who blocked the bot is one fact.
 	waiting, err := list(ctx, t, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
-		`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.chat_id = $1 AND d.state IN (1, 2) LIMIT $2`, o.ChatID, toldAtMost)
+		`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.bot = $1 AND d.chat_id = $2 AND d.state IN (1, 2) LIMIT $3`, o.Bot, o.ChatID, toldAtMost)
 	if err != nil {
 		return err
 	}
@@ -118,18 +118,18 @@ func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
 		return err
 	}
 	_, err = t.move(ctx, change{
-		from: lively, to: relay.Failed, where: `chat_id = $1`,
+		from: lively, to: relay.Failed, where: `bot = $5 AND chat_id = $1`,
 		set:  `, reason = $2, last_error = $3, finished_at = $4`,
-		args: []any{o.ChatID, o.Reason, o.LastError, millis(o.At)},
+		args: []any{o.ChatID, o.Reason, o.LastError, millis(o.At), o.Bot},
 	})
 	return err
 }
 
 // announce notes the chat of a delivery that was queued.
 func (t *tx) announce(ctx context.Context, id relay.ID) error {
-	chats, err := list(ctx, t, value[int64], `SELECT chat_id FROM deliveries WHERE id = $1`, id[:])
-	for _, chat := range chats {
-		t.queued = append(t.queued, arrival{chat, relay.Reordered})
+	lanes, err := list(ctx, t, scanLane, `SELECT bot, chat_id FROM deliveries WHERE id = $1`, id[:])
+	for _, l := range lanes {
+		t.queued = append(t.queued, arrival{l, relay.Reordered})
 	}
 	return err
 }

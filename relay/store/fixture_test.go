@@ -22,7 +22,7 @@ var rewrite = flag.Bool("update", false, "write testdata/schema of the newest sc
 func fixtureFile(version int) string { return fmt.Sprintf("testdata/schema/%04d.sql", version) }
 
 // stories are what happens in the fixture of a schema: all up to its number.
-var stories = []func(*testing.T, *store.DB){firstStory, liveStory, calmStory, eventStory, senderStory, welcomeStory, threadStory, topicStory, tallyStory, versionStory}
+var stories = []func(*testing.T, *store.DB){firstStory, liveStory, calmStory, eventStory, senderStory, welcomeStory, threadStory, topicStory, tallyStory, versionStory, botStory}
 
 // known is an ID that a test finds again.
 func known(n byte) relay.ID { return relay.ID{1, 0x90, 6: 0x70, 8: 0x80, 15: n} }
@@ -50,7 +50,7 @@ func firstStory(t *testing.T, db *store.DB) {
 	must(t, err)
 	must(t, db.Revoke(ctx, known(203), t0))
 	must(t, db.Bind(ctx, "dave", relay.Chat{ChatID: 1004, Type: "private", Title: "Dave", State: relay.Active}, t0))
-	must(t, db.SetChatState(ctx, 1004, relay.Blocked))
+	must(t, db.SetChatState(ctx, "", 1004, relay.Blocked))
 	mute(t, db, -2001, 5)
 
 	sent, parts, failed, later := knownText(10, "was sent", to("alice", 1001)), knownText(12, "in parts", to("alice", 1001)), knownText(14, "failed", to("dave", 1004)), knownText(16, "later", to("alice", 1001))
@@ -63,8 +63,8 @@ func firstStory(t *testing.T, db *store.DB) {
 	must(t, db.Finish(ctx, relay.Outcome{Delivery: known(11), State: relay.Sent, Attempts: 1, TelegramMessageIDs: []int64{11}, At: t0}))
 	must(t, db.Finish(ctx, relay.Outcome{Delivery: known(13), State: relay.Queued, Attempts: 1, TelegramMessageIDs: []int64{12}, At: t0}))
 	must(t, db.Finish(ctx, relay.Outcome{Delivery: known(15), State: relay.Failed, Attempts: 3, Reason: "blocked", LastError: "Forbidden: bot was blocked by the user", At: t0}))
-	must(t, db.MarkUpdate(ctx, 77, t0))
-	must(t, db.SetOffset(ctx, 78))
+	must(t, db.MarkUpdate(ctx, "", 77, t0))
+	must(t, db.SetOffset(ctx, "", 78))
 	must(t, db.SetSetting(ctx, "bot_username", "relay_bot"))
 	db.Sending(known(19)) // under way when the process ends
 	must(t, db.Check(ctx))
@@ -92,7 +92,7 @@ func calmStory(t *testing.T, db *store.DB) {
 	quiet, zone, paused, digest := relay.QuietHours("22:00-07:00"), "Europe/Vienna", true, relay.Clock("08:00")
 	ctx := t.Context()
 	must(t, db.Bind(ctx, "erin", relay.Chat{ChatID: 1005, Type: "private", Title: "Erin", State: relay.Active}, t0))
-	must(t, db.ChangeSettings(ctx, 1005, 0, relay.SettingsChange{QuietHours: &quiet, TimeZone: &zone, Digest: &digest}))
+	must(t, db.ChangeSettings(ctx, "", 1005, 0, relay.SettingsChange{QuietHours: &quiet, TimeZone: &zone, Digest: &digest}))
 	must(t, db.Bind(ctx, "frank", relay.Chat{ChatID: 1006, Type: "private", Title: "Frank", State: relay.Active}, t0))
 	_, err := db.ChangeRecipient(ctx, "frank", relay.RecipientChange{Paused: &paused})
 	must(t, err)
@@ -131,6 +131,20 @@ func tallyStory(*testing.T, *store.DB) {}
 
 func versionStory(t *testing.T, db *store.DB) {
 	must(t, db.Bind(t.Context(), "heidi", relay.Chat{ChatID: 1008, Type: "private", Title: "Heidi", State: relay.Active}, t0))
+}
+
+func botStory(t *testing.T, db *store.DB) {
+	ctx := t.Context()
+	must(t, db.Bind(ctx, "judy", at(second, relay.Chat{ChatID: 1001, Type: "private", Title: "Judy", State: relay.Active}), t0))
+	l := link("ivan", relay.TargetPrivate)
+	l.ID, l.Bot = known(205), second
+	must(t, db.CreateLink(ctx, l, token(7)))
+	named := knownText(72, "held for a bot", by(second, heldFor("ivan")))
+	named.Bot = second
+	must(t, db.Accept(ctx, knownText(70, "by another bot", by(second, to("judy", 1001))), named))
+	must(t, db.MarkUpdate(ctx, second, 77, t0))
+	must(t, db.SetOffset(ctx, second, 99))
+	must(t, db.SetTopic(ctx, relay.Topic{Bot: second, ChatID: -2001, Name: "Databases", MessageThreadID: 11}))
 }
 
 // TestFixture writes the fixture of the newest schema where there is none, or when asked to.
@@ -186,5 +200,5 @@ func texts(t *testing.T, db *sql.DB, question string, args ...any) (out []string
 
 func mute(t *testing.T, db *store.DB, chat, thread int64) {
 	until := t0.Add(2 * time.Hour)
-	must(t, db.ChangeSettings(t.Context(), chat, thread, relay.SettingsChange{MutedUntil: &until}))
+	must(t, db.ChangeSettings(t.Context(), "", chat, thread, relay.SettingsChange{MutedUntil: &until}))
 }

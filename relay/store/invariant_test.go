@@ -45,15 +45,16 @@ var invariants = map[string]string{
 	"what is held waits for nothing": `SELECT count(*) FROM deliveries WHERE state = 0 AND chat_id <> 0 AND not_before = 0
 		AND recipient NOT IN (SELECT id FROM recipients WHERE paused)`,
 	"what is held has a chat that nobody is bound to": `SELECT count(*) FROM deliveries d WHERE state = 0 AND chat_id <> 0
-		AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.chat_id = d.chat_id AND b.message_thread_id = d.message_thread_id)`,
+		AND NOT EXISTS (SELECT 1 FROM bindings b WHERE b.bot = d.bot AND b.chat_id = d.chat_id AND b.message_thread_id = d.message_thread_id)`,
 	"what waits has no chat": `SELECT count(*) FROM deliveries WHERE state IN (1, 2) AND chat_id = 0`,
 	"something is held for who has a chat": `SELECT count(*) FROM deliveries WHERE state = 0 AND chat_id = 0
-		AND recipient IN (SELECT recipient FROM bindings) AND recipient NOT IN (SELECT id FROM recipients WHERE paused)`,
+		AND EXISTS (SELECT 1 FROM bindings b WHERE b.recipient = deliveries.recipient AND (deliveries.bot = '' OR deliveries.bot = b.bot))
+		AND recipient NOT IN (SELECT id FROM recipients WHERE paused)`,
 	"what waits is finished":     `SELECT count(*) FROM deliveries WHERE (state < 3) <> (finished_at = 0)`,
 	"a binding has no recipient": `SELECT count(*) FROM bindings WHERE recipient NOT IN (SELECT id FROM recipients)`,
-	"a chat has two states":      `SELECT count(*) FROM (SELECT 1 FROM bindings GROUP BY chat_id HAVING count(DISTINCT state) > 1) AS chats`,
+	"a chat has two states":      `SELECT count(*) FROM (SELECT 1 FROM bindings GROUP BY bot, chat_id HAVING count(DISTINCT state) > 1) AS chats`,
 	"a redemption has no binding": `SELECT count(*) FROM redemptions r WHERE NOT EXISTS (SELECT 1 FROM bindings b
-		WHERE b.recipient = r.recipient AND b.chat_id = r.chat_id AND b.message_thread_id = r.message_thread_id)`,
+		WHERE b.recipient = r.recipient AND b.bot = r.bot AND b.chat_id = r.chat_id AND b.message_thread_id = r.message_thread_id)`,
 }
 
 func checkInvariants(t *testing.T, path string) {
@@ -93,7 +94,7 @@ var scans = []string{
 	`DELETE FROM threads WHERE recipients`, // to forget a recipient: rare, and threads are few
 	`FROM threads WHERE replace(recipients, '"' || ?1 || '"', '') <> recipients`,
 	`FROM threads WHERE id > ?1 AND ended_at = 0`,
-	`SELECT seq FROM deliveries WHERE chat_id = ?1 AND +state <> 2`, // to forget a chat: rare, and the readers' work
+	`SELECT seq FROM deliveries WHERE chat_id = ?1 AND bot = ?2 AND +state <> 2`, // to forget a chat: rare, and the readers' work
 	`'active', count(*) FROM bindings`,
 	`SELECT count(*) FROM recipients`,
 	`FROM (SELECT * FROM recipients WHERE id > ?1`, // a page of them

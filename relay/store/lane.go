@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -13,30 +14,46 @@ const stepChats = 2000
 
 // leaps goes from chat to chat over the index, however much waits in each.
 const leaps = `WITH RECURSIVE lane (chat_id, n) AS (
-		SELECT min(chat_id), 1 FROM deliveries WHERE state IN (1, 2)
+		SELECT min(chat_id), 1 FROM deliveries WHERE state IN (1, 2) AND bot = $2
 		UNION ALL
-		SELECT (SELECT min(chat_id) FROM deliveries WHERE state IN (1, 2) AND chat_id > lane.chat_id), n + 1 FROM lane WHERE chat_id IS NOT NULL AND n < $1
+		SELECT (SELECT min(chat_id) FROM deliveries WHERE state IN (1, 2) AND bot = $2 AND chat_id > lane.chat_id), n + 1 FROM lane WHERE chat_id IS NOT NULL AND n < $1
 	)
-	SELECT chat_id, (SELECT min(send_at) FROM deliveries WHERE state IN (1, 2) AND chat_id = lane.chat_id) FROM lane WHERE chat_id IS NOT NULL`
+	SELECT chat_id, (SELECT min(send_at) FROM deliveries WHERE state IN (1, 2) AND bot = $2 AND chat_id = lane.chat_id) FROM lane WHERE chat_id IS NOT NULL`
 
 // steps goes over all that waits, which is cheaper where there are many chats.
-const steps = `SELECT chat_id, min(send_at) FROM deliveries WHERE state IN (1, 2) AND chat_id > $1 GROUP BY chat_id HAVING min(send_at) <= $2`
+const steps = `SELECT chat_id, min(send_at) FROM deliveries WHERE state IN (1, 2) AND bot = $3 AND chat_id > $1 GROUP BY chat_id HAVING min(send_at) <= $2`
 
-// lane is a chat with the first SendAt of what waits for it, 0 for at once.
-type lane struct{ chat, first int64 }
+// lane is what waits for a chat of a bot.
+type lane struct {
+	bot  string
+	chat int64
+}
+
+func (l lane) compare(other lane) int {
+	return cmp.Or(cmp.Compare(l.bot, other.bot), cmp.Compare(l.chat, other.chat))
+}
 
 func scanLane(row scanner) (lane, error) {
 	var l lane
-	err := row.Scan(&l.chat, &l.first)
+	err := row.Scan(&l.bot, &l.chat)
 	return l, err
 }
 
+// waitingChat is a chat with the first SendAt of what waits for it, 0 for at once.
+type waitingChat struct{ chat, first int64 }
+
+func scanWaitingChat(row scanner) (waitingChat, error) {
+	var w waitingChat
+	err := row.Scan(&w.chat, &w.first)
+	return w, err
+}
+
 // Lanes implements relay.Outbox.
-func (db *DB) Lanes(ctx context.Context, now time.Time) (chats []int64, next time.Time, err error) {
-	lanes, err := list(ctx, db.read, scanLane, leaps, stepChats)
+func (db *DB) Lanes(ctx context.Context, bot string, now time.Time) (chats []int64, next time.Time, err error) {
+	lanes, err := list(ctx, db.read, scanWaitingChat, leaps, stepChats, bot)
 	if err == nil && len(lanes) == stepChats {
-		var more []lane
-		more, err = list(ctx, db.read, scanLane, steps, lanes[len(lanes)-1].chat, millis(now))
+		var more []waitingChat
+		more, err = list(ctx, db.read, scanWaitingChat, steps, lanes[len(lanes)-1].chat, millis(now), bot)
 		lanes = append(lanes, more...)
 	}
 	if err != nil {
@@ -49,7 +66,7 @@ func (db *DB) Lanes(ctx context.Context, now time.Time) (chats []int64, next tim
 		}
 	}
 	ms, err := list(ctx, db.read, value[int64],
-		`SELECT send_at FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND send_at > $1 ORDER BY send_at LIMIT 1`, millis(now))
+		`SELECT send_at FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND bot = $2 AND send_at > $1 ORDER BY send_at LIMIT 1`, millis(now), bot)
 	if len(ms) > 0 {
 		next = moment(ms[0])
 	}
@@ -58,19 +75,19 @@ func (db *DB) Lanes(ctx context.Context, now time.Time) (chats []int64, next tim
 
 // heads are the first of what was never scheduled, in the order of the index, and all of what was scheduled and is due.
 const heads = `SELECT ` + deliveryColumns + `, m.content, coalesce(live.telegram_message_ids, '') FROM (
-		SELECT seq FROM (SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at = 0 ORDER BY priority DESC, rank LIMIT $3) AS soon
+		SELECT seq FROM (SELECT seq FROM deliveries WHERE state IN (1, 2) AND bot = $4 AND chat_id = $1 AND send_at = 0 ORDER BY priority DESC, rank LIMIT $3) AS soon
 		UNION ALL
-		SELECT seq FROM deliveries WHERE state IN (1, 2) AND chat_id = $1 AND send_at > 0 AND send_at <= $2
+		SELECT seq FROM deliveries WHERE state IN (1, 2) AND bot = $4 AND chat_id = $1 AND send_at > 0 AND send_at <= $2
 	) AS head
 	CROSS JOIN deliveries d CROSS JOIN messages m
-	LEFT JOIN live ON d.live_key <> '' AND live.recipient = d.recipient AND live.chat_id = d.chat_id
+	LEFT JOIN live ON d.live_key <> '' AND live.recipient = d.recipient AND live.bot = d.bot AND live.chat_id = d.chat_id
 		AND live.message_thread_id = d.message_thread_id AND live.live_key = d.live_key
 	WHERE d.seq = head.seq AND m.seq = d.message
 	ORDER BY d.priority DESC, d.rank LIMIT $3`
 
 // Heads implements relay.Outbox.
-func (db *DB) Heads(ctx context.Context, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
-	jobs, err := list(ctx, db.read, scanJob, heads, chatID, millis(now), max(limit, 0))
+func (db *DB) Heads(ctx context.Context, bot string, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
+	jobs, err := list(ctx, db.read, scanJob, heads, chatID, millis(now), max(limit, 0), bot)
 	return jobs, fault("read lane", err)
 }
 

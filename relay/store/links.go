@@ -22,9 +22,9 @@ func (db *DB) CreateLink(ctx context.Context, l *relay.Link, token relay.TokenHa
 		}
 	}
 	return db.write(ctx, "create link", func(t *tx) error {
-		err := t.run(context.Background(), `INSERT INTO links (id, token, recipient, target, uses, max_uses, created_at, expires_at, revoked_at, welcome)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)`,
-			l.ID[:], token[:], l.Recipient, string(l.Target), l.Uses, max(l.MaxUses, 1), millis(l.CreatedAt), millis(l.ExpiresAt), string(welcome))
+		err := t.run(context.Background(), `INSERT INTO links (id, token, recipient, target, uses, max_uses, created_at, expires_at, revoked_at, welcome, bot)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)`,
+			l.ID[:], token[:], l.Recipient, string(l.Target), l.Uses, max(l.MaxUses, 1), millis(l.CreatedAt), millis(l.ExpiresAt), string(welcome), l.Bot)
 		if conflicting(err) {
 			return &relay.Error{Code: relay.CodeConflict, Detail: "there is such a link already", Err: err}
 		}
@@ -32,7 +32,7 @@ func (db *DB) CreateLink(ctx context.Context, l *relay.Link, token relay.TokenHa
 	})
 }
 
-const linkColumns = `id, recipient, target, uses, max_uses, created_at, expires_at, revoked_at, welcome`
+const linkColumns = `id, recipient, bot, target, uses, max_uses, created_at, expires_at, revoked_at, welcome`
 
 // scanLink gives the link its state at now. more is what further columns go into.
 func scanLink(now time.Time, more ...any) func(scanner) (relay.Link, error) {
@@ -40,7 +40,7 @@ func scanLink(now time.Time, more ...any) func(scanner) (relay.Link, error) {
 		var l relay.Link
 		var created, expires, revoked int64
 		var welcome []byte
-		err := row.Scan(append([]any{&l.ID, &l.Recipient, &l.Target, &l.Uses, &l.MaxUses, &created, &expires, &revoked, &welcome}, more...)...)
+		err := row.Scan(append([]any{&l.ID, &l.Recipient, &l.Bot, &l.Target, &l.Uses, &l.MaxUses, &created, &expires, &revoked, &welcome}, more...)...)
 		if err == nil && len(welcome) > 0 {
 			err = json.Unmarshal(welcome, &l.Welcome)
 		}
@@ -144,7 +144,7 @@ func (t *tx) redeem(ctx context.Context, r relay.Redemption) (relay.Redeemed, er
 	if err != nil {
 		return out, err
 	}
-	if !ok {
+	if !ok || l.Bot != r.Chat.Bot {
 		return out, linkNotOpen()
 	}
 	out.Link = l
@@ -172,8 +172,8 @@ func linkNotOpen() error {
 // redeemedBefore reports whether this link has bound this chat, which is bound still.
 func (t *tx) redeemedBefore(ctx context.Context, l relay.Link, c relay.Chat) (bool, error) {
 	_, ok, err := first(ctx, t, value[int], `SELECT 1 FROM redemptions r
-		JOIN bindings b ON b.recipient = r.recipient AND b.chat_id = r.chat_id AND b.message_thread_id = r.message_thread_id
-		WHERE r.recipient = $1 AND r.chat_id = $2 AND r.message_thread_id = $3 AND r.link = $4`, l.Recipient, c.ChatID, c.MessageThreadID, l.ID[:])
+		JOIN bindings b ON b.recipient = r.recipient AND b.bot = r.bot AND b.chat_id = r.chat_id AND b.message_thread_id = r.message_thread_id
+		WHERE r.recipient = $1 AND r.bot = $2 AND r.chat_id = $3 AND r.message_thread_id = $4 AND r.link = $5`, l.Recipient, c.Bot, c.ChatID, c.MessageThreadID, l.ID[:])
 	return ok, err
 }
 
@@ -183,8 +183,8 @@ func (t *tx) countUse(ctx context.Context, l *relay.Link, r relay.Redemption) er
 	if err := t.run(ctx, `UPDATE links SET uses = uses + 1 WHERE id = $1`, l.ID[:]); err != nil {
 		return err
 	}
-	return t.run(ctx, `INSERT INTO redemptions (recipient, chat_id, message_thread_id, link) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
-		l.Recipient, r.Chat.ChatID, r.Chat.MessageThreadID, l.ID[:])
+	return t.run(ctx, `INSERT INTO redemptions (recipient, bot, chat_id, message_thread_id, link) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+		l.Recipient, r.Chat.Bot, r.Chat.ChatID, r.Chat.MessageThreadID, l.ID[:])
 }
 
 // connect binds, answers, and releases, in this order: what was held comes after the answer. A chat that was bound before
@@ -194,7 +194,8 @@ func (t *tx) connect(ctx context.Context, out *relay.Redeemed, r relay.Redemptio
 	if err := t.bind(ctx, recipient, r.Chat, r.At); err != nil {
 		return err
 	}
-	held, _, err := first(ctx, t, scanHeld, `SELECT count(*), coalesce(max(priority), 0), coalesce(min(rank), 0) FROM deliveries WHERE recipient = $1 AND state = 0 AND chat_id = 0`, recipient)
+	held, _, err := first(ctx, t, scanHeld, `SELECT count(*), coalesce(max(priority), 0), coalesce(min(rank), 0) FROM deliveries
+		WHERE recipient = $1 AND state = 0 AND chat_id = 0 AND bot IN ('', $2)`, recipient, r.Chat.Bot)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (s snapshot) query(ctx context.Context, text string, args ...any) (*sql.Row
 }
 
 const (
-	messageText    = `SELECT id, created_at, receiver, owner, priority, send_at, expires_at, content, seq, first_delivery, deliveries FROM messages WHERE id = $1`
+	messageText    = `SELECT id, created_at, receiver, owner, priority, send_at, expires_at, content, bot, seq, first_delivery, deliveries FROM messages WHERE id = $1`
 	deliveriesText = `SELECT ` + deliveryColumns + ` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq >= $1 AND d.seq < $2 AND d.message = $3 ORDER BY d.seq`
 )
 
@@ -95,7 +95,7 @@ func scanMessage(row scanner, more ...any) (*relay.Message, error) {
 		content                  []byte
 		created, sendAt, expires int64
 	)
-	err := row.Scan(append([]any{&m.ID, &created, &m.Receiver, &m.Owner, &m.Priority, &sendAt, &expires, &content}, more...)...)
+	err := row.Scan(append([]any{&m.ID, &created, &m.Receiver, &m.Owner, &m.Priority, &sendAt, &expires, &content, &m.Bot}, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -196,11 +196,19 @@ func (db *DB) Backlog(ctx context.Context) (relay.Backlog, error) {
 	return b, fault("find the oldest delivery", err)
 }
 
+// oldestScheduled goes from bot to bot over the index; 0 where nothing is due.
+const oldestScheduled = `WITH RECURSIVE who (bot) AS (
+		SELECT min(bot) FROM deliveries WHERE state IN (1, 2) AND send_at > 0
+		UNION ALL
+		SELECT (SELECT min(bot) FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND bot > who.bot) FROM who WHERE bot IS NOT NULL
+	)
+	SELECT coalesce(min((SELECT min(send_at) FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND bot = who.bot AND send_at <= $1)), 0) FROM who`
+
 // oldest is since when the delivery waits that waits for longest, zero if none does. What is for a later hour (send_at) waits from then on. The order
 // is that of the index by state: by numbers alone PostgreSQL would look through all that is kept, for it does not know that the newest wait.
 func (db *DB) oldest(ctx context.Context, now time.Time) (time.Time, error) {
-	since, waits, err := first(ctx, db.read, value[int64],
-		`SELECT send_at FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND send_at <= $1 ORDER BY send_at LIMIT 1`, millis(now))
+	since, _, err := first(ctx, db.read, value[int64], oldestScheduled, millis(now))
+	waits := since > 0
 	for _, s := range lively {
 		if err != nil {
 			break

@@ -36,9 +36,9 @@ func (t *tx) supersede(ctx context.Context, d *relay.Delivery, waits bool) (int6
 		return d.Seq, nil
 	}
 	all, err := list(ctx, t, scanVersion, `SELECT seq, rank, priority, CASE state WHEN 0 THEN not_before ELSE 0 END, expires_at FROM deliveries
-		WHERE live_key = $1 AND recipient = $2 AND chat_id = $3 AND message_thread_id = $4
+		WHERE live_key = $1 AND recipient = $2 AND chat_id = $3 AND message_thread_id = $4 AND bot = $5
 		AND live_key <> '' AND state IN (0, 1) AND on_update = 'edit' AND telegram_message_ids = '[]' AND send_at = 0 ORDER BY rank`,
-		d.Key, d.Recipient, d.ChatID, d.MessageThreadID)
+		d.Key, d.Recipient, d.ChatID, d.MessageThreadID, d.Bot)
 	if err != nil || len(all) == 0 {
 		return d.Seq, err
 	}
@@ -64,8 +64,8 @@ func (t *tx) noteLive(ctx context.Context, o relay.Outcome) error {
 	if err != nil {
 		return err
 	}
-	return t.run(ctx, `INSERT INTO live (recipient, chat_id, message_thread_id, live_key, telegram_message_ids, updated_at)
-		SELECT recipient, chat_id, message_thread_id, live_key, $2, $3 FROM deliveries WHERE id = $1 AND live_key <> ''
-		ON CONFLICT (recipient, chat_id, message_thread_id, live_key) DO UPDATE SET telegram_message_ids = excluded.telegram_message_ids, updated_at = excluded.updated_at`,
+	return t.run(ctx, `INSERT INTO live (recipient, bot, chat_id, message_thread_id, live_key, telegram_message_ids, updated_at)
+		SELECT recipient, bot, chat_id, message_thread_id, live_key, $2, $3 FROM deliveries WHERE id = $1 AND live_key <> ''
+		ON CONFLICT (recipient, bot, chat_id, message_thread_id, live_key) DO UPDATE SET telegram_message_ids = excluded.telegram_message_ids, updated_at = excluded.updated_at`,
 		o.Delivery[:], string(ids), millis(o.At))
 }

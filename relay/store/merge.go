@@ -30,7 +30,7 @@ func (db *DB) Merge(ctx context.Context, m *relay.Message, deliveries []relay.ID
 // merge ends deliveries and returns the first of their places.
 func (t *tx) merge(ctx context.Context, m *relay.Message, deliveries []relay.ID) (place int64, err error) {
 	for _, id := range deliveries {
-		was, found, err := first(ctx, t, scanRank, `SELECT seq, rank FROM deliveries WHERE id = $1 AND chat_id = $2`, id[:], m.Deliveries[0].ChatID)
+		was, found, err := first(ctx, t, scanRank, `SELECT seq, rank FROM deliveries WHERE id = $1 AND bot = $2 AND chat_id = $3`, id[:], m.Deliveries[0].Bot, m.Deliveries[0].ChatID)
 		if err != nil {
 			return 0, err
 		}

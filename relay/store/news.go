@@ -13,7 +13,7 @@ import (
 // News are what a storage lets the others on its database know. A notification is the sender's ID and words after it, each a letter with what
 // belongs to it:
 //
-//	q-1001:2   something was queued for chat -1001, with priority 2 at the highest
+//	q-1001:2   something was queued for chat -1001, with priority 2 at the highest; by another bot than the first: q-1001:2:NAME
 //	ralice     recipient alice or its chats changed
 //	e          there are events to be told
 //	l          leases were given back
@@ -41,7 +41,11 @@ const leaseNews = "l"
 func (t *tx) words() []string {
 	var words []string
 	for _, a := range t.arrivals() {
-		words = append(words, "q"+strconv.FormatInt(a.chat, 10)+":"+strconv.Itoa(int(a.priority)))
+		word := "q" + strconv.FormatInt(a.chat, 10) + ":" + strconv.Itoa(int(a.priority))
+		if a.bot != "" {
+			word += ":" + a.bot
+		}
+		words = append(words, word)
 	}
 	for _, id := range t.changed() {
 		words = append(words, "r"+id)
@@ -54,15 +58,15 @@ func (t *tx) words() []string {
 
 // arrivals are the chats for which something was queued, each once with the highest priority, in order.
 func (t *tx) arrivals() []arrival {
-	highest := map[int64]relay.Priority{}
+	highest := map[lane]relay.Priority{}
 	for _, a := range t.queued {
-		if p, known := highest[a.chat]; !known || a.priority > p {
-			highest[a.chat] = a.priority
+		if p, known := highest[a.lane]; !known || a.priority > p {
+			highest[a.lane] = a.priority
 		}
 	}
 	all := make([]arrival, 0, len(highest))
-	for _, chat := range slices.Sorted(maps.Keys(highest)) {
-		all = append(all, arrival{chat, highest[chat]})
+	for _, l := range slices.SortedFunc(maps.Keys(highest), lane.compare) {
+		all = append(all, arrival{l, highest[l]})
 	}
 	return all
 }
@@ -117,11 +121,12 @@ func parseNews(payload string) news {
 }
 
 func appendArrival(all []arrival, word string) []arrival {
-	chat, priority, _ := strings.Cut(word, ":")
+	chat, rest, _ := strings.Cut(word, ":")
+	priority, bot, _ := strings.Cut(rest, ":")
 	id, errChat := strconv.ParseInt(chat, 10, 64)
 	p, errPriority := strconv.ParseInt(priority, 10, 8)
 	if cmp.Or(errChat, errPriority) != nil {
 		return all
 	}
-	return append(all, arrival{id, relay.Priority(p)})
+	return append(all, arrival{lane{bot, id}, relay.Priority(p)})
 }

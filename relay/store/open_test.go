@@ -166,7 +166,7 @@ func TestMetrics(t *testing.T) {
 	sent, left := text("x", to("alice", 1)), text("y", to("alice", 1))
 	must(t, db.Accept(t.Context(), sent, left, text("z", relay.Delivery{Recipient: "bob", ChatID: 2, State: relay.Failed, Reason: "blocked"})))
 	must(t, db.Finish(t.Context(), relay.Outcome{Delivery: sent.Deliveries[0].ID, State: relay.Sent, At: t0}))
-	_, err = db.UnbindChat(t.Context(), 1, 0)
+	_, err = db.UnbindChat(t.Context(), "", 1, 0)
 	must(t, err)
 	db.BeforeCommit(func() error { return errors.New("the disk is on strike") })
 	wantCode(t, db.Finish(t.Context(), relay.Outcome{Delivery: left.Deliveries[0].ID, State: relay.Sent, At: t0}), relay.CodeStorageUnavailable)

@@ -22,29 +22,33 @@ func (db *DB) Retry(ctx context.Context, id relay.ID, now time.Time) (*relay.Del
 			d.ExpiresAt = now.Add(max(d.ExpiresAt.Sub(d.CreatedAt), time.Minute))
 		}
 		if d.State == relay.Queued {
-			t.queued = append(t.queued, arrival{d.ChatID, relay.Reordered})
+			t.queued = append(t.queued, arrival{lane{d.Bot, d.ChatID}, relay.Reordered})
 		}
 		_, err := t.move(ctx, change{
 			from: hopeless, to: d.State, one: true, where: `id = $1`,
-			set:  `, attempts = 0, not_before = 0, finished_at = 0, expires_at = $2, chat_id = $3, message_thread_id = $4`,
-			args: []any{id[:], millis(d.ExpiresAt), d.ChatID, d.MessageThreadID},
+			set:  `, attempts = 0, not_before = 0, finished_at = 0, expires_at = $2, chat_id = $3, message_thread_id = $4, bot = $5`,
+			args: []any{id[:], millis(d.ExpiresAt), d.ChatID, d.MessageThreadID, d.Bot},
 		})
 		return err
 	})
 }
 
-// replace chooses where to try again: in the same chat, unless the recipient has others instead of it by now.
+// replace chooses where to try again: in the same chat, unless the recipient has others instead of it by now, at the bot that the message names.
 func (t *tx) replace(ctx context.Context, d *relay.Delivery) error {
-	bindings, err := t.bindingsOf(ctx, d.Recipient)
+	bot, _, err := first(ctx, t, value[string], `SELECT m.bot FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.id = $1`, d.ID[:])
 	if err != nil {
 		return err
 	}
-	same := func(b relay.Binding) bool { return b.ChatID == d.ChatID && b.MessageThreadID == d.MessageThreadID }
+	bindings, err := t.bindingsAt(ctx, d.Recipient, bot)
+	if err != nil {
+		return err
+	}
+	same := func(b relay.Binding) bool { return b.Takes(d) }
 	if d.ChatID != 0 && (len(bindings) == 0 || slices.ContainsFunc(bindings, same)) {
 		d.State = relay.Queued
 		return nil
 	}
-	d.State = relay.Held
+	d.State, d.Bot = relay.Held, bot
 	if err := t.place(ctx, d); err != nil {
 		return err
 	}

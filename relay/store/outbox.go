@@ -97,10 +97,10 @@ func (t *tx) insert(ctx context.Context, m *relay.Message, content []byte) error
 		return nil
 	}
 	t.seqs.message++
-	err := t.run(ctx, `INSERT INTO messages (seq, id, created_at, receiver, owner, priority, send_at, expires_at, first_delivery, deliveries, content)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+	err := t.run(ctx, `INSERT INTO messages (seq, id, created_at, receiver, owner, priority, send_at, expires_at, first_delivery, deliveries, content, bot)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		t.seqs.message, m.ID[:], millis(m.CreatedAt), m.Receiver, m.Owner, int64(m.Priority), millis(m.SendAt), millis(m.ExpiresAt),
-		t.seqs.delivery+1, len(m.Deliveries), string(content))
+		t.seqs.delivery+1, len(m.Deliveries), string(content), m.Bot)
 	for i := range m.Deliveries {
 		if err == nil {
 			err = t.acceptDelivery(ctx, m, &m.Deliveries[i])
@@ -128,15 +128,15 @@ func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Deli
 		finished = millis(d.CreatedAt)
 	}
 	err = t.run(ctx, `INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
-			telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', $13, $14, $15, $16, 0, $17, $18, $19, $20)`,
+			telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update, bot)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', $13, $14, $15, $16, 0, $17, $18, $19, $20, $21)`,
 		d.Seq, d.ID[:], t.seqs.message, d.Recipient, d.ChatID, d.MessageThreadID, d.Receiver, code(d.State), int64(d.Priority), d.Attempts, d.Reason, d.LastError,
-		millis(d.CreatedAt), millis(d.SendAt), millis(d.NotBefore), millis(d.ExpiresAt), finished, rank, d.Key, string(d.OnUpdate))
+		millis(d.CreatedAt), millis(d.SendAt), millis(d.NotBefore), millis(d.ExpiresAt), finished, rank, d.Key, string(d.OnUpdate), d.Bot)
 	t.count(d.State, 1)
 	t.end(d.State, 1)
 	t.taken++
 	if d.State == relay.Queued {
-		a := arrival{d.ChatID, d.Priority}
+		a := arrival{lane{d.Bot, d.ChatID}, d.Priority}
 		if rank != d.Seq || !d.SendAt.IsZero() {
 			a.priority = relay.Reordered
 		}
@@ -160,9 +160,18 @@ func (t *tx) resumed(ctx context.Context, d *relay.Delivery) error {
 	return err
 }
 
-// place gives a held delivery the recipient's chat if there is one by now: the oldest that takes messages.
+// bindingsAt are a recipient's bindings at a bot, or all where none is named.
+func (t *tx) bindingsAt(ctx context.Context, recipient, bot string) ([]relay.Binding, error) {
+	bindings, err := t.bindingsOf(ctx, recipient)
+	if bot != "" {
+		bindings = slices.DeleteFunc(bindings, func(b relay.Binding) bool { return b.Bot != bot })
+	}
+	return bindings, err
+}
+
+// place gives a held delivery the recipient's chat if there is one by now: the oldest that takes messages, at the bot that it names.
 func (t *tx) place(ctx context.Context, d *relay.Delivery) error {
-	bindings, err := t.bindingsOf(ctx, d.Recipient)
+	bindings, err := t.bindingsAt(ctx, d.Recipient, d.Bot)
 	if err != nil || len(bindings) == 0 {
 		return err
 	}
@@ -170,7 +179,7 @@ func (t *tx) place(ctx context.Context, d *relay.Delivery) error {
 	if i := slices.IndexFunc(bindings, func(b relay.Binding) bool { return b.State == relay.Active }); i >= 0 {
 		chosen = bindings[i]
 	}
-	d.State, d.ChatID, d.MessageThreadID = relay.Queued, chosen.ChatID, chosen.MessageThreadID
+	d.State, d.Bot, d.ChatID, d.MessageThreadID = relay.Queued, chosen.Bot, chosen.ChatID, chosen.MessageThreadID
 	if chosen.State != relay.Active {
 		d.State, d.Reason = relay.Failed, string(chosen.State)
 	}

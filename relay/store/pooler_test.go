@@ -33,7 +33,7 @@ func TestPoolerInSessionMode(t *testing.T) {
 	}
 	db := open(t, store.Options{URL: address})
 	must(t, db.Accept(t.Context(), message(to("alice", 7))))
-	if jobs, err := db.Heads(t.Context(), 7, t0, 8); err != nil || len(jobs) != 1 {
+	if jobs, err := db.Heads(t.Context(), "", 7, t0, 8); err != nil || len(jobs) != 1 {
 		t.Errorf("%d jobs, %v", len(jobs), err)
 	}
 	for _, check := range []string{"idle_in_transaction_session_timeout = '5s'", "search_path <> 'public'"} {

@@ -96,7 +96,7 @@ var mayScanServer = []string{
 	`FROM requests WHERE replace(deliveries`, // to forget somebody: rare, and requests are of one day
 	`count(*) FROM bindings`,
 	`count(*) FROM recipients`,
-	`SELECT seq FROM deliveries WHERE chat_id = $1 AND +state <> 2`,
+	`SELECT seq FROM deliveries WHERE chat_id = $1 AND bot = $2 AND +state <> 2`,
 }
 
 // checkServerPlans asks PostgreSQL how it would go about each text that was used if looking at all of a table cost much.

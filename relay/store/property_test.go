@@ -11,7 +11,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay/store"
 )
 
-// TestAnyOrder does things in any order, with two recipients and few chats, and then looks for what must never be.
+// TestAnyOrder does things in any order, with two recipients, two bots and few chats, and then looks for what must never be.
 func TestAnyOrder(t *testing.T) {
 	dir, round := t.TempDir(), 0
 	rapid.Check(t, func(rt *rapid.T) {
@@ -53,7 +53,17 @@ func (w *world) allow(err error) {
 func (w *world) recipient() string {
 	return rapid.SampledFrom([]string{"alice", "bob"}).Draw(w.T, "recipient")
 }
+
+func (w *world) bot() string { return rapid.SampledFrom([]string{"", "", "second"}).Draw(w.T, "bot") }
+
 func (w *world) chat() int64 { return rapid.Int64Range(-3, -1).Draw(w.T, "chat") }
+
+func (w *world) group() relay.Chat {
+	g := group(w.chat())
+	g.Bot = w.bot()
+	return g
+}
+
 func (w *world) id() relay.ID {
 	if len(w.ids) == 0 {
 		return relay.NewID()
@@ -63,10 +73,17 @@ func (w *world) id() relay.ID {
 
 func (w *world) accept(*rapid.T) {
 	m := message()
+	m.Bot = w.bot()
 	for range rapid.IntRange(0, 3).Draw(w.T, "deliveries") {
 		d := heldFor(w.recipient())
-		if r, err := w.db.Recipient(w.t.Context(), d.Recipient); err == nil && len(r.Chats) > 0 {
-			d = to(d.Recipient, r.Chats[0].ChatID)
+		d.Bot = m.Bot
+		if r, err := w.db.Recipient(w.t.Context(), d.Recipient); err == nil {
+			for _, c := range r.Chats {
+				if m.Bot == "" || m.Bot == c.Bot {
+					d = to(d.Recipient, c.ChatID)
+					d.Bot = c.Bot
+				}
+			}
 		}
 		if rapid.Bool().Draw(w.T, "later") {
 			d.SendAt = w.now.Add(time.Hour)
@@ -87,9 +104,9 @@ func (w *world) attempt(*rapid.T) {
 	}
 	switch rapid.IntRange(0, 5).Draw(w.T, "told") {
 	case 0:
-		o.ChatID, o.ChatState = w.chat(), relay.Blocked
+		o.Bot, o.ChatID, o.ChatState = w.bot(), w.chat(), relay.Blocked
 	case 1:
-		o.ChatID, o.MigrateTo = w.chat(), w.chat()
+		o.Bot, o.ChatID, o.MigrateTo = w.bot(), w.chat(), w.chat()
 	}
 	w.allow(w.db.Finish(w.t.Context(), o))
 }
@@ -116,29 +133,32 @@ func (w *world) time(*rapid.T) {
 func (w *world) bind(*rapid.T) {
 	id := w.recipient()
 	if rapid.Bool().Draw(w.T, "by link") {
-		l, n := link(id, relay.TargetGroup), relay.NewID()
+		l, n, chat := link(id, relay.TargetGroup), relay.NewID(), w.group()
+		l.Bot = chat.Bot
 		hash := relay.TokenHash(append(n[:], n[:]...))
 		w.allow(w.db.CreateLink(w.t.Context(), l, hash))
-		_, err := w.db.Redeem(w.t.Context(), relay.Redemption{Token: hash, Chat: group(w.chat()), Place: relay.TargetGroup, At: t0})
+		_, err := w.db.Redeem(w.t.Context(), relay.Redemption{Token: hash, Chat: chat, Place: relay.TargetGroup, At: t0})
 		w.allow(err)
 		return
 	}
-	w.allow(w.db.Bind(w.t.Context(), id, group(w.chat()), w.now))
+	w.allow(w.db.Bind(w.t.Context(), id, w.group(), w.now))
 }
 
 func (w *world) unbind(*rapid.T) {
 	switch rapid.IntRange(0, 2).Draw(w.T, "how") {
 	case 0:
-		w.allow(w.db.Unbind(w.t.Context(), w.recipient(), w.chat(), 0))
+		w.allow(w.db.Unbind(w.t.Context(), w.recipient(), w.bot(), w.chat(), 0))
 	case 1:
-		_, err := w.db.UnbindChat(w.t.Context(), w.chat(), 0)
+		_, err := w.db.UnbindChat(w.t.Context(), w.bot(), w.chat(), 0)
 		w.allow(err)
 	case 2:
 		w.allow(w.db.Forget(w.t.Context(), w.recipient()))
 	}
 }
 
-func (w *world) migrate(*rapid.T) { w.allow(w.db.Migrate(w.t.Context(), w.chat(), w.chat())) }
+func (w *world) migrate(*rapid.T) {
+	w.allow(w.db.Migrate(w.t.Context(), w.bot(), w.chat(), w.chat()))
+}
 
 func (w *world) reopen(*rapid.T) {
 	must(w.t, w.db.Close())

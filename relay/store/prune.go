@@ -34,12 +34,12 @@ func (t *tx) pruneRest(ctx context.Context, before time.Time, limit int, now tim
 	if err != nil {
 		return err
 	}
-	err = t.run(ctx, `DELETE FROM updates WHERE update_id IN (SELECT update_id FROM updates WHERE at < $1 LIMIT $2)`, millis(now.Add(-updateNotes)), limit)
+	err = t.run(ctx, `DELETE FROM updates WHERE (bot, update_id) IN (SELECT bot, update_id FROM updates WHERE at < $1 LIMIT $2)`, millis(now.Add(-updateNotes)), limit)
 	if err != nil {
 		return err
 	}
-	err = t.run(ctx, `DELETE FROM live WHERE (recipient, chat_id, message_thread_id, live_key) IN
-		(SELECT recipient, chat_id, message_thread_id, live_key FROM live WHERE updated_at < $1 LIMIT $2)`, millis(before), limit)
+	err = t.run(ctx, `DELETE FROM live WHERE (recipient, bot, chat_id, message_thread_id, live_key) IN
+		(SELECT recipient, bot, chat_id, message_thread_id, live_key FROM live WHERE updated_at < $1 LIMIT $2)`, millis(before), limit)
 	if err != nil {
 		return err
 	}

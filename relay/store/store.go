@@ -46,8 +46,8 @@ type Options struct {
 	// storages on the same database commit. Migrated is called after a commit that moved a group to its supergroup. Both run in the committer: they
 	// must return at once and must not write to the store.
 	// What is queued with priority stands behind all that waits with the same one; relay.Reordered says that it may not.
-	Queued   func(chatID int64, priority relay.Priority)
-	Migrated func(from, to int64)
+	Queued   func(bot string, chatID int64, priority relay.Priority)
+	Migrated func(bot string, from, to int64)
 	// Ended is called after a commit in which deliveries failed for what became of another one. It runs in the committer too.
 	Ended func([]relay.Delivery)
 	// Events reports whether what happens is to be noted as events; nil: it is not. Happened is called after a commit after which events
@@ -111,7 +111,7 @@ func (o Options) withDefaults() Options {
 		o.Log = slog.Default()
 	}
 	if o.Queued == nil {
-		o.Queued = func(int64, relay.Priority) {}
+		o.Queued = func(string, int64, relay.Priority) {}
 	}
 	if o.Ended == nil {
 		o.Ended = func([]relay.Delivery) {}
@@ -126,7 +126,7 @@ func (o Options) withDefaults() Options {
 		o.Missed = func() {}
 	}
 	if o.Migrated == nil {
-		o.Migrated = func(int64, int64) {}
+		o.Migrated = func(string, int64, int64) {}
 	}
 	return o
 }

@@ -66,11 +66,11 @@ func settingsMakeDue(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	m := kept("alice", 1, t0.Add(8*time.Hour))
 	p.accept(t, m)
-	must(t, p.ChangeSettings(t.Context(), 1, 0, relay.SettingsChange{MutedUntil: new(t0)}))
+	must(t, p.ChangeSettings(t.Context(), "", 1, 0, relay.SettingsChange{MutedUntil: new(t0)}))
 	if got := p.due(t, t0); len(got) > 0 {
 		t.Errorf("muting releases %v", got)
 	}
-	must(t, p.ChangeSettings(t.Context(), 1, 0, relay.SettingsChange{QuietHours: new(relay.QuietHours(""))}))
+	must(t, p.ChangeSettings(t.Context(), "", 1, 0, relay.SettingsChange{QuietHours: new(relay.QuietHours(""))}))
 	if got := p.due(t, t0); len(got) != 1 {
 		t.Errorf("%v is due", got)
 	}
@@ -115,11 +115,11 @@ func keptGoesWithChat(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "ops", relay.Chat{ChatID: -5, Type: "group", Title: "Ops"}, t0))
 	m := kept("ops", -5, t0.Add(time.Hour))
 	p.accept(t, m)
-	must(t, p.Migrate(t.Context(), -5, -1005))
+	must(t, p.Migrate(t.Context(), "", -5, -1005))
 	if d := p.delivery(t, m); d.ChatID != -1005 || d.State != relay.Held {
 		t.Errorf("after the upgrade: %+v", d)
 	}
-	_, err := p.UnbindChat(t.Context(), -1005, 0)
+	_, err := p.UnbindChat(t.Context(), "", -1005, 0)
 	must(t, err)
 	if got := stateOf(t, p, m); got != relay.Discarded {
 		t.Errorf("after unbinding: %s", got)
@@ -129,7 +129,7 @@ func keptGoesWithChat(t *testing.T, p *place) {
 func settingsAreTheChats(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	change := relay.SettingsChange{QuietHours: new(relay.QuietHours("22:00-07:00")), Digest: new(relay.Clock("08:00")), TimeZone: new("Europe/Berlin"), Locale: new("de")}
-	must(t, p.ChangeSettings(t.Context(), 1, 0, change))
+	must(t, p.ChangeSettings(t.Context(), "", 1, 0, change))
 	must(t, p.Bind(t.Context(), "bob", person(1), t0))
 	r, err := p.Recipient(t.Context(), "bob")
 	must(t, err)
@@ -144,7 +144,7 @@ func chatForgotten(t *testing.T, p *place) {
 	both := message(to("alice", 1), to("alice", 2))
 	both.Request, both.CreatedAt = request("app", "k", 1), time.Now()
 	p.accept(t, both, text("to one", to("alice", 1)), kept("alice", 1, t0.Add(time.Hour)))
-	gone, err := p.ForgetChat(t.Context(), 1)
+	gone, err := p.ForgetChat(t.Context(), "", 1)
 	must(t, err)
 	if gone != (relay.Forgotten{Bindings: 1, Deliveries: 3}) {
 		t.Errorf("%+v", gone)
@@ -157,7 +157,7 @@ func chatForgotten(t *testing.T, p *place) {
 	if answered, err := p.Answered(t.Context(), *request("app", "k", 1)); err != nil || answered != nil {
 		t.Errorf("what was answered to a request tells of the chat: %+v, %v", answered, err)
 	}
-	if gone, err := p.ForgetChat(t.Context(), 1); err != nil || gone != (relay.Forgotten{}) {
+	if gone, err := p.ForgetChat(t.Context(), "", 1); err != nil || gone != (relay.Forgotten{}) {
 		t.Errorf("again: %+v, %v", gone, err)
 	}
 }

@@ -32,7 +32,7 @@ func unknownRecipient(t *testing.T, p *place) {
 	_, err := p.Recipient(t.Context(), "nobody")
 	wantCode(t, err, relay.CodeUnknownRecipient)
 	wantCode(t, p.Forget(t.Context(), "nobody"), relay.CodeNotFound)
-	wantCode(t, p.Unbind(t.Context(), "nobody", 1, 0), relay.CodeNotFound)
+	wantCode(t, p.Unbind(t.Context(), "nobody", "", 1, 0), relay.CodeNotFound)
 	wantCode(t, p.Bind(t.Context(), "no body", person(1), t0), relay.CodeInvalidField)
 	must(t, p.Bind(t.Context(), "nobody", person(1), t0))
 	if got := p.chats(t, "nobody"); !slices.Equal(got, []int64{1}) {
@@ -44,7 +44,7 @@ func bindingSurvives(t *testing.T, p *place) {
 	topic := relay.Chat{ChatID: -100200, MessageThreadID: 7, Type: "supergroup", Title: "Ops", State: relay.Active}
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	must(t, p.Bind(t.Context(), "alice", topic, t0.Add(time.Minute)))
-	must(t, p.ChangeSettings(t.Context(), 1, 0, relay.SettingsChange{MutedUntil: new(t0.Add(time.Hour))}))
+	must(t, p.ChangeSettings(t.Context(), "", 1, 0, relay.SettingsChange{MutedUntil: new(t0.Add(time.Hour))}))
 	want := &relay.Recipient{ID: "alice", CreatedAt: t0, Chats: []relay.Binding{
 		{Recipient: "alice", Chat: person(1), LinkedAt: t0, Settings: relay.Settings{MutedUntil: t0.Add(time.Hour)}},
 		{Recipient: "alice", Chat: topic, LinkedAt: t0.Add(time.Minute)},
@@ -57,14 +57,14 @@ func bindingSurvives(t *testing.T, p *place) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		}
-		bindings, err := p.Bindings(t.Context(), -100200, 7)
+		bindings, err := p.Bindings(t.Context(), "", -100200, 7)
 		must(t, err)
 		if diff := cmp.Diff(want.Chats[1:], bindings); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 		p.reopen()
 	}
-	bindings, err := p.Bindings(t.Context(), -100200, 0)
+	bindings, err := p.Bindings(t.Context(), "", -100200, 0)
 	must(t, err)
 	if len(bindings) != 0 {
 		t.Errorf("in another topic are %v", bindings)
@@ -74,7 +74,7 @@ func bindingSurvives(t *testing.T, p *place) {
 func bindingRefreshes(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	must(t, p.Bind(t.Context(), "bob", person(1), t0))
-	must(t, p.SetChatState(t.Context(), 1, relay.Blocked))
+	must(t, p.SetChatState(t.Context(), "", 1, relay.Blocked))
 	renamed := person(1)
 	renamed.Title, renamed.Username, renamed.LanguageCode = "Alice B.", "", "de"
 	must(t, p.Bind(t.Context(), "alice", renamed, t0.Add(time.Hour)))
@@ -94,7 +94,7 @@ func bindingReleases(t *testing.T, p *place) {
 	topic := relay.Chat{ChatID: -100200, MessageThreadID: 7, Type: "supergroup", Title: "Ops"}
 	must(t, p.Bind(t.Context(), "alice", topic, t0))
 	p.wantTexts(t, -100200, "1", "2", "3")
-	jobs, err := p.Heads(t.Context(), -100200, t0, 1)
+	jobs, err := p.Heads(t.Context(), "", -100200, t0, 1)
 	must(t, err)
 	if d := jobs[0].Delivery; d.State != relay.Queued || d.MessageThreadID != 7 {
 		t.Errorf("the first is %s in topic %d", d.State, d.MessageThreadID)
@@ -107,14 +107,14 @@ func bindingReleases(t *testing.T, p *place) {
 func heldTooLate(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	must(t, p.Bind(t.Context(), "alice", person(2), t0.Add(time.Minute)))
-	must(t, p.SetChatState(t.Context(), 1, relay.Blocked))
+	must(t, p.SetChatState(t.Context(), "", 1, relay.Blocked))
 	m := text("late", heldFor("alice"))
 	p.accept(t, m)
 	if d := m.Deliveries[0]; d.State != relay.Queued || d.ChatID != 2 {
 		t.Errorf("it is %s in chat %d, want queued in 2", d.State, d.ChatID)
 	}
 	p.wantTexts(t, 2, "late")
-	must(t, p.SetChatState(t.Context(), 2, relay.Left))
+	must(t, p.SetChatState(t.Context(), "", 2, relay.Left))
 	m = text("too late", heldFor("alice"))
 	p.accept(t, m)
 	if d := m.Deliveries[0]; d.State != relay.Failed || d.Reason != "blocked" {
@@ -128,9 +128,9 @@ func unbindingTakesOne(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "bob", group(-2), t0))
 	mine, shared := text("mine", to("alice", 1)), text("shared", to("alice", -2))
 	p.accept(t, mine, shared)
-	must(t, p.Unbind(t.Context(), "alice", 1, 0))
-	must(t, p.Unbind(t.Context(), "alice", -2, 0))
-	wantCode(t, p.Unbind(t.Context(), "alice", 1, 0), relay.CodeNotFound)
+	must(t, p.Unbind(t.Context(), "alice", "", 1, 0))
+	must(t, p.Unbind(t.Context(), "alice", "", -2, 0))
+	wantCode(t, p.Unbind(t.Context(), "alice", "", 1, 0), relay.CodeNotFound)
 	if got := p.chats(t, "alice"); len(got) != 0 {
 		t.Errorf("the chats are %v", got)
 	}
@@ -150,7 +150,7 @@ func unbindingChat(t *testing.T, p *place) {
 	inTopic, elsewhere := text("in the topic", to("alice", -100200)), text("elsewhere", to("alice", -100200))
 	inTopic.Deliveries[0].MessageThreadID = 7
 	p.accept(t, inTopic, elsewhere)
-	freed, err := p.UnbindChat(t.Context(), -100200, 7)
+	freed, err := p.UnbindChat(t.Context(), "", -100200, 7)
 	must(t, err)
 	slices.Sort(freed)
 	if !slices.Equal(freed, []string{"alice", "bob"}) {
@@ -161,7 +161,7 @@ func unbindingChat(t *testing.T, p *place) {
 	if got := p.chats(t, "bob"); !slices.Equal(got, []int64{1}) {
 		t.Errorf("bob's chats are %v", got)
 	}
-	freed, err = p.UnbindChat(t.Context(), -100200, 7)
+	freed, err = p.UnbindChat(t.Context(), "", -100200, 7)
 	must(t, err)
 	if len(freed) != 0 {
 		t.Errorf("the second time it was taken from %v", freed)
@@ -225,9 +225,9 @@ func chatState(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "bob", topic, t0))
 	must(t, p.Bind(t.Context(), "carol", person(3), t0))
 	p.chats(t, "alice") // into the cache
-	must(t, p.SetChatState(t.Context(), -2, relay.Left))
-	must(t, p.SetChatState(t.Context(), -2, relay.Left))
-	must(t, p.SetChatState(t.Context(), 999, relay.Blocked))
+	must(t, p.SetChatState(t.Context(), "", -2, relay.Left))
+	must(t, p.SetChatState(t.Context(), "", -2, relay.Left))
+	must(t, p.SetChatState(t.Context(), "", 999, relay.Blocked))
 	for _, id := range []string{"alice", "bob"} {
 		r, err := p.Recipient(t.Context(), id)
 		must(t, err)
@@ -263,10 +263,10 @@ func muteTopic(t *testing.T, p *place) {
 		}
 	}
 	check(time.Time{}, time.Time{})
-	must(t, p.ChangeSettings(t.Context(), -2, 7, relay.SettingsChange{MutedUntil: new(t0.Add(time.Hour))}))
+	must(t, p.ChangeSettings(t.Context(), "", -2, 7, relay.SettingsChange{MutedUntil: new(t0.Add(time.Hour))}))
 	check(time.Time{}, t0.Add(time.Hour))
-	must(t, p.ChangeSettings(t.Context(), -2, 7, relay.SettingsChange{MutedUntil: new(time.Time{})}))
-	must(t, p.ChangeSettings(t.Context(), 999, 0, relay.SettingsChange{MutedUntil: new(t0)}))
+	must(t, p.ChangeSettings(t.Context(), "", -2, 7, relay.SettingsChange{MutedUntil: new(time.Time{})}))
+	must(t, p.ChangeSettings(t.Context(), "", 999, 0, relay.SettingsChange{MutedUntil: new(t0)}))
 	check(time.Time{}, time.Time{})
 }
 
@@ -278,7 +278,7 @@ func migrationMerges(t *testing.T, p *place) {
 	p.accept(t, text("1", to("ops", -5)), text("2", to("team", -5)))
 	p.chats(t, "ops")
 	for range 2 {
-		must(t, p.Migrate(t.Context(), -5, -100500))
+		must(t, p.Migrate(t.Context(), "", -5, -100500))
 		for _, id := range []string{"ops", "team"} {
 			if got := p.chats(t, id); !slices.Equal(got, []int64{-100500}) {
 				t.Errorf("%s has chats %v", id, got)
@@ -288,19 +288,19 @@ func migrationMerges(t *testing.T, p *place) {
 		p.wantTexts(t, -100500, "1", "2")
 	}
 	must(t, p.Bind(t.Context(), "late", group(-5), t0))
-	must(t, p.SetChatState(t.Context(), -5, relay.Left))
-	must(t, p.Migrate(t.Context(), -5, -100500))
+	must(t, p.SetChatState(t.Context(), "", -5, relay.Left))
+	must(t, p.Migrate(t.Context(), "", -5, -100500))
 	if r, err := p.Recipient(t.Context(), "late"); err != nil || r.Chats[0].State != relay.Active {
 		t.Errorf("the supergroup's state does not hold for all: %+v, %v", r, err)
 	}
 	// The bot hears first that it is not in the group any more, and then what became of the group.
 	must(t, p.Bind(t.Context(), "alone", group(-6), t0))
-	must(t, p.SetChatState(t.Context(), -6, relay.Left))
-	must(t, p.Migrate(t.Context(), -6, -100600))
+	must(t, p.SetChatState(t.Context(), "", -6, relay.Left))
+	must(t, p.Migrate(t.Context(), "", -6, -100600))
 	if r, err := p.Recipient(t.Context(), "alone"); err != nil || r.Chats[0].State != relay.Active {
 		t.Errorf("the supergroup of a group that the bot has left: %+v, %v", r, err)
 	}
-	must(t, p.Migrate(t.Context(), -100500, -100500))
+	must(t, p.Migrate(t.Context(), "", -100500, -100500))
 	if got := p.chats(t, "ops"); !slices.Equal(got, []int64{-100500}) {
 		t.Errorf("after a migration to itself: %v", got)
 	}
@@ -315,8 +315,8 @@ func recipientPages(t *testing.T, p *place) {
 		must(t, p.Bind(t.Context(), fmt.Sprintf("Team%d", i), person(int64(i+1)), t0))
 		want = append(want, id)
 	}
-	must(t, p.Unbind(t.Context(), "team-3", 4, 0))
-	must(t, p.Unbind(t.Context(), "team-3", -4, 0))
+	must(t, p.Unbind(t.Context(), "team-3", "", 4, 0))
+	must(t, p.Unbind(t.Context(), "team-3", "", -4, 0))
 	var got []string
 	for q := (relay.RecipientQuery{Prefix: "team", Limit: 3}); ; {
 		page, err := p.Recipients(t.Context(), q)

@@ -50,12 +50,12 @@ func happenings(t *testing.T, p *place) {
 	p.events.Store(true)
 	must(t, p.Bind(t.Context(), "dev", group, t0))
 	expect("recipient.linked dev")
-	must(t, p.Migrate(t.Context(), -5, -1005))
+	must(t, p.Migrate(t.Context(), "", -5, -1005))
 	expect("recipient.migrated dev", "recipient.migrated ops")
-	must(t, p.SetChatState(t.Context(), -1005, relay.Left))
-	must(t, p.SetChatState(t.Context(), -1005, relay.Left))
+	must(t, p.SetChatState(t.Context(), "", -1005, relay.Left))
+	must(t, p.SetChatState(t.Context(), "", -1005, relay.Left))
 	expect("recipient.blocked dev", "recipient.blocked ops")
-	must(t, p.SetChatState(t.Context(), -1005, relay.Active))
+	must(t, p.SetChatState(t.Context(), "", -1005, relay.Active))
 	expect("recipient.linked dev", "recipient.linked ops")
 
 	a, b, c := message(to("ops", -1005)), message(to("ops", -1005)), message(to("dev", -1005))
@@ -68,8 +68,8 @@ func happenings(t *testing.T, p *place) {
 		Delivery: b.Deliveries[0].ID, State: relay.Failed, Reason: "left", At: t0, ChatID: -1005, ChatState: relay.Left,
 	}))
 	expect("message.failed ops", "recipient.blocked dev", "recipient.blocked ops", "message.failed dev")
-	must(t, p.Unbind(t.Context(), "dev", -1005, 0))
-	_, err := p.UnbindChat(t.Context(), -1005, 0)
+	must(t, p.Unbind(t.Context(), "dev", "", -1005, 0))
+	_, err := p.UnbindChat(t.Context(), "", -1005, 0)
 	must(t, err)
 	expect("recipient.unlinked dev", "recipient.unlinked ops")
 }

@@ -39,7 +39,7 @@ func sentWholly(t *testing.T, p *place) {
 	if diff := cmp.Diff(want, p.delivery(t, m)); diff != "" {
 		t.Errorf("after sending (-want +got):\n%s", diff)
 	}
-	chats, _, err := p.Lanes(t.Context(), t0)
+	chats, _, err := p.Lanes(t.Context(), "", t0)
 	must(t, err)
 	if len(chats) != 0 {
 		t.Errorf("lanes are %v, want none", chats)
@@ -52,7 +52,7 @@ func endedStays(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	p.accept(t, m)
 	p.Sending(m.Deliveries[0].ID)
-	_, err := p.UnbindChat(t.Context(), 1, 0)
+	_, err := p.UnbindChat(t.Context(), "", 1, 0)
 	must(t, err)
 	p.wantState(t, m, relay.Discarded)
 	for _, state := range []relay.State{relay.Sent, relay.Queued, relay.Failed, relay.Expired} {
@@ -96,7 +96,7 @@ func migrationLeavesWhatIsBeingSent(t *testing.T, p *place) {
 	p.accept(t, first, second)
 	id := first.Deliveries[0].ID
 	p.Sending(id)
-	must(t, p.Migrate(t.Context(), -5, -100500))
+	must(t, p.Migrate(t.Context(), "", -5, -100500))
 	p.wantTexts(t, -100500, "two")
 	p.wantState(t, first, relay.Sending)
 	must(t, p.Finish(t.Context(), relay.Outcome{Delivery: id, State: relay.Queued, Attempts: 1, Reason: "migrated", At: t0, ChatID: -5, MigrateTo: -100500}))
@@ -209,16 +209,16 @@ func retryFollowsTheChat(t *testing.T, p *place) {
 	m := text("one", to("ops", -5))
 	p.accept(t, m)
 	must(t, p.Finish(t.Context(), relay.Outcome{Delivery: m.Deliveries[0].ID, State: relay.Failed, Reason: "server", At: t0}))
-	must(t, p.Migrate(t.Context(), -5, -100500))
+	must(t, p.Migrate(t.Context(), "", -5, -100500))
 	d, err := p.Retry(t.Context(), m.Deliveries[0].ID, t0)
 	must(t, err)
 	if d.ChatID != -100500 || d.State != relay.Queued {
 		t.Errorf("it is %s in chat %d, want queued in the supergroup", d.State, d.ChatID)
 	}
 	must(t, p.Finish(t.Context(), relay.Outcome{Delivery: d.ID, State: relay.Failed, Reason: "server", At: t0}))
-	must(t, p.Unbind(t.Context(), "ops", -100500, 0))
+	must(t, p.Unbind(t.Context(), "ops", "", -100500, 0))
 	must(t, p.Bind(t.Context(), "ops", person(1), t0))
-	must(t, p.SetChatState(t.Context(), 1, relay.Blocked))
+	must(t, p.SetChatState(t.Context(), "", 1, relay.Blocked))
 	_, err = p.Retry(t.Context(), d.ID, t0)
 	wantCode(t, err, relay.CodeConflict)
 	p.wantState(t, m, relay.Failed)

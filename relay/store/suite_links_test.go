@@ -121,7 +121,7 @@ func toldAlike(t *testing.T, p *place) {
 	if len(slices.Compact(told)) != 1 {
 		t.Errorf("they are told apart: %q", told)
 	}
-	bindings, err := p.Bindings(t.Context(), 2, 0)
+	bindings, err := p.Bindings(t.Context(), "", 2, 0)
 	must(t, err)
 	if len(bindings) != 0 {
 		t.Errorf("the chat was bound: %v", bindings)
@@ -149,7 +149,7 @@ func alreadyConnected(t *testing.T, p *place) {
 		_, err := p.Redeem(t.Context(), redemption(n+1, person(1)))
 		must(t, err)
 	}
-	must(t, p.SetChatState(t.Context(), 1, relay.Blocked))
+	must(t, p.SetChatState(t.Context(), "", 1, relay.Blocked))
 	again := redemption(1, person(1))
 	again.At = t0.Add(100 * 24 * time.Hour)
 	again.Answer = func(out relay.Redeemed) *relay.Message {
@@ -171,7 +171,7 @@ func alreadyConnected(t *testing.T, p *place) {
 	}
 	_, err = p.Redeem(t.Context(), redemption(1, person(2)))
 	wantCode(t, err, relay.CodeLinkNotOpen)
-	must(t, p.Unbind(t.Context(), "alice", 1, 0))
+	must(t, p.Unbind(t.Context(), "alice", "", 1, 0))
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))
 	_, err = p.Redeem(t.Context(), redemption(1, person(1)))
 	wantCode(t, err, relay.CodeLinkNotOpen)

@@ -47,7 +47,7 @@ func updateTakesThePlace(t *testing.T, p *place) {
 			t.Errorf("message with key %q is %s, want %s", m.Key, got, want)
 		}
 	}
-	jobs, err := p.Heads(t.Context(), 1, t0, 10)
+	jobs, err := p.Heads(t.Context(), "", 1, t0, 10)
 	must(t, err)
 	if jobs[0].MessageID != second.ID || jobs[1].MessageID != other.ID || jobs[0].Key != "deploy" || jobs[0].OnUpdate != relay.Edit {
 		t.Errorf("the newest update does not stand where the oldest stood: %+v", jobs)
@@ -88,7 +88,7 @@ func newestComesLast(t *testing.T, p *place) {
 	p.accept(t, second)
 	must(t, p.Finish(t.Context(), relay.Outcome{Delivery: first.Deliveries[0].ID, State: relay.Queued, Attempts: 1, Reason: "server_error", NotBefore: t0.Add(time.Second), At: t0}))
 	p.accept(t, third)
-	jobs, err := p.Heads(t.Context(), 1, t0.Add(time.Minute), 10)
+	jobs, err := p.Heads(t.Context(), "", 1, t0.Add(time.Minute), 10)
 	must(t, err)
 	if len(jobs) != 1 || jobs[0].MessageID != third.ID || stateOf(t, p, first) != relay.Superseded || stateOf(t, p, second) != relay.Superseded {
 		t.Errorf("after the third wait %d, the first is %s, the second %s", len(jobs), stateOf(t, p, first), stateOf(t, p, second))
@@ -112,7 +112,7 @@ func sentAs(m *relay.Message, ids ...int64) relay.Outcome {
 
 func liveOf(t *testing.T, p *place, chat int64) []int64 {
 	t.Helper()
-	jobs, err := p.Heads(t.Context(), chat, t0, 10)
+	jobs, err := p.Heads(t.Context(), "", chat, t0, 10)
 	must(t, err)
 	if len(jobs) == 0 {
 		t.Fatal("nothing waits")
@@ -141,7 +141,7 @@ func heldConflated(t *testing.T, p *place) {
 	p.accept(t, first)
 	p.accept(t, second)
 	must(t, p.Bind(t.Context(), "alice", relay.Chat{ChatID: 1, Type: "private"}, t0))
-	jobs, err := p.Heads(t.Context(), 1, t0, 10)
+	jobs, err := p.Heads(t.Context(), "", 1, t0, 10)
 	must(t, err)
 	if len(jobs) != 1 || jobs[0].MessageID != second.ID {
 		t.Errorf("%d wait, want the newest alone", len(jobs))
@@ -151,7 +151,7 @@ func heldConflated(t *testing.T, p *place) {
 func liveEnds(t *testing.T, p *place) {
 	for name, end := range map[string]func() error{
 		"pruned":    func() error { _, err := p.Prune(t.Context(), t0.Add(time.Hour), 100); return err },
-		"migrated":  func() error { return p.Migrate(t.Context(), -1, -1001) },
+		"migrated":  func() error { return p.Migrate(t.Context(), "", -1, -1001) },
 		"forgotten": func() error { return p.Forget(t.Context(), "ops") },
 	} {
 		m := update(relay.Edit, name, to("ops", -1))

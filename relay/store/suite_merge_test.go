@@ -25,7 +25,7 @@ func summaryStandsFirst(t *testing.T, p *place) {
 	m := mergeOf(1)
 	must(t, p.Merge(t.Context(), m, []relay.ID{b.Deliveries[0].ID, d.Deliveries[0].ID}))
 	p.reopen()
-	jobs, err := p.Heads(t.Context(), 1, t0, 10)
+	jobs, err := p.Heads(t.Context(), "", 1, t0, 10)
 	must(t, err)
 	if len(jobs) != 3 || jobs[0].MessageID != a.ID || jobs[1].MessageID != m.ID || jobs[2].MessageID != c.ID {
 		t.Errorf("the lane is %+v", jobs)

@@ -68,7 +68,7 @@ func acceptedSurvives(t *testing.T, p *place) {
 		}
 		p.reopen()
 	}
-	jobs, err := p.Heads(t.Context(), -100200, t0, 10)
+	jobs, err := p.Heads(t.Context(), "", -100200, t0, 10)
 	must(t, err)
 	if diff := cmp.Diff([]relay.Job{{Delivery: m.Deliveries[2], Content: m.Content}}, jobs); diff != "" {
 		t.Errorf("the job is not what was accepted (-want +got):\n%s", diff)
@@ -122,7 +122,7 @@ func orderOfSending(t *testing.T, p *place) {
 	}
 	p.accept(t, text("elsewhere", to("bob", 2)))
 	p.wantTexts(t, 1, "2", "4", "0", "3", "1", "5")
-	jobs, err := p.Heads(t.Context(), 1, t0, 2)
+	jobs, err := p.Heads(t.Context(), "", 1, t0, 2)
 	must(t, err)
 	if len(jobs) != 2 || jobs[1].Content.Text.Text != "4" {
 		t.Errorf("limit 2 gave %d jobs", len(jobs))
@@ -138,12 +138,12 @@ func scheduled(t *testing.T, p *place) {
 	p.accept(t, later, muchLater, text("now", to("alice", 1)))
 	check := func(now time.Time, wantChats []int64, wantNext time.Time, wantTexts ...string) {
 		t.Helper()
-		chats, next, err := p.Lanes(t.Context(), now)
+		chats, next, err := p.Lanes(t.Context(), "", now)
 		must(t, err)
 		if !slices.Equal(chats, wantChats) || !next.Equal(wantNext) {
 			t.Errorf("lanes at %v are %v, next %v; want %v, next %v", now, chats, next, wantChats, wantNext)
 		}
-		jobs, err := p.Heads(t.Context(), 1, now, 10)
+		jobs, err := p.Heads(t.Context(), "", 1, now, 10)
 		must(t, err)
 		var texts []string
 		for _, j := range jobs {
@@ -185,7 +185,7 @@ func sendingCounts(t *testing.T, p *place) {
 	p.reopen()
 	p.wantState(t, m, relay.Queued)
 	p.wantTexts(t, 1, "one", "two", "three")
-	chats, _, err := p.Lanes(t.Context(), t0)
+	chats, _, err := p.Lanes(t.Context(), "", t0)
 	must(t, err)
 	if !slices.Equal(chats, []int64{1}) {
 		t.Errorf("lanes are %v", chats)
@@ -278,7 +278,7 @@ func manyAccept(t *testing.T, p *place) {
 		})
 		wg.Go(func() {
 			for range each {
-				if _, err := p.Heads(t.Context(), int64(c+1), t0, 5); err != nil {
+				if _, err := p.Heads(t.Context(), "", int64(c+1), t0, 5); err != nil {
 					t.Error(err)
 				}
 			}
@@ -296,7 +296,7 @@ func manyAccept(t *testing.T, p *place) {
 			}
 		}
 	}
-	chats, _, err := p.Lanes(t.Context(), t0)
+	chats, _, err := p.Lanes(t.Context(), "", t0)
 	must(t, err)
 	if len(chats) != callers {
 		t.Errorf("%d lanes, want %d", len(chats), callers)
@@ -321,7 +321,7 @@ func manyLanes(t *testing.T, p *place) {
 		m.Deliveries = append(m.Deliveries, d)
 	}
 	p.accept(t, m)
-	got, next, err := p.Lanes(t.Context(), t0)
+	got, next, err := p.Lanes(t.Context(), "", t0)
 	must(t, err)
 	slices.Sort(want)
 	slices.Sort(got)

@@ -39,7 +39,7 @@ type told struct {
 	chats []int64
 }
 
-func (l *told) queued(chat int64, _ relay.Priority) {
+func (l *told) queued(_ string, chat int64, _ relay.Priority) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.chats = append(l.chats, chat)
@@ -57,7 +57,7 @@ func (l *told) take() []int64 {
 // suite is what every database must do: one function for each behaviour, written against the interfaces of relay.
 var suite = map[string]map[string]func(*testing.T, *place){
 	"Outbox": outboxSuite, "Live": liveSuite, "Twice": twiceSuite, "Merge": mergeSuite, "Calm": calmSuite, "Directory": directorySuite, "Links": linksSuite, "Updates": updatesSuite,
-	"Events": eventsSuite, "Senders": sendersSuite, "Threads": threadsSuite, "Topics": topicSuite,
+	"Events": eventsSuite, "Senders": sendersSuite, "Threads": threadsSuite, "Topics": topicSuite, "Bots": botsSuite,
 }
 
 func TestSQLite(t *testing.T) { exercise(t, newSQLite) }
@@ -143,7 +143,7 @@ func (p *place) wantState(t *testing.T, m *relay.Message, want relay.State) {
 // texts returns what waits in a chat at t0, in the order of sending.
 func (p *place) texts(t *testing.T, chat int64) []string {
 	t.Helper()
-	jobs, err := p.Heads(t.Context(), chat, t0, 1000)
+	jobs, err := p.Heads(t.Context(), "", chat, t0, 1000)
 	must(t, err)
 	var out []string
 	for _, j := range jobs {

@@ -20,7 +20,7 @@ const forum = -1001
 // wantTopic wants a topic of the forum in a thread, 0 for none.
 func (p *place) wantTopic(t *testing.T, name string, thread int64, closed bool) {
 	t.Helper()
-	got, err := p.Topic(t.Context(), forum, name)
+	got, err := p.Topic(t.Context(), "", forum, name)
 	if thread == 0 {
 		wantCode(t, err, relay.CodeNotFound)
 		return
@@ -50,34 +50,34 @@ func topicFound(t *testing.T, p *place) {
 
 func topicReplaced(t *testing.T, p *place) {
 	p.setTopic(t, forum, "payments", 7)
-	must(t, p.CloseTopic(t.Context(), forum, 7, true))
+	must(t, p.CloseTopic(t.Context(), "", forum, 7, true))
 	p.setTopic(t, forum, "payments", 8)
 	p.wantTopic(t, "payments", 8, false)
 	p.setTopic(t, forum, "payments", 7) // news of the old one come late
-	must(t, p.CloseTopic(t.Context(), forum, 7, true))
-	must(t, p.ForgetTopic(t.Context(), forum, 7))
+	must(t, p.CloseTopic(t.Context(), "", forum, 7, true))
+	must(t, p.ForgetTopic(t.Context(), "", forum, 7))
 	p.wantTopic(t, "payments", 8, false)
 }
 
 func topicClosed(t *testing.T, p *place) {
 	p.setTopic(t, forum, "payments", 7)
 	p.setTopic(t, forum, "search", 9)
-	must(t, p.CloseTopic(t.Context(), forum, 7, true))
+	must(t, p.CloseTopic(t.Context(), "", forum, 7, true))
 	p.wantTopic(t, "payments", 7, true)
 	p.wantTopic(t, "search", 9, false)
-	must(t, p.CloseTopic(t.Context(), forum, 7, false))
+	must(t, p.CloseTopic(t.Context(), "", forum, 7, false))
 	p.wantTopic(t, "payments", 7, false)
-	must(t, p.ForgetTopic(t.Context(), forum, 7))
+	must(t, p.ForgetTopic(t.Context(), "", forum, 7))
 	p.wantTopic(t, "payments", 0, false)
 	p.wantTopic(t, "search", 9, false)
-	must(t, p.CloseTopic(t.Context(), forum, 99, true))
-	must(t, p.ForgetTopic(t.Context(), forum, 99))
+	must(t, p.CloseTopic(t.Context(), "", forum, 99, true))
+	must(t, p.ForgetTopic(t.Context(), "", forum, 99))
 }
 
 func topicsGoWithChat(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "alice", group(forum), t0))
 	p.setTopic(t, forum, "payments", 7)
-	_, err := p.ForgetChat(t.Context(), forum)
+	_, err := p.ForgetChat(t.Context(), "", forum)
 	must(t, err)
 	p.wantTopic(t, "payments", 0, false)
 }
@@ -96,10 +96,10 @@ func topicsMigrate(t *testing.T, p *place) {
 	must(t, p.Bind(t.Context(), "alice", group(-5), t0))
 	p.setTopic(t, -5, "payments", 7)
 	p.setTopic(t, forum, "search", 9)
-	must(t, p.Migrate(t.Context(), -5, forum))
+	must(t, p.Migrate(t.Context(), "", -5, forum))
 	p.wantTopic(t, "payments", 0, false)
 	p.wantTopic(t, "search", 9, false)
-	if _, err := p.Topic(t.Context(), -5, "payments"); relay.ErrorCode(err) != relay.CodeNotFound {
+	if _, err := p.Topic(t.Context(), "", -5, "payments"); relay.ErrorCode(err) != relay.CodeNotFound {
 		t.Errorf("the group that is no more keeps its topic: %v", err)
 	}
 }

@@ -55,7 +55,7 @@ func requestOnce(t *testing.T, p *place) {
 	}
 	_, err = p.Prune(t.Context(), now, 100)
 	must(t, err)
-	jobs, err := p.Heads(t.Context(), 1, now.Add(time.Hour), 100)
+	jobs, err := p.Heads(t.Context(), "", 1, now.Add(time.Hour), 100)
 	must(t, err)
 	if len(jobs) != 4 {
 		t.Errorf("%d messages wait, want 4", len(jobs))

@@ -19,10 +19,10 @@ var updatesSuite = map[string]func(*testing.T, *place){
 func offsetKept(t *testing.T, p *place) {
 	for _, want := range []int64{0, 812345678, 812345679, 3} {
 		if want != 0 {
-			must(t, p.SetOffset(t.Context(), want))
+			must(t, p.SetOffset(t.Context(), "", want))
 		}
 		for range 2 {
-			got, err := p.Offset(t.Context())
+			got, err := p.Offset(t.Context(), "")
 			must(t, err)
 			if got != want {
 				t.Errorf("the offset is %d, want %d", got, want)
@@ -34,7 +34,7 @@ func offsetKept(t *testing.T, p *place) {
 
 func seen(t *testing.T, p *place, id int64) bool {
 	t.Helper()
-	ok, err := p.SeenUpdate(t.Context(), id)
+	ok, err := p.SeenUpdate(t.Context(), "", id)
 	must(t, err)
 	return ok
 }
@@ -43,8 +43,8 @@ func updatesNoted(t *testing.T, p *place) {
 	if seen(t, p, 7) {
 		t.Error("seen before it came")
 	}
-	must(t, p.MarkUpdate(t.Context(), 7, t0))
-	must(t, p.MarkUpdate(t.Context(), 7, t0))
+	must(t, p.MarkUpdate(t.Context(), "", 7, t0))
+	must(t, p.MarkUpdate(t.Context(), "", 7, t0))
 	p.reopen()
 	if !seen(t, p, 7) || seen(t, p, 8) {
 		t.Error("the note is lost, or is of another")
@@ -52,9 +52,9 @@ func updatesNoted(t *testing.T, p *place) {
 }
 
 func updateNotesGo(t *testing.T, p *place) {
-	must(t, p.MarkUpdate(t.Context(), 1, t0))
-	must(t, p.MarkUpdate(t.Context(), 2, t0.Add(47*time.Hour)))
-	must(t, p.MarkUpdate(t.Context(), 3, t0.Add(49*time.Hour)))
+	must(t, p.MarkUpdate(t.Context(), "", 1, t0))
+	must(t, p.MarkUpdate(t.Context(), "", 2, t0.Add(47*time.Hour)))
+	must(t, p.MarkUpdate(t.Context(), "", 3, t0.Add(49*time.Hour)))
 	if seen(t, p, 1) || !seen(t, p, 2) || !seen(t, p, 3) {
 		t.Error("notes are to be kept two days")
 	}

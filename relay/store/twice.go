@@ -79,13 +79,13 @@ func (t *tx) notify(ctx context.Context, m *relay.Message, d *relay.Delivery) (f
 		return true, nil
 	}
 	last, found, err := first(ctx, t, scanNotice, `SELECT alerts, at FROM notifications
-		WHERE recipient = $1 AND chat_id = $2 AND message_thread_id = $3 AND alert_group = $4`, d.Recipient, d.ChatID, d.MessageThreadID, n.Group[:])
+		WHERE recipient = $1 AND bot = $2 AND chat_id = $3 AND message_thread_id = $4 AND alert_group = $5`, d.Recipient, d.Bot, d.ChatID, d.MessageThreadID, n.Group[:])
 	if err != nil || found && string(last.alerts) == string(n.Alerts[:]) && d.CreatedAt.Sub(moment(last.at)) < relay.NotificationAge {
 		return false, err
 	}
-	return true, t.run(ctx, `INSERT INTO notifications (recipient, chat_id, message_thread_id, alert_group, alerts, at) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (recipient, chat_id, message_thread_id, alert_group) DO UPDATE SET alerts = excluded.alerts, at = excluded.at`,
-		d.Recipient, d.ChatID, d.MessageThreadID, n.Group[:], n.Alerts[:], millis(d.CreatedAt))
+	return true, t.run(ctx, `INSERT INTO notifications (recipient, bot, chat_id, message_thread_id, alert_group, alerts, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (recipient, bot, chat_id, message_thread_id, alert_group) DO UPDATE SET alerts = excluded.alerts, at = excluded.at`,
+		d.Recipient, d.Bot, d.ChatID, d.MessageThreadID, n.Group[:], n.Alerts[:], millis(d.CreatedAt))
 }
 
 // pruneTwice lets go of what is remembered only against repetitions.
@@ -94,6 +94,6 @@ func (t *tx) pruneTwice(ctx context.Context, limit int, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	return t.run(ctx, `DELETE FROM notifications WHERE (recipient, chat_id, message_thread_id, alert_group) IN
-		(SELECT recipient, chat_id, message_thread_id, alert_group FROM notifications WHERE at < $1 LIMIT $2)`, millis(now.Add(-relay.NotificationAge)), limit)
+	return t.run(ctx, `DELETE FROM notifications WHERE (recipient, bot, chat_id, message_thread_id, alert_group) IN
+		(SELECT recipient, bot, chat_id, message_thread_id, alert_group FROM notifications WHERE at < $1 LIMIT $2)`, millis(now.Add(-relay.NotificationAge)), limit)
 }

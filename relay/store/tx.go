@@ -34,15 +34,21 @@ type undoable struct {
 	endings  [len(states)]int64 // how many came to their end, by the state
 	taken    int64              // how many were accepted
 	queued   []arrival          // where something was queued
-	migrated [][2]int64
+	migrated []moved
 	ended    []relay.Delivery
 	stale    []string // recipients of whom the cache may no longer speak
 }
 
 // arrival is something that was queued for a chat.
 type arrival struct {
-	chat     int64
+	lane
 	priority relay.Priority
+}
+
+// moved is a group of a bot that became a supergroup.
+type moved struct {
+	bot      string
+	from, to int64
 }
 
 // before is a message as it was before a transaction changed it.
@@ -170,12 +176,12 @@ func (t *tx) publish(db *DB, kept bool) {
 		db.options.Happened()
 	}
 	for _, m := range t.migrated {
-		db.options.Migrated(m[0], m[1])
+		db.options.Migrated(m.bot, m.from, m.to)
 	}
 	if len(t.ended) > 0 {
 		db.options.Ended(t.ended)
 	}
 	for _, a := range t.arrivals() {
-		db.options.Queued(a.chat, a.priority)
+		db.options.Queued(a.bot, a.chat, a.priority)
 	}
 }

@@ -31,7 +31,7 @@ func fixture(t *testing.T, version int) string {
 }
 
 // checks tell what of each story holds after an upgrade.
-var checks = []func(*testing.T, *place){checkFirst, checkLive, checkCalm, checkEvent, checkSender, checkWelcome, checkThread, checkTopic, checkTally, checkVersion}
+var checks = []func(*testing.T, *place){checkFirst, checkLive, checkCalm, checkEvent, checkSender, checkWelcome, checkThread, checkTopic, checkTally, checkVersion, checkBot}
 
 // TestUpgrade opens the storage of each schema there ever was with the code of today.
 func TestUpgrade(t *testing.T) {
@@ -102,16 +102,16 @@ func checkFirst(t *testing.T, p *place) {
 		must(t, p.Finish(ctx, relay.Outcome{Delivery: known(id), State: relay.Sent, Attempts: 1, TelegramMessageIDs: []int64{100}, At: t0.Add(time.Minute)}))
 	}
 	p.wantTexts(t, 1001)
-	jobs, err := p.Heads(ctx, 1001, t0.Add(time.Hour), 10)
+	jobs, err := p.Heads(ctx, "", 1001, t0.Add(time.Hour), 10)
 	must(t, err)
 	if len(jobs) != 1 || jobs[0].ID != known(17) {
 		t.Errorf("in an hour %+v waits", jobs)
 	}
 	checkPeople(t, p)
 	checkLinks(t, p)
-	offset, err := p.Offset(ctx)
+	offset, err := p.Offset(ctx, "")
 	must(t, err)
-	seen, err := p.SeenUpdate(ctx, 77)
+	seen, err := p.SeenUpdate(ctx, "", 77)
 	must(t, err)
 	name, err := p.Setting(ctx, "bot_username")
 	must(t, err)
@@ -166,7 +166,7 @@ func checkLinks(t *testing.T, p *place) {
 }
 
 func checkLive(t *testing.T, p *place) {
-	jobs, err := p.Heads(t.Context(), 1002, t0, 10)
+	jobs, err := p.Heads(t.Context(), "", 1002, t0, 10)
 	must(t, err)
 	if len(jobs) < 3 || jobs[0].Content.Text.Text != "deployed" || !slices.Equal(jobs[0].Live, []int64{31}) || jobs[1].Content.Media == nil {
 		t.Fatalf("to bob waits %+v", jobs)
@@ -269,7 +269,7 @@ func checkThread(t *testing.T, p *place) {
 }
 
 func checkTopic(t *testing.T, p *place) {
-	topic, err := p.Topic(t.Context(), -2001, "Databases")
+	topic, err := p.Topic(t.Context(), "", -2001, "Databases")
 	must(t, err)
 	if topic.MessageThreadID != 9 || topic.Closed {
 		t.Errorf("the topic: %+v", topic)
@@ -292,6 +292,25 @@ func checkVersion(t *testing.T, p *place) {
 		if len(r.Chats) != 1 || r.Chats[0].ChatID != chat || r.Version != 0 {
 			t.Errorf("%s: %+v", id, r)
 		}
+	}
+}
+
+func checkBot(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.wantPlaces(t, "judy", "second:1001 active")
+	p.wantTextsOf(t, second, 1001, "by another bot")
+	redeemed, err := p.Redeem(ctx, redemption(7, at(second, person(1009))))
+	must(t, err)
+	if redeemed.Link.Bot != second || redeemed.Held != 1 {
+		t.Errorf("ivan's link: %+v", redeemed)
+	}
+	p.wantTextsOf(t, second, 1009, "held for a bot")
+	offset, err := p.Offset(ctx, second)
+	must(t, err)
+	topic, err := p.Topic(ctx, second, -2001, "Databases")
+	must(t, err)
+	if offset != 99 || topic.MessageThreadID != 11 {
+		t.Errorf("the second bot's offset is %d, its topic %+v", offset, topic)
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 // pollTimeout is getUpdates' timeout in seconds, the longest that Telegram grants.
 const pollTimeout = 50
 
-// Offsets keeps getUpdates' offset over restarts.
+// Offsets keeps getUpdates' offset of each bot over restarts.
 type Offsets interface {
-	Offset(ctx context.Context) (int64, error)
-	SetOffset(ctx context.Context, offset int64) error
+	Offset(ctx context.Context, bot string) (int64, error)
+	SetOffset(ctx context.Context, bot string, offset int64) error
 }
 
 // Poller gets updates by long polling (getUpdates) and hands them on: those of a chat one after the other, those of several chats together.
@@ -27,6 +27,7 @@ type Offsets interface {
 // the same update is tried again; an update that makes it panic, or that cannot be read, is logged and passed over, so
 // that it does not stand in the way of the others.
 type Poller struct {
+	Bot     string // its name, for Updates; empty for the first
 	Client  *Client
 	Updates Offsets
 	Handle  func(context.Context, Update) error
@@ -47,7 +48,7 @@ func (p *Poller) Run(ctx context.Context) error {
 // start makes way (a webhook that is set would refuse getUpdates) and reads where to go on.
 func (p *Poller) start(ctx context.Context) (offset int64, ok bool) {
 	ok = p.insist(ctx, "remove the webhook", p.removeWebhook) && p.insist(ctx, "read the offset of updates", func(ctx context.Context) (err error) {
-		offset, err = p.Updates.Offset(ctx)
+		offset, err = p.Updates.Offset(ctx, p.Bot)
 		return err
 	})
 	return offset, ok
@@ -141,7 +142,7 @@ func (p *Poller) work(ctx context.Context, offset int64, raw []json.RawMessage) 
 	if !p.handle(ctx, chats) {
 		return offset, false
 	}
-	return next, next == offset || p.insist(ctx, "store the offset of updates", func(ctx context.Context) error { return p.Updates.SetOffset(ctx, next) })
+	return next, next == offset || p.insist(ctx, "store the offset of updates", func(ctx context.Context) error { return p.Updates.SetOffset(ctx, p.Bot, next) })
 }
 
 // handle hands on the updates of several chats; false means that ctx ended.

@@ -21,9 +21,9 @@ type offsets struct {
 	errors int // how many writes are still to fail
 }
 
-func (o *offsets) Offset(context.Context) (int64, error) { return o.value, nil }
+func (o *offsets) Offset(context.Context, string) (int64, error) { return o.value, nil }
 
-func (o *offsets) SetOffset(_ context.Context, offset int64) error {
+func (o *offsets) SetOffset(_ context.Context, _ string, offset int64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.errors > 0 {

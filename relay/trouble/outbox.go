@@ -13,6 +13,7 @@ import (
 
 // Outbox is that messages wait too long although Telegram takes some.
 type Outbox struct {
+	Bot       string // whose lanes are watched; empty: the first's
 	Outbox    relay.Outbox
 	Directory relay.Directory
 	Fallback  func() string        // the recipient who is told: what waits for that one's chats is told in vain
@@ -69,7 +70,7 @@ func (o *Outbox) check(ctx context.Context, standing bool) error {
 
 // late is a delivery that has waited since before a moment, at the head of another lane than those of the fallback.
 func (o *Outbox) late(ctx context.Context, now, before time.Time) (*relay.Job, time.Time, error) {
-	chats, _, err := o.Outbox.Lanes(ctx, now)
+	chats, _, err := o.Outbox.Lanes(ctx, o.Bot, now)
 	if err != nil {
 		return nil, now, err
 	}
@@ -81,7 +82,7 @@ func (o *Outbox) late(ctx context.Context, now, before time.Time) (*relay.Job, t
 		if own[chat] {
 			continue
 		}
-		heads, err := o.Outbox.Heads(ctx, chat, now, 1)
+		heads, err := o.Outbox.Heads(ctx, o.Bot, chat, now, 1)
 		if err != nil {
 			return nil, now, err
 		}
@@ -109,7 +110,9 @@ func (o *Outbox) own(ctx context.Context) (map[int64]bool, error) {
 		return nil, err
 	}
 	for _, b := range r.Chats {
-		chats[b.ChatID] = true
+		if b.Bot == o.Bot {
+			chats[b.ChatID] = true
+		}
 	}
 	return chats, nil
 }
@@ -132,7 +135,7 @@ func (o *Outbox) since(ctx context.Context, j *relay.Job, before time.Time) (tim
 		return at, err
 	}
 	for _, b := range r.Chats {
-		if b.ChatID == j.ChatID && b.MessageThreadID == j.MessageThreadID {
+		if b.Takes(&j.Delivery) {
 			at = later(at, b.LinkedAt)
 		}
 	}

@@ -143,7 +143,7 @@ func (s *Server) recipientsOf(r *http.Request, caller *Token, chats string) (to 
 		if err != nil {
 			return nil, &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("%.60q is no number of a chat", chat), Err: err}
 		}
-		bindings, err := s.Directory.Bindings(r.Context(), id, thread)
+		bindings, err := s.Directory.Bindings(r.Context(), "", id, thread)
 		if err != nil {
 			return nil, err
 		}

@@ -131,7 +131,7 @@ func (s *Server) unbindChat(w http.ResponseWriter, r *http.Request, caller *Toke
 	if err != nil {
 		return err
 	}
-	err = s.Directory.Unbind(r.Context(), id, chatID, threadID)
+	err = s.Directory.Unbind(r.Context(), id, "", chatID, threadID)
 	if relay.ErrorCode(err) == relay.CodeNotFound {
 		err = notFound("chat of this recipient") // the storage knows it by its full name only
 	}

@@ -722,7 +722,7 @@ not JSON
 		}
 	}
 	// What became of a chat meanwhile stands, when connections are imported again.
-	if err := h.db.SetChatState(t.Context(), 1001, relay.Blocked); err != nil {
+	if err := h.db.SetChatState(t.Context(), "", 1001, relay.Blocked); err != nil {
 		t.Fatal(err)
 	}
 	h.call(t, "POST", "/api/v1/recipients/import", string(export.body))

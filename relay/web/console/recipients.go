@@ -174,7 +174,7 @@ func (c *Console) ChangeChat(w http.ResponseWriter, r *http.Request, v *Viewer) 
 	case "unmute":
 		said, err = "unmuted", c.mute(r.Context(), v, chat, "")
 	case "unbind":
-		said, err = "unbound", c.Directory.Unbind(r.Context(), known.ID, chat.ChatID, chat.MessageThreadID)
+		said, err = "unbound", c.Directory.Unbind(r.Context(), known.ID, chat.Bot, chat.ChatID, chat.MessageThreadID)
 	default:
 		err = &relay.Error{Code: relay.CodeInvalidField, Detail: "what is to be done with the chat? One of mute, unmute, unbind"}
 	}
@@ -187,7 +187,7 @@ func (c *Console) ChangeChat(w http.ResponseWriter, r *http.Request, v *Viewer) 
 
 // mute takes a time such as 2h; empty ends it. A chat that others are connected to is theirs, too. Errors: relay.CodeForbidden, CodeInvalidField.
 func (c *Console) mute(ctx context.Context, v *Viewer, chat relay.Binding, long string) error {
-	bindings, err := c.Directory.Bindings(ctx, chat.ChatID, chat.MessageThreadID)
+	bindings, err := c.Directory.Bindings(ctx, chat.Bot, chat.ChatID, chat.MessageThreadID)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (c *Console) mute(ctx context.Context, v *Viewer, chat relay.Binding, long 
 		}
 		until = time.Now().Add(d)
 	}
-	return c.Directory.ChangeSettings(ctx, chat.ChatID, chat.MessageThreadID, relay.SettingsChange{MutedUntil: &until})
+	return c.Directory.ChangeSettings(ctx, chat.Bot, chat.ChatID, chat.MessageThreadID, relay.SettingsChange{MutedUntil: &until})
 }
 
 // AskForget asks whether a recipient is to be forgotten.
