@@ -153,7 +153,7 @@ func (s *soaking) settle() {
 	s.w.do("DELETE", s.w.sim+"/sim/faults", "", nil)
 	s.load.stop()
 	s.w.eventually(func() bool { return s.gauge.take().waiting == 0 })
-	for deadline := time.Now().Add(2 * patience); !s.load.books.complete(s) && time.Now().Before(deadline); { // the poller backs off for up to a minute
+	for deadline := time.Now().Add(2 * patience); !s.load.books.complete(s) && time.Now().Before(deadline); { // the poller backs off for up to 10 s
 		time.Sleep(time.Second)
 	}
 }

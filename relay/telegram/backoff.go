@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// Waits between tries: 1, 2, 4, 8, 16, 32, 60, 60 s, each up to a fifth shorter so that many do not come back at once.
+// Waits between tries: 1, 2, 4, 8, 10, 10 s, each up to a fifth shorter so that many do not come back at once. Telegram keeps the press of a button for 150 s
+// only, and people wait for their answer: after failures that had nothing to do with each other a bot must not be deaf for minutes.
 const (
 	firstWait = time.Second
-	lastWait  = time.Minute
+	lastWait  = 10 * time.Second
 )
 
 // backoff counts the tries that failed in a row.
@@ -18,7 +19,7 @@ type backoff struct{ tries int }
 
 // sleep waits for its turn, atLeast as long as told. The error is that of ctx.
 func (b *backoff) sleep(ctx context.Context, atLeast time.Duration) error {
-	wait := min(firstWait<<min(b.tries, 6), lastWait)
+	wait := min(firstWait<<min(b.tries, 4), lastWait)
 	b.tries++
 	wait -= rand.N(wait / 5)
 	return sleep(ctx, max(wait, atLeast))
