@@ -4,7 +4,7 @@ GO       ?= go
 TOOL      = $(GO) tool -modfile=.ci/tools.mod
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build test lint fuzz bench soak chaos demo packages sbom reproduce clean
+.PHONY: build test lint fuzz bench scale soak chaos demo packages sbom reproduce clean
 
 build: ## bin/tgrelay
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tgrelay ./cmd/tgrelay
@@ -27,6 +27,15 @@ fuzz: ## each fuzz target for FUZZTIME, little of it spent on making inputs smal
 
 bench: ## Go benchmarks of every room and of the whole way; writes docs/performance.md
 	.ci/bench
+
+RECIPIENTS ?= 10000000
+BOTS ?= 10000
+SUSTAIN ?= 3m
+scale: ## how it grows, measured with RECIPIENTS, BOTS and loads for SUSTAIN each, on both databases, and simulated; docs/scale.md has the figures of a run
+	$(GO) test -count=1 -v -timeout 3h ./relay/store -run '^TestScale' -scale $(RECIPIENTS) -sustain $(SUSTAIN)
+	$(GO) test -count=1 -v -timeout 1h ./relay/delivery -run '^TestScale' -bots $(BOTS)
+	ulimit -n $$(ulimit -Hn); $(GO) test -count=1 -v -timeout 1h ./relay/telegram -run '^TestScale' -bots $(BOTS)
+	$(GO) test -count=1 -v -timeout 1h ./cmd/tgrelay -run '^TestScale$$' -sustain $(SUSTAIN)
 
 SOAK ?= 30m
 soak: ## the program as it is released, under load and trouble for SOAK; docs/reliability.md has the figures of a run

@@ -61,7 +61,7 @@ type caller struct {
 	in   *bufio.Reader
 }
 
-func dial(b *testing.B, url string) *caller {
+func dial(b testing.TB, url string) *caller {
 	b.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {

@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	os.Setenv("GORACE", "atexit_sleep_ms=50 "+os.Getenv("GORACE")) // a second by default, for each command that ends
 	// The journal is one of the tests' own; it is looked for only by a process whose standard error it is.
 	build := []string{"build", "-race", "-ldflags", "-X github.com/coreos/go-systemd/v22/journal.journalSocket=" + journalSocket(), "-o", binary, "."}
-	if flag.Lookup("test.bench").Value.String() != "" || *soak > 0 { // as it is released
+	if flag.Lookup("test.bench").Value.String() != "" || *soak > 0 || *sustain > 0 { // as it is released
 		build = []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", binary, "."}
 	}
 	if out, err := exec.Command("go", build...).CombinedOutput(); err != nil {
