@@ -280,7 +280,7 @@ func (o office) enter(call string, takes time.Duration) {
 	o.calls[call]++
 }
 
-func (o office) Lanes(_ context.Context, now time.Time) (chats []int64, next time.Time, err error) {
+func (o office) Lanes(context.Context, string, time.Time) (chats []int64, next time.Time, err error) {
 	o.enter("Lanes", readTime)
 	defer o.mu.Unlock()
 	for chat := range o.waiting[o.bot] {
@@ -292,7 +292,7 @@ func (o office) Lanes(_ context.Context, now time.Time) (chats []int64, next tim
 	return chats, time.Time{}, nil
 }
 
-func (o office) Heads(_ context.Context, chat int64, _ time.Time, limit int) (jobs []relay.Job, err error) {
+func (o office) Heads(_ context.Context, _ string, chat int64, _ time.Time, limit int) (jobs []relay.Job, err error) {
 	o.enter("Heads", readTime)
 	defer o.mu.Unlock()
 	waiting := o.waiting[o.bot][chat]

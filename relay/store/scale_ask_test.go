@@ -83,11 +83,11 @@ func (l *large) questions() []ask {
 			_, err := l.db.Recipients(ctx, relay.RecipientQuery{After: l.anybody(), Limit: 100})
 			return err
 		}},
-		{"whose chat is this", 10_000, 1, func(int) error { _, err := l.db.Bindings(ctx, chatOf(rand.IntN(l.recipients)), 0); return err }},
+		{"whose chat is this", 10_000, 1, func(int) error { _, err := l.db.Bindings(ctx, "", chatOf(rand.IntN(l.recipients)), 0); return err }},
 		{"a delivery by its ID", 5000, 1, func(i int) error { _, err := l.db.Delivery(ctx, some[i%len(some)]); return err }},
 		{"the delivery of a Telegram message", 2000, 1, func(int) error {
 			i := rand.IntN(l.deliveries * 9 / 10)
-			_, err := l.db.DeliveryOf(ctx, chatOf(int(uint64(i+1)*2654435761%uint64(l.recipients))), int64(i))
+			_, err := l.db.DeliveryOf(ctx, "", chatOf(int(uint64(i+1)*2654435761%uint64(l.recipients))), int64(i))
 			if relay.ErrorCode(err) == relay.CodeNotFound {
 				err = nil
 			}
@@ -103,9 +103,9 @@ func (l *large) questions() []ask {
 			return err
 		}},
 		{"100 of the recipients with a prefix", 50, 1, page(relay.DeliveryQuery{Prefix: "user-0000"})},
-		{"which chats wait", 5, 1, func(int) error { _, _, err := l.db.Lanes(ctx, now); return err }},
+		{"which chats wait", 5, 1, func(int) error { _, _, err := l.db.Lanes(ctx, "", now); return err }},
 		{"what waits for a chat", 5000, 1, func(int) error {
-			_, err := l.db.Heads(ctx, chatOf(int(uint64(l.deliveries-rand.IntN(l.deliveries/20))*2654435761%uint64(l.recipients))), now, 8)
+			_, err := l.db.Heads(ctx, "", chatOf(int(uint64(l.deliveries-rand.IntN(l.deliveries/20))*2654435761%uint64(l.recipients))), now, 8)
 			return err
 		}},
 		{"how much waits", 1000, 1, func(int) error { _, err := l.db.Backlog(ctx); return err }},
@@ -164,7 +164,7 @@ func (l *large) changes() []ask {
 			l.db.Sending(id.(relay.ID))
 			return l.db.Finish(ctx, relay.Outcome{Delivery: id.(relay.ID), State: relay.Sent, Attempts: 1, TelegramMessageIDs: []int64{int64(i)}, At: time.Now()})
 		}},
-		{"a chat blocks the bot", 500, 8, func(int) error { return l.db.SetChatState(ctx, chatOf(rand.IntN(l.recipients)), relay.Blocked) }},
+		{"a chat blocks the bot", 500, 8, func(int) error { return l.db.SetChatState(ctx, "", chatOf(rand.IntN(l.recipients)), relay.Blocked) }},
 		{"forget a recipient", 200, 8, func(int) error {
 			err := l.db.Forget(ctx, l.anybody())
 			if relay.ErrorCode(err) == relay.CodeNotFound {

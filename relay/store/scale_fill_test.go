@@ -107,13 +107,13 @@ func (l *large) recipientRows(now time.Time) rows {
 
 func (l *large) bindingRows(now time.Time) rows {
 	return rows{
-		"bindings", "recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until, quiet_hours, digest, time_zone, locale",
+		"bindings", "recipient, bot, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until, quiet_hours, digest, time_zone, locale",
 		l.recipients, func(i int) []any {
 			state := "active"
 			if i%50 == 7 {
 				state = "blocked"
 			}
-			return []any{userOf(i), chatOf(i), 0, "private", fmt.Sprintf("Ada Lovelace %d", i), fmt.Sprintf("ada%d", i), "en", state, now.UnixMilli(), 0, "", "", "", ""}
+			return []any{userOf(i), "", chatOf(i), 0, "private", fmt.Sprintf("Ada Lovelace %d", i), fmt.Sprintf("ada%d", i), "en", state, now.UnixMilli(), 0, "", "", "", ""}
 		},
 	}
 }

@@ -118,7 +118,7 @@ func (l *large) one(at time.Time) (accepted, finished time.Duration) {
 	}
 	accepted = time.Since(at)
 	if err == nil {
-		_, err = l.db.Heads(ctx, d.ChatID, time.Now(), 8)
+		_, err = l.db.Heads(ctx, "", d.ChatID, time.Now(), 8)
 	}
 	if err == nil {
 		l.db.Sending(d.ID)
