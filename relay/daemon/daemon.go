@@ -176,7 +176,7 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 		Alive: func(ctx context.Context, name string) error { return d.watch.Seen(ctx, name) },
 	}, rules)
 	d.watch, err = heartbeat.New(ctx, heartbeat.Options{
-		Heartbeats: heartbeatsOf(c), Updates: d.db, Door: d.door, Log: d.log, Registerer: d.registry,
+		Heartbeats: heartbeatsOf(c), Updates: d.db, Door: d.door, Mine: d.mine("heartbeats"), Log: d.log, Registerer: d.registry,
 	})
 	if err != nil {
 		return err
@@ -307,6 +307,25 @@ func (d *Daemon) own(ctx context.Context) error {
 	}
 }
 
+// duties are what one replica at a time does, but for getting updates. Each is safe where two do it for a moment: what must not come twice is held to that by
+// the storage.
+func (d *Daemon) duties() map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"events": d.events.Run, "oncall": d.oncall.Attend, "trouble": d.trouble.Run, "clean": d.clean, "menu": d.keepMenu,
+	}
+}
+
+// mine reports whether a duty is this replica's now; it is nil where there are no others.
+func (d *Daemon) mine(duty string) func() bool {
+	if _, alone := d.leases.(relay.Alone); alone {
+		return nil
+	}
+	return func() bool {
+		_, mine := d.leases.Duty(duty)
+		return mine
+	}
+}
+
 // Close releases what New opened, for a Daemon that is not run.
 func (d *Daemon) Close() error {
 	var err error
@@ -331,8 +350,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l, d.http[i]) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.leases.Run, d.engine.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.events.Run, d.watch.Run, d.trouble.Run, d.ownTrouble.Run, d.client.Watch, d.identify, d.receive, d.clean, d.noteUsed, d.supervise, d.own} {
+	for _, run := range []func(context.Context) error{d.leases.Run, d.engine.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.watch.Run, d.ownTrouble.Run, d.client.Watch, d.identify, d.receive, d.noteUsed, d.supervise, d.own} {
 		group.Go(func() error { return run(running) })
+	}
+	for name, run := range d.duties() {
+		group.Go(func() error { return onDuty(d.leases, name, run)(running) })
 	}
 	err := group.Wait()
 	if err == nil || errors.Is(err, context.Canceled) {

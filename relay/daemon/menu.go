@@ -25,8 +25,11 @@ func (d *Daemon) menuChanged() {
 	}
 }
 
-// keepMenu gives the bot its menu, and another after a reload that changes it, until ctx ends.
-func (d *Daemon) keepMenu(ctx context.Context) {
+// keepMenu gives the bot its menu as soon as Telegram can be reached, and another after a reload that changes it, until ctx ends.
+func (d *Daemon) keepMenu(ctx context.Context) error {
+	if _, err := d.client.Bot(ctx); err != nil {
+		return nil // ctx ended first
+	}
 	var has *menu
 	for {
 		var again <-chan time.Time
@@ -41,7 +44,7 @@ func (d *Daemon) keepMenu(ctx context.Context) {
 		case <-d.menus:
 		case <-again:
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }

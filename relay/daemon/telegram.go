@@ -88,7 +88,7 @@ func (d *Daemon) webhookPath() string {
 // receive gets updates until ctx ends, by polling or by webhook.
 func (d *Daemon) receive(ctx context.Context) error {
 	if d.webhook != nil {
-		return d.webhook.Run(ctx)
+		return onDuty(d.leases, "webhook", d.webhook.Run)(ctx)
 	}
 	return onDuty(d.leases, "poll", d.poll)(ctx)
 }
@@ -101,7 +101,7 @@ func (d *Daemon) poll(ctx context.Context) error {
 // BotName is the bot's username, empty while Telegram has never been reached.
 func (d *Daemon) BotName() string { return d.username.Load().(string) }
 
-// identify learns the bot's name as soon as Telegram can be reached, and keeps its menu from then on.
+// identify learns the bot's name as soon as Telegram can be reached.
 func (d *Daemon) identify(ctx context.Context) error {
 	me, err := d.client.Bot(ctx)
 	if err != nil {
@@ -114,7 +114,6 @@ func (d *Daemon) identify(ctx context.Context) error {
 		}
 	}
 	d.log.Info("Telegram knows the bot", "username", me.Username)
-	d.keepMenu(ctx)
 	return nil
 }
 

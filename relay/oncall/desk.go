@@ -47,12 +47,11 @@ type Desk struct {
 	soon     chan struct{} // holds one: look at once
 
 	mu      sync.Mutex
-	asking  map[relay.ID]bool                 // conversations for which an Alertmanager is being asked
 	missing map[relay.ID]map[string]time.Time // alerts that the Alertmanager knows no longer, since when
 	working sync.WaitGroup
 }
 
-// New returns a Desk. It asks nobody before Run.
+// New returns a Desk. It asks nobody by itself before Run and Attend.
 func New(o Options) *Desk {
 	if o.Every == 0 {
 		o.Every = time.Minute
@@ -60,7 +59,7 @@ func New(o Options) *Desk {
 	if o.Gone == 0 {
 		o.Gone = 5 * time.Minute
 	}
-	d := &Desk{o: o, soon: make(chan struct{}, 1), asking: map[relay.ID]bool{}, missing: map[relay.ID]map[string]time.Time{}}
+	d := &Desk{o: o, soon: make(chan struct{}, 1), missing: map[relay.ID]map[string]time.Time{}}
 	d.SetManagers(nil)
 	return d
 }
@@ -68,18 +67,31 @@ func New(o Options) *Desk {
 // SetManagers says which Alertmanagers there are, in the order in which those of one receiver are tried.
 func (d *Desk) SetManagers(managers []Manager) { d.managers.Store(&managers) }
 
-// Run looks after conversations until ctx ends, and lets what people asked for finish.
+// Run does what people ask for until ctx ends, and lets that finish.
 func (d *Desk) Run(ctx context.Context) error {
 	defer d.working.Wait()
+	for {
+		select {
+		case <-d.soon:
+			d.watch(ctx, false)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// Attend looks after conversations until ctx ends. Of all that share the storage one does at a time.
+func (d *Desk) Attend(ctx context.Context) error {
+	d.mu.Lock()
+	clear(d.missing) // what was missing when this began last says nothing of now
+	d.mu.Unlock()
 	watch, escalate := time.NewTimer(0), time.NewTicker(escalateEvery)
 	defer watch.Stop()
 	defer escalate.Stop()
 	for {
 		select {
 		case <-watch.C:
-			watch.Reset(d.watch(ctx))
-		case <-d.soon:
-			watch.Reset(d.watch(ctx))
+			watch.Reset(d.watch(ctx, true))
 		case <-escalate.C:
 			d.escalate(ctx)
 		case <-ctx.Done():

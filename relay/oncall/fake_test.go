@@ -31,6 +31,7 @@ type fake struct {
 	*known
 	hang, down bool
 	refuse     string
+	slow       time.Duration
 	asked      int
 }
 
@@ -88,8 +89,9 @@ func (k *known) holding() []string {
 func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	f.asked++
-	hang, down, refuse := f.hang, f.down, f.refuse
+	hang, down, refuse, slow := f.hang, f.down, f.refuse, f.slow
 	f.mu.Unlock()
+	time.Sleep(slow)
 	switch {
 	case hang:
 		<-r.Context().Done()
@@ -241,13 +243,15 @@ func (s *shift) bind(recipient string, chat int64) {
 	}
 }
 
-func (s *shift) managed(fakes ...*fake) {
+func (s *shift) managed(fakes ...*fake) { s.desk.SetManagers(managersOf(fakes...)) }
+
+func managersOf(fakes ...*fake) []oncall.Manager {
 	var managers []oncall.Manager
 	for i, f := range fakes {
 		client := alertmanager.New(alertmanager.Options{Name: fmt.Sprint("am", i), URL: "http://am", Transport: f})
 		managers = append(managers, oncall.Manager{Client: client, Receivers: []string{"alertmanager"}})
 	}
-	s.desk.SetManagers(managers)
+	return managers
 }
 
 func (s *shift) inline(text string) *render.Inline {
@@ -291,10 +295,15 @@ func (s *shift) press(t *relay.Thread, action thread.Action, argument string) st
 
 func (s *shift) pressIn(chat int64, t *relay.Thread, action thread.Action, argument string, recipients ...string) string {
 	s.t.Helper()
+	return s.pressAt(s.desk, chat, t, action, argument, recipients...)
+}
+
+func (s *shift) pressAt(desk *oncall.Desk, chat int64, t *relay.Thread, action thread.Action, argument string, recipients ...string) string {
+	s.t.Helper()
 	data := strings.TrimSpace(thread.OwnButton + t.ID.String() + " " + string(action) + " " + argument)
-	a, err := s.desk.Press(s.t.Context(), oncall.Press{Data: data, ChatID: chat, Recipients: recipients, By: oncall.Person{Name: "Ada", Username: "ada"}})
+	a, err := desk.Press(s.t.Context(), oncall.Press{Data: data, ChatID: chat, Recipients: recipients, By: oncall.Person{Name: "Ada", Username: "ada"}})
 	if err != nil {
-		s.t.Fatal(err)
+		s.t.Error(err)
 	}
 	return a.Template
 }

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/alertmanager"
 	"github.com/tgrelay/tgrelay/relay/intake"
@@ -21,7 +23,7 @@ func onShift(t *testing.T, test func(*shift)) {
 		s := newShift(t)
 		ctx, stop := context.WithCancel(s.t.Context())
 		done := make(chan error)
-		go func() { done <- s.desk.Run(ctx) }()
+		go func() { done <- runAll(ctx, s.desk) }()
 		test(s)
 		stop()
 		if err := <-done; err != nil {
@@ -288,7 +290,7 @@ func TestShutdownWhileAsking(t *testing.T) {
 		s.managed(&fake{known: s.am.known, hang: true}, &fake{known: s.am.known, hang: true}, &fake{known: s.am.known, hang: true})
 		ctx, stop := context.WithCancel(s.t.Context())
 		done := make(chan error)
-		go func() { done <- s.desk.Run(ctx) }()
+		go func() { done <- runAll(ctx, s.desk) }()
 		th := s.alert("a/1")
 		s.press(th, thread.SilenceFor, "1h")
 		began := time.Now()
@@ -509,10 +511,40 @@ func TestEscalationAfterARestart(t *testing.T) {
 		ctx, stop := context.WithCancel(s.t.Context())
 		other := oncall.New(oncall.Options{Door: s.door, Threads: s.db, Log: nopLog()})
 		done := make(chan error)
-		go func() { done <- other.Run(ctx) }()
+		go func() { done <- runAll(ctx, other) }()
 		wait(10 * time.Minute)
 		if n := len(s.said(2)); n != 1 { // the fallback, for nobody is named
 			t.Errorf("told %d times", n)
+		}
+		stop()
+		<-done
+	})
+}
+
+// Two people press at two replicas at once: one silence is made, and whoever comes second is told so.
+func TestPressedAtTwoReplicas(t *testing.T) {
+	onShift(t, func(s *shift) {
+		other := oncall.New(oncall.Options{Door: s.door, Threads: s.db, Log: nopLog()})
+		other.SetManagers(managersOf(s.am))
+		ctx, stop := context.WithCancel(s.t.Context())
+		done := make(chan error)
+		go func() { done <- other.Run(ctx) }() // without the duty
+		th := s.alert("a/1")
+		for _, slow := range []time.Duration{2 * time.Second, 0} {
+			s.am.is(func(f *fake) { f.slow = slow })
+			answers := make(chan string, 2)
+			for _, desk := range []*oncall.Desk{s.desk, other} {
+				go func() { answers <- s.pressAt(desk, 1, th, thread.SilenceFor, "1h", "ops") }()
+			}
+			wait(30 * time.Second)
+			got := []string{<-answers, <-answers}
+			if n := len(s.am.holding()); n != 1 {
+				t.Errorf("%d silences hold; answers %q", n, got)
+			}
+			if got := s.pressAt(other, 1, th, thread.Unsilence, "", "ops"); got != oncall.AnswerUnsilenced && got != oncall.AnswerAsking {
+				t.Errorf("answer %s", got)
+			}
+			wait(30 * time.Second)
 		}
 		stop()
 		<-done
@@ -537,4 +569,12 @@ func TestOneSilenceForMany(t *testing.T) {
 			t.Errorf("asked %d times", s.am.asked)
 		}
 	})
+}
+
+// runAll runs a desk that has the duty.
+func runAll(ctx context.Context, d *oncall.Desk) error {
+	var running errgroup.Group
+	running.Go(func() error { return d.Run(ctx) })
+	running.Go(func() error { return d.Attend(ctx) })
+	return running.Wait()
 }

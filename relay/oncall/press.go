@@ -176,15 +176,15 @@ func (d *Desk) silence(ctx context.Context, t *relay.Thread, by Person, action t
 	switch {
 	case !known:
 		return Answer{}, nil
-	case s.Silence != nil && time.Now().Before(s.Silence.Until):
-		return Answer{Template: AnswerAlready, Data: s.Silence}, nil
+	case unsilenced(s) != nil:
+		return Answer{}, unsilenced(s)
 	case len(managers) == 0:
 		return Answer{Template: AnswerNoManager}, nil
 	case len(matched) == 0:
 		return Answer{Template: AnswerNoCommon}, nil
 	}
 	wanted := alertmanager.Silence{StartsAt: now(), EndsAt: span.End(now(), relay.Zone(by.Zone)), CreatedBy: by.Signed(), Comment: "Silenced in Telegram: " + s.Name}
-	return d.ask(ctx, t.ID, func(ctx context.Context) (Answer, error) {
+	return d.ask(ctx, t.ID, unsilenced, func(ctx context.Context) (Answer, error) {
 		timed, cancel := context.WithTimeout(ctx, askTime)
 		defer cancel()
 		id, manager, err := create(timed, managers, alertmanager.Exactly(matched), wanted)
@@ -198,6 +198,14 @@ func (d *Desk) silence(ctx context.Context, t *relay.Thread, by Person, action t
 	})
 }
 
+// unsilenced refuses what has a silence.
+func unsilenced(s *thread.State) error {
+	if s.Silence != nil && time.Now().Before(s.Silence.Until) {
+		return refusal{Answer{Template: AnswerAlready, Data: s.Silence}}
+	}
+	return nil
+}
+
 // create makes a silence at the first Alertmanager that can be asked. One that refuses has spoken for all.
 func create(ctx context.Context, managers []Manager, matchers alertmanager.Matchers, s alertmanager.Silence) (id, manager string, err error) {
 	id, err = first(ctx, managers, func(ctx context.Context, m Manager) (string, error) {
@@ -207,10 +215,11 @@ func create(ctx context.Context, managers []Manager, matchers alertmanager.Match
 	return id, manager, err
 }
 
-// show changes what a conversation says. One that has ended meanwhile has nothing to say any more.
+// show changes what a conversation says, now that an Alertmanager has answered. One that has ended meanwhile has nothing to say any more.
 func (d *Desk) show(ctx context.Context, id relay.ID, change func(*thread.State)) error {
 	err := d.o.Door.Amend(ctx, id, ongoing(func(s *thread.State) error {
 		change(s)
+		s.Asking = time.Time{}
 		return nil
 	}))
 	if _, over := errors.AsType[refusal](err); over {
@@ -229,7 +238,7 @@ func (d *Desk) unsilence(ctx context.Context, t *relay.Thread, recipients []stri
 		return Answer{Template: AnswerNoSilence}, nil
 	}
 	held, managers := *s.Silence, d.knowing(t, s)
-	return d.ask(ctx, t.ID, func(ctx context.Context) (Answer, error) {
+	return d.ask(ctx, t.ID, func(*thread.State) error { return nil }, func(ctx context.Context) (Answer, error) {
 		timed, cancel := context.WithTimeout(ctx, askTime)
 		defer cancel()
 		if held.Foreign {
@@ -268,16 +277,15 @@ func (d *Desk) expire(ctx context.Context, managers []Manager, held thread.Silen
 	return err
 }
 
-// ask does what an Alertmanager is needed for, once at a time for a conversation. Whoever pressed waits a moment for it; then it goes on
-// by itself. Why it failed stands in the message.
-func (d *Desk) ask(ctx context.Context, id relay.ID, do func(context.Context) (Answer, error)) (Answer, error) {
-	if !d.begin(id) {
-		return Answer{Template: AnswerAsking}, nil
+// ask does what an Alertmanager is needed for, once at a time for a conversation, whichever replica people reach, and if check has nothing against it.
+// Whoever pressed waits a moment for it; then it goes on by itself. Why it failed stands in the message.
+func (d *Desk) ask(ctx context.Context, id relay.ID, check func(*thread.State) error, do func(context.Context) (Answer, error)) (Answer, error) {
+	if err := d.begin(ctx, id, check); err != nil {
+		return Answer{}, err
 	}
 	done := make(chan Answer, 1)
 	working := context.WithoutCancel(ctx)
 	d.working.Go(func() {
-		defer d.finish(id)
 		answer, err := do(working)
 		if err != nil {
 			answer = Answer{Template: AnswerTrouble, Data: err.Error()}
@@ -294,27 +302,26 @@ func (d *Desk) ask(ctx context.Context, id relay.ID, do func(context.Context) (A
 	return Answer{Template: AnswerAsking}, nil
 }
 
-func (d *Desk) begin(id relay.ID) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.asking[id] {
-		return false
-	}
-	d.asking[id] = true
-	return true
-}
+// askedFor is how long others leave a conversation alone for which an Alertmanager is being asked: after it the one who asks is gone.
+const askedFor = askTime + 2*time.Second
 
-func (d *Desk) finish(id relay.ID) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.asking, id)
+// begin has a conversation say that an Alertmanager is being asked.
+func (d *Desk) begin(ctx context.Context, id relay.ID, check func(*thread.State) error) error {
+	_, _, err := d.o.Door.Note(ctx, id, ongoing(func(s *thread.State) error {
+		if left := time.Until(s.Asking); left > 0 && left <= askedFor { // further off is of a clock that is wrong
+			return refusal{Answer{Template: AnswerAsking}}
+		}
+		s.Asking = now().Add(askedFor)
+		return check(s)
+	}))
+	return err
 }
 
 // trouble shows in the message why what somebody wanted did not come about.
 func (d *Desk) trouble(ctx context.Context, id relay.ID, why error) {
 	d.o.Log.Warn("an Alertmanager did not do what was asked in a chat", "thread", id, "error", why)
 	err := d.o.Door.Amend(ctx, id, ongoing(func(s *thread.State) error {
-		s.Trouble = why.Error()
+		s.Trouble, s.Asking = why.Error(), time.Time{}
 		return nil
 	}))
 	if _, refused := errors.AsType[refusal](err); err != nil && !refused {

@@ -15,8 +15,8 @@ import (
 
 // watch holds what chats show against what the Alertmanagers know: the end of a silenced alert is told by no webhook, and silences are
 // made and ended elsewhere too. One round asks each Alertmanager once. It returns how long the next may wait: a silence that runs out is
-// seen at once.
-func (d *Desk) watch(ctx context.Context) time.Duration {
+// seen at once. regular: that an alert is not known counts, because it is looked for again and again.
+func (d *Desk) watch(ctx context.Context, regular bool) time.Duration {
 	known := map[string]*picture{} // by Alertmanager; nil for one that cannot be asked
 	open, next := map[relay.ID]bool{}, d.o.Every
 	err := d.openThreads(ctx, func(t *relay.Thread) {
@@ -26,7 +26,7 @@ func (d *Desk) watch(ctx context.Context) time.Duration {
 			d.o.Log.Error("cannot read a conversation", "error", err)
 			return
 		}
-		if silence := d.compare(ctx, d.known(ctx, known, d.knowing(t, s)), t, s); silence != nil {
+		if silence := d.compare(ctx, d.known(ctx, known, d.knowing(t, s)), t, s, regular); silence != nil {
 			next = min(next, max(0, time.Until(silence.Until)))
 		}
 	})
@@ -96,8 +96,11 @@ func (p *picture) look(ctx context.Context, id string) (*alertmanager.Silence, e
 }
 
 // compare brings a conversation to what its Alertmanager knows, and returns the silence that holds then.
-func (d *Desk) compare(ctx context.Context, p *picture, t *relay.Thread, s *thread.State) *thread.Silence {
-	gone := d.gone(t.ID, s, p)
+func (d *Desk) compare(ctx context.Context, p *picture, t *relay.Thread, s *thread.State, regular bool) *thread.Silence {
+	var gone map[string]time.Time
+	if regular {
+		gone = d.gone(t.ID, s, p)
+	}
 	silence := holding(ctx, p, s)
 	if len(gone) == 0 && same(silence, s.Silence) {
 		return silence

@@ -43,6 +43,7 @@ type State struct {
 	Escalation *Escalation `json:"escalation,omitempty"`
 	Trouble    string      `json:"trouble,omitzero"`  // why what somebody wanted did not come about
 	Without    []string    `json:"without,omitempty"` // labels that the next silence is not bound to
+	Asking     time.Time   `json:"asking,omitzero"`   // until when an Alertmanager is being asked for what somebody wants, unless it is known before
 }
 
 // Alert is one of a group.
