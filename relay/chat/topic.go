@@ -20,7 +20,7 @@ func (b *Bot) TopicGone(ctx context.Context, d *relay.Delivery) {
 	notice, err := b.topicNotice(ctx, d)
 	if err == nil {
 		notice.Content.DisableNotification = true
-		notice.Request = &relay.Request{Owner: relay.OwnRequests, Key: fmt.Sprintf("topic gone %d %d", d.ChatID, d.MessageThreadID), Within: topicTold}
+		notice.Request = &relay.Request{Owner: relay.OwnRequests, Key: fmt.Sprintf("topic gone %s %d %d", d.Bot, d.ChatID, d.MessageThreadID), Within: topicTold}
 		err = b.Outbox.Accept(ctx, notice)
 	}
 	if err != nil {
