@@ -21,7 +21,7 @@ const drawing = `
 6  relay/oncall     relay/heartbeat     relay/trouble      relay/web/console
 5  relay/intake
 4  relay/thread     relay/simulator/chatpage
-3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client  relay/action
+3  receivers  relay/store  relay/delivery  relay/onboarding  relay/simulator  relay/events  relay/client  relay/action     relay/pacetest
 2  relay      relay/telegram       relay/render       relay/config       relay/look
 1  relay/markup     relay/alertmanager     templates
 0  relay/secret     relay/shape     relay/logging     relay/store/pgtest     docs/examples/shop

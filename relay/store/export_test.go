@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -138,3 +139,8 @@ func (db *DB) GiveBack(ctx context.Context, keep bool) error {
 
 // GivenBack receives when others gave leases back, or may have.
 func (db *DB) GivenBack() <-chan struct{} { return db.channel.onLease() }
+
+// PaceAt is a bot's pace for which it is always that time.
+func (db *DB) PaceAt(bot string, micros int64) relay.Pace {
+	return &sharedPace{pool: db.paces, bot: bot, take: strings.ReplaceAll(takeSlice, serverClock, "$9"), more: []any{float64(micros)}}
+}

@@ -64,6 +64,7 @@ type DB struct {
 	engine    engine
 	writers   *sql.DB
 	readers   *sql.DB
+	paces     *sql.DB // of Pace; nil where nobody shares the storage
 	read      *statements
 	committer *committer
 	cache     *cache   // nil: none
@@ -139,6 +140,9 @@ func (db *DB) open(ctx context.Context) (err error) {
 		return err
 	}
 	db.read = newStatements(db.engine, db.readers.PrepareContext)
+	if p, ok := db.engine.(*postgres); ok {
+		db.paces = p.openPaces()
+	}
 	return nil
 }
 
@@ -156,7 +160,7 @@ func (db *DB) closePools() error {
 	if db.read != nil {
 		err = db.read.close()
 	}
-	for _, pool := range []*sql.DB{db.readers, db.writers} {
+	for _, pool := range []*sql.DB{db.paces, db.readers, db.writers} {
 		if pool != nil {
 			err = errors.Join(err, pool.Close())
 		}
