@@ -183,7 +183,7 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	}
 	d.engine = delivery.New(delivery.Options{
 		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
-		Rates: ratesOf(c),
+		Rates: ratesOf(c), Pace: d.db.Pace(""),
 		Drain: drainTime, Failed: d.door.Failed,
 		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,
 		Topics:       d.db,

@@ -30,6 +30,8 @@ type Options struct {
 	Log        *slog.Logger // nil: none
 	Registerer prometheus.Registerer
 	Rates
+	// Pace is what the bot may send, GlobalRate, where replicas share the bot; nil: this engine has all of it.
+	Pace relay.Pace
 	// AllowPrivate reports whether files of messages may be fetched from private addresses too; nil: they may not.
 	AllowPrivate func() bool
 	Drain        time.Duration // how long requests that are under way may take at the end

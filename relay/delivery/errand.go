@@ -44,6 +44,7 @@ func (s *scheduler) fetch(l *lane) {
 	woken, follows := l.woken, s.clock.follows
 	l.woken, l.reading, l.began = false, true, time.Now()
 	limit := min(headsLimit, max(1, headsInAll/len(s.lanes)))
+	s.drawAhead(l, l.began)
 	s.workers.Go(func() {
 		jobs, err := s.o.Outbox.Heads(s.working, s.o.Bot, l.chatID, time.Now(), limit)
 		s.note(func(now time.Time) {
@@ -108,13 +109,28 @@ func closedUntil(jobs []relay.Job) (until time.Time) {
 	return until
 }
 
-// storage logs once when the storage begins to fail and once when it works again.
-func (s *scheduler) storage(what string, err error) {
+// outage is which parts of the storage fail.
+type outage uint8
+
+const (
+	outboxFails outage = 1 << iota
+	paceFails
+)
+
+// storage notes whether the outbox does what it is asked for.
+func (s *scheduler) storage(what string, err error) { s.fails(outboxFails, what, err) }
+
+// fails logs once when the storage begins to fail and once when all of it works again.
+func (s *scheduler) fails(part outage, what string, err error) {
+	before := s.outage
+	s.outage &^= part
+	if err != nil {
+		s.outage |= part
+	}
 	switch {
-	case err != nil && !s.outage:
+	case before == 0 && err != nil:
 		s.o.Log.Error("cannot "+what, "error", err)
-	case err == nil && s.outage:
+	case before != 0 && s.outage == 0:
 		s.o.Log.Info("the storage works again")
 	}
-	s.outage = err != nil
 }

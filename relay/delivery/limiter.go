@@ -1,6 +1,10 @@
 package delivery
 
-import "time"
+import (
+	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
+)
 
 // The rules of pace (contract, Pace):
 //
@@ -17,8 +21,8 @@ const (
 	groupBurst  = 5
 	groupWindow = time.Minute
 	maxWindow   = 6000 // messages a minute: beyond that only the burst is watched, not each minute
-	leastFactor = 1. / 16
-	recovery    = 1. / 20          // of the full rate, for a second's worth of successes
+	leastFactor = relay.PaceFloor
+	recovery    = relay.PaceRecovery
 	forgive     = 10 * time.Minute // after which a 429 is forgotten
 )
 

@@ -30,7 +30,7 @@ type scheduler struct {
 	ready   queue   // lanes that wait for the bot's rate and a worker
 	errands []*lane // lanes that wait for the outbox
 	urgent  []*lane // the same, of those that were ready: they come first
-	bot     pace
+	bot     allowance
 	rates   Rates   // that bot and lanes go by
 	last    refusal // the last 429
 
@@ -42,7 +42,7 @@ type scheduler struct {
 	lanesTook                  time.Duration
 	broken                     int  // failures of Lanes in a row
 	stopped                    bool // the token is refused: nothing is sent
-	outage                     bool // the storage fails
+	outage                     outage
 	clock                      clock
 	away                       bool // Telegram could not be reached, or failed, at the last request
 }
@@ -60,7 +60,7 @@ func newScheduler(e *Engine, working context.Context) *scheduler {
 		Engine: e, sender: sender{client: e.o.Client, log: e.o.Log, files: e.o.Outbox.File, silent: e.o.Silent, topicGone: e.o.TopicGone, topics: newTopics(e.o.Bot, e.o.Topics, e.o.Log), fetcher: newFetcher(e.o.AllowPrivate)}, working: working,
 		results: make(chan func(time.Time)), lanes: map[int64]*lane{},
 		waiting: queue{less: byTime}, ready: queue{less: byPriority},
-		bot: newPace(e.rates.Load().GlobalRate), rates: *e.rates.Load(),
+		bot: newAllowance(e.rates.Load().GlobalRate, e.o.Pace), rates: *e.rates.Load(),
 		lanesAt: now, expireAt: now.Add(expireEvery), clock: clock{seen: now},
 	}
 }
@@ -105,6 +105,7 @@ func (s *scheduler) step(now time.Time) {
 	for l := s.waiting.first(); l != nil && !l.at.After(now); l = s.waiting.first() {
 		s.due(l, now)
 	}
+	s.tell(now)
 	s.startSends(now)
 	s.startErrands()
 	s.startRounds(now)
@@ -117,7 +118,10 @@ func (s *scheduler) next() time.Time {
 		at = earlier(at, l.at)
 	}
 	if l := s.ready.first(); l != nil && s.free() {
-		at = earlier(at, s.bot.next(l.current.size()))
+		at = earlier(at, s.mayGoAt(l, time.Now()))
+	}
+	if !s.bot.owed.IsZero() && !s.bot.asking {
+		at = earlier(at, s.bot.again)
 	}
 	for _, round := range []time.Time{s.lanesAt, s.expireAt, s.probeAt, s.clock.again} {
 		if !round.IsZero() {
@@ -154,7 +158,7 @@ func (s *scheduler) paceOf(chatID int64) pace {
 // retune puts other rates in force.
 func (s *scheduler) retune(r Rates, now time.Time) {
 	s.rates = r
-	s.bot.become(newPace(r.GlobalRate), now)
+	s.bot.become(r.GlobalRate, now)
 	for _, l := range s.lanes {
 		l.pace.become(s.paceOf(l.chatID), now)
 		if !l.busy {
@@ -237,7 +241,7 @@ func (s *scheduler) free() bool {
 func (s *scheduler) startSends(now time.Time) {
 	for s.free() {
 		l := s.ready.first()
-		if l == nil || s.bot.next(l.current.size()).After(now) {
+		if l == nil || !s.mayGo(l, now) {
 			return
 		}
 		l.leave()
