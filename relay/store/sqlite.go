@@ -182,7 +182,7 @@ func dsn(path string, params url.Values) string {
 func openWriter(path string, busy time.Duration) (*sql.DB, error) {
 	pool, err := sql.Open("sqlite3", dsn(path, url.Values{
 		"mode": {"rw"}, "_mutex": {"no"}, "_auto_vacuum": {"incremental"}, "_journal_mode": {"WAL"}, "_synchronous": {"FULL"}, "_secure_delete": {"true"},
-		"_busy_timeout": {milliseconds(busy)}, "_cache_size": {"-16384"}, // KiB
+		"_busy_timeout": {milliseconds(busy)}, "_cache_size": {"-8192"}, // KiB; what does not fit is in the system's cache
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
@@ -194,7 +194,7 @@ func openWriter(path string, busy time.Duration) (*sql.DB, error) {
 // openReaders opens connections that cannot write. In WAL they neither wait for the writer nor hold it up.
 func openReaders(path string, busy time.Duration) (*sql.DB, error) {
 	pool, err := sql.Open("sqlite3", dsn(path, url.Values{
-		"mode": {"ro"}, "_mutex": {"no"}, "_query_only": {"true"}, "_busy_timeout": {milliseconds(busy)}, "_cache_size": {"-4096"},
+		"mode": {"ro"}, "_mutex": {"no"}, "_query_only": {"true"}, "_busy_timeout": {milliseconds(busy)}, "_cache_size": {"-1024"},
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
