@@ -16,8 +16,8 @@ import (
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
-// replicas are houses with one bot, whose pace they share; each has chats of its own.
-func replicas(t *testing.T, n int, shared relay.Pace, edit ...func(*delivery.Options)) []*house {
+// sharing makes houses with one bot, whose pace they share; each has chats of its own.
+func sharing(t *testing.T, n int, shared relay.Pace, edit ...func(*delivery.Options)) []*house {
 	t.Helper()
 	telegram := &bot{latency: 50 * time.Millisecond}
 	edit = append(edit, func(o *delivery.Options) { o.Pace = shared })
@@ -89,8 +89,8 @@ func TestReplicasSendLikeOne(t *testing.T) {
 		for name, d := range map[string]time.Duration{"near": time.Millisecond, "far": 10 * time.Millisecond} {
 			synctest.Test(t, func(t *testing.T) {
 				n := int(8 * max(rate, 1))
-				alone := sendAll(t, replicas(t, 1, nil, rates(rate)), []int{3 * n})
-				houses := replicas(t, 3, pacetest.New(way(d)), rates(rate))
+				alone := sendAll(t, sharing(t, 1, nil, rates(rate)), []int{3 * n})
+				houses := sharing(t, 3, pacetest.New(way(d)), rates(rate))
 				together := sendAll(t, houses, []int{n, n, n})
 				if together > alone*11/10+time.Second {
 					t.Errorf("%g/s, %s: together it takes %s, alone %s", rate, name, together, alone)
@@ -107,7 +107,7 @@ func TestReplicasInBursts(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))
 			rate := []float64{2, 10, 30}[r.IntN(3)]
-			houses := replicas(t, 2+r.IntN(3), pacetest.New(way(time.Duration(1+r.IntN(60))*time.Millisecond)), rates(rate))
+			houses := sharing(t, 2+r.IntN(3), pacetest.New(way(time.Duration(1+r.IntN(60))*time.Millisecond)), rates(rate))
 			for _, h := range houses {
 				h.run(t)
 			}
@@ -132,7 +132,7 @@ func TestReplicasInBursts(t *testing.T) {
 // A replica with one message now and then is not kept waiting by one with thousands.
 func TestQuietReplicaIsServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		houses := replicas(t, 3, pacetest.New(way(5*time.Millisecond)), rates(30))
+		houses := sharing(t, 3, pacetest.New(way(5*time.Millisecond)), rates(30))
 		busy, quiet := houses[:2], houses[2]
 		for i, h := range busy {
 			for j := range 3000 {
@@ -156,7 +156,7 @@ func TestQuietReplicaIsServed(t *testing.T) {
 func TestSliceIsAskedForAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const round = 20 * time.Millisecond
-		h := replicas(t, 1, pacetest.New(func() time.Duration { return round / 2 }), func(o *delivery.Options) { o.Outbox = slowHeads{o.Outbox, round} })[0]
+		h := sharing(t, 1, pacetest.New(func() time.Duration { return round / 2 }), func(o *delivery.Options) { o.Outbox = slowHeads{o.Outbox, round} })[0]
 		h.run(t)
 		after(time.Minute)
 		began := time.Now()
@@ -182,7 +182,7 @@ func (s slowHeads) Heads(ctx context.Context, bot string, chatID int64, now time
 // A storage that takes longer than a slice lives slows things down and stops nothing.
 func TestSlowStorageIsNoEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		houses := replicas(t, 2, pacetest.New(way(400*time.Millisecond)), rates(30))
+		houses := sharing(t, 2, pacetest.New(way(400*time.Millisecond)), rates(30))
 		if took := sendAll(t, houses, []int{100, 100}); took > time.Minute {
 			t.Errorf("200 messages took %s", took)
 		}
@@ -194,7 +194,7 @@ func TestSlowStorageIsNoEnd(t *testing.T) {
 func TestNoSlicesWhileTheStorageIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := pacetest.New(way(time.Millisecond))
-		h := replicas(t, 1, shared, rates(30))[0]
+		h := sharing(t, 1, shared, rates(30))[0]
 		h.run(t)
 		after(time.Second)
 		shared.Away(&relay.Error{Code: relay.CodeStorageUnavailable, Err: errors.New("connection refused")})
@@ -225,7 +225,7 @@ func TestNoSlicesWhileTheStorageIsAway(t *testing.T) {
 func TestOneOutageIsOneLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := pacetest.New(way(time.Millisecond))
-		h := replicas(t, 1, shared, rates(30))[0]
+		h := sharing(t, 1, shared, rates(30))[0]
 		h.run(t)
 		for chat := range int64(200) {
 			h.outbox.add(chat+1, "hello")
@@ -251,7 +251,7 @@ func TestOneOutageIsOneLine(t *testing.T) {
 // A 429 for the whole bot that one replica gets stops the others, also where it has nothing more to send itself.
 func TestRefusalOfTheBotIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		houses := replicas(t, 2, pacetest.New(way(5*time.Millisecond)), rates(30))
+		houses := sharing(t, 2, pacetest.New(way(5*time.Millisecond)), rates(30))
 		refused, other := houses[0], houses[1]
 		refused.bot.answer = func(_ int, p telegram.SendMessage) (status, string) {
 			if p.ChatID == 1001 || p.ChatID == 1002 {
@@ -293,7 +293,7 @@ func TestRefusalOfTheBotIsShared(t *testing.T) {
 func TestRefusalIsToldLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := pacetest.New(way(time.Millisecond))
-		h := replicas(t, 1, shared, rates(30))[0]
+		h := sharing(t, 1, shared, rates(30))[0]
 		h.bot.answer = func(int, telegram.SendMessage) (status, string) { return flood(30) }
 		h.run(t)
 		h.outbox.add(1, "hello")
@@ -317,7 +317,7 @@ func TestRefusalIsToldLater(t *testing.T) {
 // Other rates hold for all as soon as all have them; what was taken at the old rate holds up nobody.
 func TestRatesOfReplicasChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		houses := replicas(t, 2, pacetest.New(way(5*time.Millisecond)), rates(0.01))
+		houses := sharing(t, 2, pacetest.New(way(5*time.Millisecond)), rates(0.01))
 		for i, h := range houses {
 			for j := range 500 {
 				h.outbox.add(int64(1+1000*i+j), "hello")
@@ -353,7 +353,7 @@ func TestAlbumsOfReplicas(t *testing.T) {
 	album := func(j *relay.Job) { j.Content.Album = pictures(slices.Repeat([]string{outside}, 10)...) }
 	for _, rate := range []float64{1, 5, 12, 30} {
 		synctest.Test(t, func(t *testing.T) {
-			houses := replicas(t, 2, pacetest.New(way(5*time.Millisecond)), rates(rate))
+			houses := sharing(t, 2, pacetest.New(way(5*time.Millisecond)), rates(rate))
 			for i, h := range houses {
 				for j := range 10 {
 					h.outbox.add(int64(1+1000*i+j), "album", album)
@@ -377,7 +377,7 @@ func TestAlbumsOfReplicas(t *testing.T) {
 func TestNoLimitNeedsNoSlices(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := pacetest.New(nil)
-		houses := replicas(t, 1, shared, rates(0))
+		houses := sharing(t, 1, shared, rates(0))
 		sendAll(t, houses, []int{100})
 		if n := len(shared.Asked()); n != 0 {
 			t.Errorf("it was asked %d times", n)
@@ -388,7 +388,7 @@ func TestNoLimitNeedsNoSlices(t *testing.T) {
 // The end does not wait for a slice, and nothing is said of it.
 func TestEndWhileSliceIsAwaited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := replicas(t, 1, pacetest.New(func() time.Duration { return time.Minute }), rates(30))[0]
+		h := sharing(t, 1, pacetest.New(func() time.Duration { return time.Minute }), rates(30))[0]
 		h.outbox.add(1, "hello")
 		h.run(t)
 		after(time.Second)
