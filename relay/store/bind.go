@@ -142,11 +142,12 @@ func (db *DB) Unbind(ctx context.Context, recipient, bot string, chatID, threadI
 		if err != nil {
 			return err
 		}
-		_, err = t.move(ctx, change{
+		n, err := t.move(ctx, change{
 			from: waiting, to: relay.Discarded, set: `, finished_at = $5`, args: []any{recipient, chatID, threadID, bot, millis(time.Now())},
 			where: `bot = $4 AND chat_id = $2 AND chat_id <> 0 AND message_thread_id = $3 AND recipient = $1
 				AND NOT EXISTS (SELECT 1 FROM bindings WHERE bindings.bot = $4 AND bindings.chat_id = $2 AND bindings.message_thread_id = $3)`,
 		})
+		t.fewer(lane{bot, chatID}, n)
 		return err
 	})
 }
@@ -162,10 +163,11 @@ func (db *DB) UnbindChat(ctx context.Context, bot string, chatID, threadID int64
 		if err := t.run(ctx, `DELETE FROM redemptions WHERE bot = $1 AND chat_id = $2 AND message_thread_id = $3`, bot, chatID, threadID); err != nil {
 			return err
 		}
-		_, err = t.move(ctx, change{
+		n, err := t.move(ctx, change{
 			from: waiting, to: relay.Discarded, where: `bot = $1 AND chat_id = $2 AND chat_id <> 0 AND message_thread_id = $3`,
 			set: `, finished_at = $4`, args: []any{bot, chatID, threadID, millis(time.Now())},
 		})
+		t.fewer(lane{bot, chatID}, n)
 		return err
 	})
 	if err != nil {
@@ -212,6 +214,7 @@ func (t *tx) migrate(ctx context.Context, bot string, from, to int64) error {
 	if n > 0 {
 		t.queued = append(t.queued, arrival{lane{bot, to}, relay.Reordered})
 	}
+	t.fewer(lane{bot, from}, n)
 	if err == nil {
 		err = t.chatEvents(ctx, relay.RecipientMigrated, lane{bot, to}, from, t.stale[touched:])
 	}

@@ -68,17 +68,18 @@ func (t *tx) forget(ctx context.Context, recipient string) (gone int64, err erro
 type doomed struct {
 	message int64
 	state   int
+	lane    lane
 }
 
 func scanDoomed(row scanner) (doomed, error) {
 	var d doomed
-	err := row.Scan(&d.message, &d.state)
+	err := row.Scan(&d.message, &d.state, &d.lane.bot, &d.lane.chat)
 	return d, err
 }
 
 // deleteDeliveries deletes at most limit deliveries, and their messages where none is left. where has the parameter $1.
 func (t *tx) deleteDeliveries(ctx context.Context, where string, arg any, limit int) (int64, error) {
-	gone, err := list(ctx, t, scanDoomed, `DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE `+where+` LIMIT $2) RETURNING message, state`, arg, limit)
+	gone, err := list(ctx, t, scanDoomed, `DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE `+where+` LIMIT $2) RETURNING message, state, bot, chat_id`, arg, limit)
 	if err != nil {
 		return 0, err
 	}
@@ -86,6 +87,9 @@ func (t *tx) deleteDeliveries(ctx context.Context, where string, arg any, limit 
 	var messages []any
 	for _, d := range gone {
 		t.counts[d.state]--
+		if slices.Contains(lively, states[d.state]) {
+			t.fewer(d.lane, 1)
+		}
 		messages = append(messages, d.message)
 	}
 	for some := range slices.Chunk(messages, messagesAtOnce) {

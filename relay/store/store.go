@@ -45,7 +45,7 @@ type Options struct {
 	// Queued is called after a commit that queued something, once for each chat, before the writing call returns; and, by Listen, for what other
 	// storages on the same database commit. Migrated is called after a commit that moved a group to its supergroup. Both run in the committer: they
 	// must return at once and must not write to the store.
-	// What is queued with priority stands behind all that waits with the same one; relay.Reordered says that it may not.
+	// What is queued with priority stands behind all that waits with the same one; relay.Reordered says that it may not, or that less waits than before.
 	Queued   func(bot string, chatID int64, priority relay.Priority)
 	Migrated func(bot string, from, to int64)
 	// Ended is called after a commit in which deliveries failed for what became of another one. It runs in the committer too.

@@ -114,8 +114,8 @@ func finishMigrates(t *testing.T, p *place) {
 	}))
 	p.wantTexts(t, -5)
 	p.wantTexts(t, -100500, "first", "second")
-	if got := p.told.take(); !slices.Equal(got, []int64{-100500}) {
-		t.Errorf("told of %v, want the supergroup", got)
+	if got := p.told.take(); !slices.Equal(got, []int64{-100500, -5}) {
+		t.Errorf("told of %v, want the supergroup, and what it was", got)
 	}
 	r, err := p.Recipient(t.Context(), "ops")
 	must(t, err)

@@ -24,6 +24,7 @@ var outboxSuite = map[string]func(*testing.T, *place){
 	"order is by priority, then by arrival":    orderOfSending,
 	"what is scheduled stands in nobody's way": scheduled,
 	"queued chats are told once":               queuedTold,
+	"what is taken away is told":               takenAwayTold,
 	"sending counts as queued":                 sendingCounts,
 	"an attempt is tried again":                triedAgain,
 	"sent is written wholly":                   sentWholly,
@@ -171,6 +172,35 @@ func queuedTold(t *testing.T, p *place) {
 	wantCode(t, p.Accept(t.Context(), &relay.Message{ID: relay.NewID(), Deliveries: []relay.Delivery{{}}}), relay.CodeInternal)
 	if got := p.told.take(); got != nil {
 		t.Errorf("told of %v after a failure", got)
+	}
+}
+
+// takenAwayTold: whoever holds in memory what waits for a chat is to look again when it is taken away.
+func takenAwayTold(t *testing.T, p *place) {
+	ctx := t.Context()
+	for what, take := range map[string]func(recipient string, chat int64) error{
+		"unbound":             func(recipient string, chat int64) error { return p.Unbind(ctx, recipient, "", chat, 0) },
+		"taken from everyone": func(_ string, chat int64) error { _, err := p.UnbindChat(ctx, "", chat, 0); return err },
+		"forgotten":           func(recipient string, _ int64) error { return p.Forget(ctx, recipient) },
+		"a forgotten chat":    func(_ string, chat int64) error { _, err := p.ForgetChat(ctx, "", chat); return err },
+		"moved":               func(_ string, chat int64) error { return p.Migrate(ctx, "", chat, chat-1000) },
+	} {
+		must(t, p.Bind(ctx, "alice", group(-5), t0))
+		must(t, p.Bind(ctx, "bob", group(-6), t0))
+		p.accept(t, text("x", to("alice", -5)))
+		p.told.take()
+		must(t, take("bob", -6))
+		if got := p.told.take(); len(got) > 0 {
+			t.Errorf("%s, where nothing waits: told of %v", what, got)
+		}
+		must(t, take("alice", -5))
+		if got := p.told.take(); !slices.Contains(got, -5) {
+			t.Errorf("%s: told of %v, want chat -5", what, got)
+		}
+		for _, chat := range []int64{-1005, -1006} {
+			_, err := p.UnbindChat(ctx, "", chat, 0)
+			must(t, err)
+		}
 	}
 }
 

@@ -91,6 +91,13 @@ func (u *undoable) undo(m mark) {
 	u.counts, u.endings, u.taken, u.queued, u.migrated, u.ended, u.stale = m.counts, m.endings, m.taken, u.queued[:m.queued], u.migrated[:m.migrated], u.ended[:m.ended], u.stale[:m.stale]
 }
 
+// fewer notes that n deliveries wait no longer for a chat: whoever sends there is to look again before the next.
+func (t *tx) fewer(l lane, n int64) {
+	if n > 0 && l.chat != 0 {
+		t.queued = append(t.queued, arrival{l, relay.Reordered})
+	}
+}
+
 // seqs are the last numbers given. They never go back while the process runs, also where a transaction does.
 type seqs struct{ message, delivery int64 }
 
