@@ -24,6 +24,17 @@ func BenchmarkAccept(b *testing.B) { accepts(b, store.Options{}) }
 // BenchmarkAcceptPostgreSQL does so with a server on the same machine, at the other end of a unix socket. It syncs nothing.
 func BenchmarkAcceptPostgreSQL(b *testing.B) { accepts(b, store.Options{URL: schema(b)}) }
 
+// BenchmarkAcceptPostgreSQLHeard has two other storages hear of it.
+func BenchmarkAcceptPostgreSQLHeard(b *testing.B) {
+	address := schema(b)
+	var heard atomic.Int64
+	for range 2 {
+		open(b, store.Options{URL: address, CacheSize: 100, Queued: func(string, int64, relay.Priority) { heard.Add(1) }})
+	}
+	accepts(b, store.Options{URL: address})
+	b.ReportMetric(float64(heard.Load())/float64(b.N), "heard/op")
+}
+
 func accepts(b *testing.B, o store.Options) {
 	db := open(b, o)
 	var n atomic.Int64
