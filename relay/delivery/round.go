@@ -96,7 +96,12 @@ func (s *scheduler) crowded(chatID int64, now time.Time) bool {
 	return true
 }
 
+// expire ends what is too old, of all bots at once: the first one's engine does it for the others.
 func (s *scheduler) expire(asked time.Time) {
+	if s.o.Bot != "" {
+		s.expireAt = asked.Add(expireEvery)
+		return
+	}
 	if s.clock.owed != 0 {
 		s.expireAt = asked.Add(time.Second)
 		return

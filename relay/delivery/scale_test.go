@@ -116,8 +116,12 @@ func (l *land) engine(replica, bot int) *delivery.Engine {
 	if err != nil {
 		l.t.Fatal(err)
 	}
+	name := strconv.Itoa(bot)
+	if bot == 0 {
+		name = ""
+	}
 	return delivery.New(delivery.Options{
-		Outbox: office{land: l, replica: replica, bot: bot}, Client: client,
+		Bot: name, Outbox: office{land: l, replica: replica, bot: bot}, Client: client,
 		Rates: delivery.Rates{GlobalRate: 30 / float64(*replicas), ChatRate: 1, GroupRate: 20},
 	})
 }
@@ -360,3 +364,25 @@ func (a air) RoundTrip(r *http.Request) (*http.Response, error) {
 type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
+
+// TestScaleLanes tells what a lane takes in memory that has something to send, up to as many as an engine holds.
+func TestScaleLanes(t *testing.T) {
+	if *bots == 0 {
+		t.Skip("-bots says that it is to run")
+	}
+	const chats = 20_000
+	*bots, *replicas = 1, 1
+	synctest.Test(t, func(t *testing.T) {
+		l := newLand(t)
+		for chat := range int64(chats) {
+			l.number++
+			j := &relay.Job{Content: relay.Content{Text: markup.Text{Text: strings.Repeat("x", 200)}}}
+			j.ID, j.ChatID, j.Seq, j.State, j.CreatedAt = relay.NewID(), chat+1, l.number, relay.Queued, time.Now()
+			l.waiting[0][chat+1] = []*relay.Job{j}
+		}
+		before := inUse()
+		time.Sleep(time.Minute)
+		fmt.Printf("\n%d chats wait: %d B for each lane with one message in memory\n", chats, (inUse()-before)/chats)
+		l.end()
+	})
+}

@@ -122,12 +122,12 @@ func (l *large) questions() []ask {
 	}
 }
 
-// ids are of deliveries.
+// ids are of deliveries of the second half: older ones may be pruned.
 func (l *large) ids(n int) []relay.ID {
 	l.Helper()
 	out := make([]relay.ID, n)
 	for i := range out {
-		must(l.T, l.side.QueryRow(`SELECT id FROM deliveries WHERE seq = $1`, rand.IntN(l.deliveries)+1).Scan(&out[i]))
+		must(l.T, l.side.QueryRow(`SELECT id FROM deliveries WHERE seq = $1`, l.deliveries-rand.IntN(l.deliveries/2)).Scan(&out[i]))
 	}
 	return out
 }
