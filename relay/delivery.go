@@ -40,7 +40,7 @@ type Delivery struct {
 	ID                 ID        `json:"id"`
 	MessageID          ID        `json:"message_id"`
 	Recipient          string    `json:"recipient,omitzero"` // empty for the bot's own answers in a chat
-	Bot                string    `json:"bot,omitzero"`       // that sends it; empty for the first, and for any while there is no chat
+	Bot                string    `json:"bot,omitzero"`       // that sends it, empty for the first; while there is no chat, the one that is asked for (FirstBot), empty for any
 	ChatID             int64     `json:"chat_id,omitzero"`   // zero while the recipient has none
 	MessageThreadID    int64     `json:"message_thread_id,omitzero"`
 	Receiver           string    `json:"receiver,omitzero"`
@@ -98,6 +98,7 @@ type DeliveryQuery struct {
 	Recipient string    // empty: any
 	Prefix    string    // of the recipients' IDs
 	Receiver  string    // empty: any
+	Bot       string    // that sends it, as it is asked for (FirstBot); empty: any
 	Since     time.Time // of their creation; zero: from the beginning
 	Until     time.Time // before then; zero: up to now
 	After     string    // cursor of the page before; empty: from the newest

@@ -15,7 +15,7 @@ type Message struct {
 	Receiver  string   // the inlet that it came by; empty for the API and for the bot's own answers
 	Owner     string   // name of the token that brought it; empty without tokens
 	Priority  Priority // order under a rate limit
-	Bot       string   // whose chats of the recipient it goes to; empty: those of all
+	Bot       string   // whose chats of the recipient it goes to, as it is asked for (FirstBot); empty: those of all
 	Key       string   // of a live message; empty: the message stands alone
 	OnUpdate  OnUpdate // what becomes of the live message that is in the chat already
 	// Patient lets an edit take over the hour of the version that it supersedes, where that is held back for quiet hours or a digest:

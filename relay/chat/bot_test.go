@@ -50,7 +50,7 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	}
 	r := &room{t: t, db: db}
 	username := func() string { return "relay_bot" }
-	r.desk = onboarding.New(onboarding.Options{Links: db, Username: username, LinkURL: func() string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry})
+	r.desk = onboarding.New(onboarding.Options{Links: db, Username: func(string) string { return username() }, LinkURL: func(string) string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry})
 	door := intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, &intake.Rules{Templates: set, Builtin: set, MaxAge: time.Hour})
 	r.bot = chat.New(chat.Options{
 		OnCall: oncall.New(oncall.Options{Door: door, Threads: db, Log: log}),

@@ -50,7 +50,7 @@ func newServer(ctx context.Context, dir string) (*realServer, error) {
 		Receivers: map[string]*intake.Receiver{"json": {Name: "json", Type: kind, Template: "json.message", Mode: markup.MarkdownV2}},
 	}
 	desk := onboarding.New(onboarding.Options{
-		Links: db, Username: func() string { return "relay_bot" }, LinkURL: func() string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry,
+		Links: db, Username: func(string) string { return "relay_bot" }, LinkURL: func(string) string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry,
 	})
 	server := web.New(web.Options{
 		Door: intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, rules), Desk: desk,

@@ -198,8 +198,8 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	})
 	d.tell(c)
 	d.desk = onboarding.New(onboarding.Options{
-		Links: d.db, Username: d.BotName, TTL: func() time.Duration { return d.inForce.Load().Onboarding.LinkTTL },
-		LinkURL: func() string { return d.inForce.Load().Telegram.LinkURL }, Registerer: d.registry,
+		Links: d.db, Username: d.usernameOf, TTL: func() time.Duration { return d.inForce.Load().Onboarding.LinkTTL },
+		LinkURL: d.linkURL, Registerer: d.registry,
 	})
 	d.oncall = oncall.New(oncall.Options{Door: d.door, Threads: d.db, Log: d.log})
 	d.oncall.SetManagers(managersOf(c))

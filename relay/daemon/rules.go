@@ -33,7 +33,7 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 		Builtin: builtin, Templates: operators,
 		Fallback: c.Delivery.Fallback, MaxAge: c.Delivery.MaxAge, LongText: c.Delivery.LongText, SurgeAfter: c.Delivery.SurgeAfter, Reject: c.Delivery.OnUnlinked == "reject",
 		Events:    c.Events.URL != "",
-		Receivers: map[string]*intake.Receiver{},
+		Receivers: map[string]*intake.Receiver{}, Bots: botsOf(c),
 	}
 	if len(b.faults) > 0 {
 		return nil, b.faults
@@ -58,6 +58,15 @@ func Rules(c *config.Config) (*intake.Rules, error) {
 		return nil, b.faults
 	}
 	return rules, nil
+}
+
+// botsOf are the names by which bots are asked for.
+func botsOf(c *config.Config) []string {
+	var names []string
+	for _, name := range c.BotNames() {
+		names = append(names, relay.BotAsked(name))
+	}
+	return names
 }
 
 // builder gathers the faults of a configuration.
@@ -93,7 +102,7 @@ func (b *builder) receiver(set *render.Set, name string, r config.Receiver) *int
 	key := "receivers." + name
 	mode, _ := markup.ParseMode(r.ParseMode) // checked by package config
 	rc := &intake.Receiver{
-		Name: name, Template: r.Template, Mode: mode, AllowQueryToken: r.AllowQueryToken, OnUpdate: relay.OnUpdate(r.OnUpdate),
+		Name: name, Template: r.Template, Bot: r.Bot, Mode: mode, AllowQueryToken: r.AllowQueryToken, OnUpdate: relay.OnUpdate(r.OnUpdate),
 		SplitBy: r.SplitBy, Buttons: r.Buttons, Managed: b.managed(name), HTTPActions: r.HTTPActions, Aliases: r.Aliases, KeepPayloads: r.KeepPayloads,
 	}
 	var known bool

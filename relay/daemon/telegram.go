@@ -101,6 +101,23 @@ func (d *Daemon) poll(ctx context.Context) error {
 // BotName is the bot's username, empty while Telegram has never been reached.
 func (d *Daemon) BotName() string { return d.username.Load().(string) }
 
+// usernameOf is a bot's.
+func (d *Daemon) usernameOf(bot string) string {
+	if bot != "" {
+		return ""
+	}
+	return d.BotName()
+}
+
+// linkURL is the base of a bot's deep links.
+func (d *Daemon) linkURL(bot string) string {
+	c := d.inForce.Load()
+	if b, known := c.Bot(bot); known {
+		return b.LinkURL
+	}
+	return c.Telegram.LinkURL // a bot that a reload took out runs on to the end
+}
+
 // identify learns the bot's name as soon as Telegram can be reached.
 func (d *Daemon) identify(ctx context.Context) error {
 	me, err := d.client.Bot(ctx)

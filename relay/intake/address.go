@@ -20,11 +20,12 @@ func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules
 		if err != nil {
 			return err
 		}
-		chats := chatsAt(recipient.Chats, m.Bot)
+		bot := botFor(m, recipient, rules)
+		chats := chatsAt(recipient.Chats, bot)
 		if len(chats) == 0 {
 			unlinked = append(unlinked, id)
 			held := delivery(m, id, relay.Held)
-			held.Bot = m.Bot
+			held.Bot = bot
 			m.Deliveries = append(m.Deliveries, held)
 		}
 		for _, b := range chats {
@@ -36,20 +37,29 @@ func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules
 		}
 	}
 	if rules.Reject && len(unlinked) > 0 {
-		return notLinked(to, unlinked)
+		return notLinked(to, unlinked, m.Bot)
 	}
 	return nil
+}
+
+// botFor is the bot that is asked for, for a recipient. What a receiver brings reaches the fallback by any other where it has no chat at that one.
+func botFor(m *relay.Message, recipient *relay.Recipient, rules *Rules) string {
+	there := slices.ContainsFunc(recipient.Chats, func(b relay.Binding) bool { return b.At(m.Bot) })
+	if m.Receiver != "" && recipient.ID == rules.Fallback && !there {
+		return ""
+	}
+	return m.Bot
 }
 
 // chatsAt are those at a bot, or at all where none is named. One that several bots have is then told by one of them: by one that it takes messages
 // of, and among these by the first bot, else by the one that it was connected to first.
 func chatsAt(chats []relay.Binding, bot string) []relay.Binding {
-	if !slices.ContainsFunc(chats, func(b relay.Binding) bool { return b.Bot != bot }) {
-		return chats
+	if !slices.ContainsFunc(chats, func(b relay.Binding) bool { return b.Bot != "" || !b.At(bot) }) {
+		return chats // as where there is one bot only
 	}
 	var out []relay.Binding
 	for _, b := range chats {
-		if bot != "" && b.Bot != bot {
+		if !b.At(bot) {
 			continue
 		}
 		i := slices.IndexFunc(out, func(other relay.Binding) bool {
@@ -115,14 +125,18 @@ func unique(ids []string) []string {
 	return out
 }
 
-func notLinked(to, unlinked []string) error {
+func notLinked(to, unlinked []string, bot string) error {
+	at, flag := "", ""
+	if bot != "" {
+		at, flag = " at the bot "+bot, " --bot "+bot
+	}
 	e := &relay.Error{
 		Code:   relay.CodeRecipientNotLinked,
-		Detail: fmt.Sprintf("no chat is connected to %s; make a link with POST /api/v1/links or `tgrelay link`", strings.Join(unlinked, ", ")),
+		Detail: fmt.Sprintf("no chat is connected to %s%s; make a link with POST /api/v1/links or `tgrelay link%s`", strings.Join(unlinked, ", "), at, flag),
 	}
 	for i, id := range to {
 		if slices.Contains(unlinked, id) {
-			e.Fields = append(e.Fields, relay.FieldError{Pointer: fmt.Sprintf("/to/%d", i), Detail: "no chat is connected to " + id})
+			e.Fields = append(e.Fields, relay.FieldError{Pointer: fmt.Sprintf("/to/%d", i), Detail: "no chat is connected to " + id + at})
 		}
 	}
 	return e

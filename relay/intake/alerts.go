@@ -58,7 +58,7 @@ func (h *heard) linked(ctx context.Context, to []string) error {
 	if !h.rules.Reject {
 		return nil
 	}
-	return h.address(ctx, &relay.Message{}, to, h.rules)
+	return h.address(ctx, &relay.Message{Bot: h.rc.Bot}, to, h.rules)
 }
 
 // group tells which conversation a notification belongs to; false where two of them may say the same and both be meant. Callers who reach some

@@ -33,6 +33,7 @@ type Receiver struct {
 	Mode                markup.Mode    // what Template writes
 	DisableNotification *render.Inline // nil: with sound
 	Topic               *render.Inline // the topic of a group that messages are for
+	Bot                 string         // that messages go by, as it is asked for; empty: any
 	AllowQueryToken     bool           // the token may stand in the URL, for senders that can set no header
 	Signature           receivers.Signature
 	Priority            *render.Inline // nil: normal
@@ -74,6 +75,7 @@ type Rules struct {
 	Heartbeats []Heartbeat // of the receivers
 	Reject     bool        // refuse recipients without a chat instead of holding their messages
 	Namespaces []string    // of tokens
+	Bots       []string    // as they are asked for: relay.FirstBot, and the others
 }
 
 // Apart reports whether a recipient is an application's of its own namespace, or one that a person made for oneself: the operator's alerts are

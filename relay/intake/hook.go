@@ -130,7 +130,7 @@ func (h *heard) document(ctx context.Context, draft receivers.Draft) error {
 
 // message begins one.
 func (h *heard) message(draft receivers.Draft) *relay.Message {
-	m := &relay.Message{ID: relay.NewID(), CreatedAt: h.now, Receiver: h.rc.Name, Owner: h.caller.Owner, ExpiresAt: h.now.Add(h.rules.MaxAge), Priority: h.priority(draft)}
+	m := &relay.Message{ID: relay.NewID(), CreatedAt: h.now, Receiver: h.rc.Name, Owner: h.caller.Owner, Bot: h.rc.Bot, ExpiresAt: h.now.Add(h.rules.MaxAge), Priority: h.priority(draft)}
 	m.Content.LinkPreviewOptions = noPreview
 	m.Content.Alerts = draft.Summary
 	return m

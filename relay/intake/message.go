@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ type request struct {
 	template string
 	data     any
 	content  relay.Content
+	bot      string // that is asked for; empty: any
 	priority relay.Priority
 	key      string
 	onUpdate relay.OnUpdate
@@ -140,7 +142,7 @@ func compose(rules *Rules, caller Caller, o *Object, call Call) (*relay.Message,
 func (r *request) message(rules *Rules, caller Caller) *relay.Message {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	m := &relay.Message{
-		ID: relay.NewID(), CreatedAt: now, Owner: caller.Owner, Priority: r.priority,
+		ID: relay.NewID(), CreatedAt: now, Owner: caller.Owner, Priority: r.priority, Bot: r.bot,
 		SendAt: r.sendAt, Content: r.content, Key: r.key, OnUpdate: r.onUpdate,
 	}
 	age := r.expires
@@ -159,7 +161,7 @@ func later(a, b time.Time) time.Time {
 }
 
 func decode(rules *Rules, o *Object, call Call) (*request, error) {
-	r := &request{to: recipients(o)}
+	r := &request{to: recipients(o), bot: rules.bot(o)}
 	r.content.Media = media(o, call.File)
 	r.decodeText(o)
 	o.Field("disable_notification", &r.content.DisableNotification)
@@ -170,6 +172,25 @@ func decode(rules *Rules, o *Object, call Call) (*request, error) {
 	r.decodeLive(o)
 	r.decodeTopic(o)
 	return r, o.Err()
+}
+
+// bot reads the name of a bot; empty where none is asked for.
+func (r *Rules) bot(o *Object) string {
+	var name string
+	if o.Field("bot", &name) {
+		if err := r.CheckBot(name); err != nil {
+			o.Fault("bot", "%s", err)
+		}
+	}
+	return name
+}
+
+// CheckBot refuses a name that no bot has.
+func (r *Rules) CheckBot(name string) error {
+	if slices.Contains(r.Bots, name) {
+		return nil
+	}
+	return fmt.Errorf("there is no bot %.60q; there are %s", name, strings.Join(r.Bots, ", "))
 }
 
 // maxKey is how long the key of a live message may be, in bytes.

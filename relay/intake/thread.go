@@ -190,6 +190,9 @@ func (d *Door) first(t *relay.Thread, s *thread.State, now time.Time) *relay.Mes
 		ID: relay.NewID(), CreatedAt: now, Receiver: t.Receiver, ExpiresAt: now.Add(d.Rules().MaxAge), Priority: relay.High, Key: t.ID.String(), OnUpdate: relay.Edit, Patient: true,
 		Content: relay.Content{Media: s.Picture(), Topic: s.Topic, ReplyMarkup: d.keyboard(t, s, now), LinkPreviewOptions: noPreview, DisableNotification: s.Silent},
 	}
+	if rc := d.Rules().Receivers[t.Receiver]; rc != nil {
+		m.Bot = rc.Bot
+	}
 	d.body(&m.Content, t, s, now)
 	return m
 }

@@ -35,9 +35,9 @@ var startParameter = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // Options are what a Desk needs.
 type Options struct {
 	Links    relay.Links
-	Username func() string        // the bot's, without @; empty while Telegram has never been reached
-	LinkURL  func() string        // base of deep links, https://t.me
-	TTL      func() time.Duration // of links whose request names none
+	Username func(bot string) string // a bot's, without @; empty while Telegram has never been reached
+	LinkURL  func(bot string) string // base of its deep links, https://t.me
+	TTL      func() time.Duration    // of links whose request names none
 
 	Registerer prometheus.Registerer
 }
@@ -58,6 +58,7 @@ func New(o Options) *Desk {
 // Request asks for a link.
 type Request struct {
 	Recipient string
+	Bot       string         // that is asked for by name; empty: the first
 	Target    relay.Target   // empty: private
 	TTL       time.Duration  // 0: the desk's
 	MaxUses   int            // 0: one
@@ -79,8 +80,8 @@ func (d *Desk) Make(ctx context.Context, r Request) (*Link, error) {
 	if err := check(r); err != nil {
 		return nil, err
 	}
-	bot := d.Username()
-	if bot == "" {
+	bot := relay.BotOf(r.Bot)
+	if d.Username(bot) == "" {
 		return nil, &relay.Error{
 			Code: relay.CodeOverloaded, RetryAfter: 5 * time.Second,
 			Detail: "the bot's name is not known yet, because Telegram has not been reached since the daemon was set up; /-/ready says why",
@@ -89,19 +90,19 @@ func (d *Desk) Make(ctx context.Context, r Request) (*Link, error) {
 	token := newToken()
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	link := relay.Link{
-		ID: relay.NewID(), Recipient: r.Recipient, Target: r.Target, State: relay.LinkOpen,
+		ID: relay.NewID(), Recipient: r.Recipient, Bot: bot, Target: r.Target, State: relay.LinkOpen,
 		MaxUses: r.MaxUses, CreatedAt: now, ExpiresAt: now.Add(r.TTL), Welcome: r.Welcome,
 	}
 	if err := d.Links.CreateLink(ctx, &link, Hash(token)); err != nil {
 		return nil, fmt.Errorf("make link: %w", err)
 	}
 	d.events.WithLabelValues(eventCreated).Inc()
-	return d.known(bot, link, token), nil
+	return d.known(link, token), nil
 }
 
 // known is a link together with its token.
-func (d *Desk) known(bot string, l relay.Link, token string) *Link {
-	return &Link{Link: l, URL: d.deepLink(bot, l.Target, token), StartCommand: startCommand(bot, l.Target, token), Token: token}
+func (d *Desk) known(l relay.Link, token string) *Link {
+	return &Link{Link: l, URL: d.deepLink(l, token), StartCommand: startCommand(d.Username(l.Bot), l.Target, token), Token: token}
 }
 
 // Show is for whoever holds a link's token: the link as it stands now. A token that is not this link's, and a link that is not there,
@@ -118,7 +119,7 @@ func (d *Desk) Show(ctx context.Context, id relay.ID, token string) (*Link, erro
 	case err != nil:
 		return nil, err
 	}
-	return d.known(d.Username(), *l, token), nil
+	return d.known(*l, token), nil
 }
 
 func (d *Desk) defaults(r Request) Request {
@@ -157,12 +158,12 @@ func check(r Request) error {
 	return nil
 }
 
-func (d *Desk) deepLink(bot string, target relay.Target, token string) string {
+func (d *Desk) deepLink(l relay.Link, token string) string {
 	parameter := "start"
-	if target == relay.TargetGroup {
+	if l.Target == relay.TargetGroup {
 		parameter = "startgroup"
 	}
-	return d.LinkURL() + "/" + url.PathEscape(bot) + "?" + parameter + "=" + token
+	return d.LinkURL(l.Bot) + "/" + url.PathEscape(d.Username(l.Bot)) + "?" + parameter + "=" + token
 }
 
 func startCommand(bot string, target relay.Target, token string) string {

@@ -70,7 +70,7 @@ func (m *memory) Redeem(_ context.Context, r relay.Redemption) (*relay.Redeemed,
 func newDesk(username string) (*onboarding.Desk, *memory) {
 	m := &memory{links: map[relay.TokenHash]*relay.Link{}}
 	return onboarding.New(onboarding.Options{
-		Links: m, Username: func() string { return username }, LinkURL: func() string { return "https://t.me" }, TTL: func() time.Duration { return 24 * time.Hour }, Registerer: prometheus.NewRegistry(),
+		Links: m, Username: func(string) string { return username }, LinkURL: func(string) string { return "https://t.me" }, TTL: func() time.Duration { return 24 * time.Hour }, Registerer: prometheus.NewRegistry(),
 	}), m
 }
 

@@ -114,8 +114,8 @@ func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at tim
 func (t *tx) release(ctx context.Context, recipient string, chat relay.Chat) (int64, error) {
 	n, err := t.move(ctx, change{
 		from: []relay.State{relay.Held}, to: relay.Queued,
-		where: `recipient = $1 AND chat_id = 0 AND bot IN ('', $4) AND NOT EXISTS (SELECT 1 FROM recipients WHERE id = $1 AND paused)`,
-		set:   `, chat_id = $2, message_thread_id = $3, bot = $4`, args: []any{recipient, chat.ChatID, chat.MessageThreadID, chat.Bot},
+		where: `recipient = $1 AND chat_id = 0 AND bot IN ('', $5) AND NOT EXISTS (SELECT 1 FROM recipients WHERE id = $1 AND paused)`,
+		set:   `, chat_id = $2, message_thread_id = $3, bot = $4`, args: []any{recipient, chat.ChatID, chat.MessageThreadID, chat.Bot, relay.BotAsked(chat.Bot)},
 	})
 	if n > 0 {
 		t.queued = append(t.queued, arrival{lane{chat.Bot, chat.ChatID}, relay.Reordered})

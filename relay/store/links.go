@@ -195,7 +195,7 @@ func (t *tx) connect(ctx context.Context, out *relay.Redeemed, r relay.Redemptio
 		return err
 	}
 	held, _, err := first(ctx, t, scanHeld, `SELECT count(*), coalesce(max(priority), 0), coalesce(min(rank), 0) FROM deliveries
-		WHERE recipient = $1 AND state = 0 AND chat_id = 0 AND bot IN ('', $2)`, recipient, r.Chat.Bot)
+		WHERE recipient = $1 AND state = 0 AND chat_id = 0 AND bot IN ('', $2)`, recipient, relay.BotAsked(r.Chat.Bot))
 	if err != nil {
 		return err
 	}

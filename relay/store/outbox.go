@@ -160,13 +160,10 @@ func (t *tx) resumed(ctx context.Context, d *relay.Delivery) error {
 	return err
 }
 
-// bindingsAt are a recipient's bindings at a bot, or all where none is named.
+// bindingsAt are a recipient's bindings at the bot that is asked for, or at any.
 func (t *tx) bindingsAt(ctx context.Context, recipient, bot string) ([]relay.Binding, error) {
 	bindings, err := t.bindingsOf(ctx, recipient)
-	if bot != "" {
-		bindings = slices.DeleteFunc(bindings, func(b relay.Binding) bool { return b.Bot != bot })
-	}
-	return bindings, err
+	return slices.DeleteFunc(bindings, func(b relay.Binding) bool { return !b.At(bot) }), err
 }
 
 // place gives a held delivery the recipient's chat if there is one by now: the oldest that takes messages, at the bot that it names.

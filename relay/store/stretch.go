@@ -17,7 +17,7 @@ type stretch struct {
 }
 
 const (
-	// looked is how many deliveries a page of a receiver's is looked for among: no index knows receivers.
+	// looked is how many deliveries a page of a receiver's or bot's is looked for among: no index knows them in this order.
 	looked = 50_000
 	// askew is how far the order of numbers, which are given at the commit, may be from that of the times before it.
 	askew = time.Minute
@@ -43,7 +43,7 @@ func (db *DB) stretch(ctx context.Context, q relay.DeliveryQuery, before, alike 
 		}
 		s.from = start
 	}
-	if q.Receiver == "" || q.State != "" && q.State != relay.Sent && alike <= db.looked {
+	if q.Receiver == "" && q.Bot == "" || q.State != "" && q.State != relay.Sent && alike <= db.looked {
 		return s, nil
 	}
 	if s.before == math.MaxInt64 {
@@ -78,6 +78,9 @@ func further(q relay.DeliveryQuery, s stretch, args []any) (string, []any) {
 	}
 	if q.Receiver != "" {
 		and(`d.receiver =`, q.Receiver)
+	}
+	if q.Bot != "" {
+		and(`CASE WHEN d.chat_id = 0 OR d.bot <> '' THEN d.bot ELSE '`+relay.FirstBot+`' END =`, q.Bot)
 	}
 	if !q.Since.IsZero() {
 		and(`d.created_at >=`, millis(q.Since))

@@ -17,6 +17,8 @@ var botsSuite = map[string]func(*testing.T, *place){
 	"what is held for a bot waits for it":                 heldForBot,
 	"what is held for a bot waits over a pause":           heldForBotOverPause,
 	"what is held too late goes to the bot that it names": heldTooLateForBot,
+	"what is held for the first bot by name waits for it": heldForFirst,
+	"a list is of a bot's deliveries":                     listedOfBot,
 	"a link is a bot's":                                   linkOfBot,
 	"a chat is blocked at one bot":                        blockedAtOne,
 	"a group migrates at one bot":                         migratedAtOne,
@@ -149,6 +151,41 @@ func forBot(s, recipient, bot string) *relay.Message {
 	m := text(s, by(bot, heldFor(recipient)))
 	m.Bot = bot
 	return m
+}
+
+// heldForFirst names the bot whose chats bear no name: what is held for it is not for any.
+func heldForFirst(t *testing.T, p *place) {
+	ctx := t.Context()
+	named := forBot("named", "alice", relay.FirstBot)
+	p.accept(t, named, text("any", heldFor("alice")))
+	must(t, p.Bind(ctx, "alice", at(second, person(1)), t0))
+	p.wantTextsOf(t, second, 1, "any")
+	p.wantState(t, named, relay.Held)
+	must(t, p.Bind(ctx, "alice", person(1), t0))
+	p.wantTextsOf(t, "", 1, "named")
+	late := forBot("late", "alice", relay.FirstBot)
+	p.accept(t, late)
+	p.wantTextsOf(t, "", 1, "named", "late")
+}
+
+func listedOfBot(t *testing.T, p *place) {
+	one, two := text("one", to("alice", 1)), text("two", by(second, to("alice", 1)))
+	forFirst, forSecond, forAny := forBot("first", "bob", relay.FirstBot), forBot("second", "bob", second), text("any", heldFor("bob"))
+	p.accept(t, one, two, forFirst, forSecond, forAny)
+	for bot, want := range map[string][]*relay.Message{"": {forAny, forSecond, forFirst, two, one}, relay.FirstBot: {forFirst, one}, second: {forSecond, two}, "third": {}} {
+		page, err := p.Deliveries(t.Context(), relay.DeliveryQuery{Bot: bot})
+		must(t, err)
+		var got, ids []relay.ID
+		for _, d := range page.Items {
+			got = append(got, d.MessageID)
+		}
+		for _, m := range want {
+			ids = append(ids, m.ID)
+		}
+		if !slices.Equal(got, ids) {
+			t.Errorf("of %q: %v, want %v", bot, got, ids)
+		}
+	}
 }
 
 func heldForBot(t *testing.T, p *place) {

@@ -15,7 +15,7 @@ const timeFormat = time.RFC3339Nano
 
 func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request, caller *Token) error {
 	query := r.URL.Query()
-	q := relay.DeliveryQuery{State: relay.State(query.Get("state")), Recipient: caller.full(query.Get("recipient")), Prefix: caller.prefix(), Receiver: query.Get("receiver"), After: query.Get("after")}
+	q := relay.DeliveryQuery{State: relay.State(query.Get("state")), Recipient: caller.full(query.Get("recipient")), Prefix: caller.prefix(), Receiver: query.Get("receiver"), Bot: query.Get("bot"), After: query.Get("after")}
 	if q.State != "" && !slices.Contains(relay.States, q.State) {
 		return invalidQuery("state", fmt.Sprintf("unknown state %.40q; one of %v", q.State, relay.States))
 	}

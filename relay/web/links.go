@@ -35,6 +35,9 @@ func (s *Server) makeLink(w http.ResponseWriter, r *http.Request, caller *Token)
 	if err != nil {
 		return err
 	}
+	if err := termsOf(r).checkBot(request.Bot); err != nil {
+		return err
+	}
 	request.Recipient = caller.full(request.Recipient)
 	if !caller.recipient(request.Recipient) {
 		return &relay.Error{Code: relay.CodeForbidden, Detail: "this token may not make links for this recipient"}
@@ -81,6 +84,7 @@ func decodeLink(body []byte) (r onboarding.Request, wantQR bool, err error) {
 	}
 	var expires string
 	o.Field("recipient", &r.Recipient)
+	o.Field("bot", &r.Bot)
 	o.Field("target", &r.Target)
 	if o.Field("max_uses", &r.MaxUses) && r.MaxUses < 1 {
 		o.Fault("max_uses", "must be between 1 and %d", onboarding.MaxUses)

@@ -17,6 +17,7 @@ type accepted struct {
 type acceptedDelivery struct {
 	ID        relay.ID    `json:"id"`
 	Recipient string      `json:"recipient"`
+	Bot       string      `json:"bot,omitzero"`
 	ChatID    int64       `json:"chat_id,omitzero"`
 	State     relay.State `json:"state"`
 }
@@ -24,7 +25,7 @@ type acceptedDelivery struct {
 func acceptedOf(m *relay.Message, caller *Token) accepted {
 	a := accepted{ID: m.ID, Deliveries: []acceptedDelivery{}}
 	for _, d := range m.Deliveries {
-		a.Deliveries = append(a.Deliveries, acceptedDelivery{d.ID, caller.own(d.Recipient), d.ChatID, d.State})
+		a.Deliveries = append(a.Deliveries, acceptedDelivery{d.ID, caller.own(d.Recipient), d.Bot, d.ChatID, d.State})
 	}
 	return a
 }

@@ -82,21 +82,23 @@ func guessType(chatID int64) string {
 	return "private"
 }
 
-// chat reads {chat_id} and ?message_thread_id=.
-func chat(r *http.Request) (chatID, threadID int64, err error) {
-	chatID, err = strconv.ParseInt(r.PathValue("chat_id"), 10, 64)
-	if err != nil || !isChatID(chatID) {
-		return 0, 0, invalidQuery("chat_id", wantedChatID)
+// chat reads {chat_id}, ?message_thread_id= and ?bot=, which is the first without it.
+func chat(r *http.Request) (c relay.Chat, err error) {
+	query := r.URL.Query()
+	c.Bot = relay.BotOf(query.Get("bot"))
+	c.ChatID, err = strconv.ParseInt(r.PathValue("chat_id"), 10, 64)
+	if err != nil || !isChatID(c.ChatID) {
+		return c, invalidQuery("chat_id", wantedChatID)
 	}
-	thread := r.URL.Query().Get("message_thread_id")
+	thread := query.Get("message_thread_id")
 	if thread == "" {
-		return chatID, 0, nil
+		return c, nil
 	}
-	threadID, err = strconv.ParseInt(thread, 10, 64)
-	if err != nil || threadID < 1 {
-		return 0, 0, invalidQuery("message_thread_id", "the number of a forum topic is wanted")
+	c.MessageThreadID, err = strconv.ParseInt(thread, 10, 64)
+	if err != nil || c.MessageThreadID < 1 {
+		return c, invalidQuery("message_thread_id", "the number of a forum topic is wanted")
 	}
-	return chatID, threadID, nil
+	return c, nil
 }
 
 func (s *Server) bindChat(w http.ResponseWriter, r *http.Request, caller *Token) error {
@@ -104,14 +106,17 @@ func (s *Server) bindChat(w http.ResponseWriter, r *http.Request, caller *Token)
 	if !caller.recipient(id) {
 		return &relay.Error{Code: relay.CodeForbidden, Detail: "this token does not reach this recipient"}
 	}
-	chatID, threadID, err := chat(r)
+	place, err := chat(r)
+	if err == nil {
+		err = termsOf(r).checkBot(r.URL.Query().Get("bot"))
+	}
+	if err == nil {
+		err = relay.CheckRecipientID(id)
+	}
 	if err != nil {
 		return err
 	}
-	if err := relay.CheckRecipientID(id); err != nil {
-		return err
-	}
-	place := relay.Chat{ChatID: chatID, MessageThreadID: threadID, Type: guessType(chatID), State: relay.Active}
+	place.Type, place.State = guessType(place.ChatID), relay.Active
 	if err := s.Directory.Bind(r.Context(), id, place, time.Now()); err != nil {
 		return err
 	}
@@ -127,11 +132,11 @@ func (s *Server) unbindChat(w http.ResponseWriter, r *http.Request, caller *Toke
 	if !caller.recipient(id) {
 		return unknownRecipient()
 	}
-	chatID, threadID, err := chat(r)
+	place, err := chat(r)
 	if err != nil {
 		return err
 	}
-	err = s.Directory.Unbind(r.Context(), id, "", chatID, threadID)
+	err = s.Directory.Unbind(r.Context(), id, place.Bot, place.ChatID, place.MessageThreadID)
 	if relay.ErrorCode(err) == relay.CodeNotFound {
 		err = notFound("chat of this recipient") // the storage knows it by its full name only
 	}

@@ -139,6 +139,17 @@ func (s *Server) begin(r *http.Request) *http.Request {
 // termsOf are those that a request goes by.
 func termsOf(r *http.Request) *terms { return r.Context().Value(termsKey{}).(*terms) }
 
+// checkBot refuses a name that no bot has; empty asks for none.
+func (t *terms) checkBot(name string) error {
+	if name == "" {
+		return nil
+	}
+	if err := t.door.Rules().CheckBot(name); err != nil {
+		return invalidQuery("bot", err.Error())
+	}
+	return nil
+}
+
 // ServeHTTP gives the request an ID, takes doubled and trailing slashes out of the path, and survives panics.
 func (s *Server) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	id, start := requestID(r), time.Now()

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -78,7 +79,7 @@ func newIndoors(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 		change(&o, h.rules)
 	}
 	o.Door = intake.New(intake.Options{Outbox: h.db, Directory: h.db, Threads: h.db, Log: log, Registerer: registry, Alive: h.seen}, h.rules)
-	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func() string { return "relay_bot" }, LinkURL: func() string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry})
+	o.Desk = onboarding.New(onboarding.Options{Links: h.db, Username: func(bot string) string { return cmp.Or(bot, "relay") + "_bot" }, LinkURL: func(string) string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry})
 	h.desk = o.Desk
 	h.web = web.New(o)
 	return h

@@ -107,7 +107,7 @@ func (s *Server) importRecipients(w http.ResponseWriter, r *http.Request, caller
 	if err := errors.Join(conn.SetReadDeadline(time.Now().Add(importTime)), conn.SetWriteDeadline(time.Now().Add(importTime+writeTimeout))); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return err
 	}
-	i := importer{directory: s.Directory, caller: caller, changes: map[string]relay.RecipientChange{}, out: imported{Errors: []lineFault{}}}
+	i := importer{directory: s.Directory, caller: caller, checkBot: termsOf(r).door.Rules().CheckBot, changes: map[string]relay.RecipientChange{}, out: imported{Errors: []lineFault{}}}
 	body, err := unpacked(w, r, r.Body, noLimit)
 	if err != nil {
 		return s.unfit(w, r, err)
@@ -122,6 +122,7 @@ func (s *Server) importRecipients(w http.ResponseWriter, r *http.Request, caller
 type importer struct {
 	directory relay.Directory
 	caller    *Token
+	checkBot  func(name string) error
 	batch     []relay.Binding
 	changes   map[string]relay.RecipientChange // of the batch's recipients
 	out       imported
@@ -214,6 +215,12 @@ func (i *importer) parse(text []byte) (b relay.Binding, change relay.RecipientCh
 	}
 	b.State = relay.Active
 	o.Field("recipient", &b.Recipient)
+	if o.Field("bot", &b.Bot) {
+		if err := i.checkBot(b.Bot); err != nil {
+			o.Fault("bot", "%s", err)
+		}
+		b.Bot = relay.BotOf(b.Bot)
+	}
 	o.Field("chat_id", &b.ChatID)
 	o.Field("message_thread_id", &b.MessageThreadID)
 	o.Field("type", &b.Type)

@@ -1,0 +1,133 @@
+package intake_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tgrelay/tgrelay/receivers"
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/intake"
+)
+
+// newLobbyOfBots has a second bot, team, with whom ops has another group and alice a chat.
+func newLobbyOfBots(t *testing.T) *lobby {
+	l := newLobby(t)
+	l.rules.Bots = []string{relay.FirstBot, "team"}
+	for recipient, chat := range map[string]int64{"ops": -2002, "alice": 11} {
+		if err := l.db.Bind(t.Context(), recipient, relay.Chat{Bot: "team", ChatID: chat, Type: "private", State: relay.Active}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l
+}
+
+// send takes a message in and tells where it goes: the bot, a colon, and yes for what is held.
+func (l *lobby) send(body string) ([]string, error) {
+	l.t.Helper()
+	m, err := l.door.Message(l.t.Context(), intake.Caller{}, intake.Call{Body: []byte(body)})
+	if err != nil {
+		return nil, err
+	}
+	return placesOf(m), nil
+}
+
+func placesOf(m *relay.Message) []string {
+	var out []string
+	for _, d := range m.Deliveries {
+		place := d.Recipient + " by " + d.Bot
+		if d.State == relay.Held {
+			place = d.Recipient + " waits for " + d.Bot
+		}
+		out = append(out, place)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestMessagesNameABot(t *testing.T) {
+	l := newLobbyOfBots(t)
+	for body, want := range map[string][]string{
+		`{"to":["ops","alice"],"text":"x"}`:                    {"alice by team", "ops by ", "ops by team"},
+		`{"to":["ops","alice"],"text":"x","bot":"team"}`:       {"alice by team", "ops by team"},
+		`{"to":["ops","alice","new"],"text":"x","bot":"team"}`: {"alice by team", "new waits for team", "ops by team"},
+		`{"to":["ops","alice"],"text":"x","bot":"telegram"}`:   {"alice waits for telegram", "ops by "},
+		`{"to":"new","text":"x"}`:                              {"new waits for "},
+	} {
+		if got, err := l.send(body); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v; want %q", body, got, err, want)
+		}
+	}
+	for _, body := range []string{`{"to":"ops","text":"x","bot":"tean"}`, `{"to":"ops","text":"x","bot":""}`} {
+		if _, err := l.send(body); relay.ErrorCode(err) != relay.CodeInvalidField || !strings.Contains(err.Error(), "there are telegram, team") {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	l.rules.Reject = true
+	if _, err := l.send(`{"to":"alice","text":"x","bot":"telegram"}`); relay.ErrorCode(err) != relay.CodeRecipientNotLinked || !strings.Contains(err.Error(), "`tgrelay link --bot telegram`") {
+		t.Errorf("nobody is connected at that bot: %v", err)
+	}
+}
+
+// A chat that both bots are in gets one copy.
+func TestSharedChat(t *testing.T) {
+	l := newLobbyOfBots(t)
+	if err := l.db.Bind(t.Context(), "ops", relay.Chat{Bot: "team", ChatID: opsChat, Type: "supergroup", State: relay.Active}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string][]string{
+		`{"to":"ops","text":"x"}`:              {"ops by ", "ops by team"},
+		`{"to":"ops","text":"x","bot":"team"}`: {"ops by team", "ops by team"},
+	} {
+		if got, err := l.send(body); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v; want %q", body, got, err, want)
+		}
+	}
+}
+
+// A receiver's bot tells all of a conversation: its beginning, what is new, what people do, and the end.
+func TestReceiversNameABot(t *testing.T) {
+	l := newLobbyOfBots(t)
+	for _, rc := range l.rules.Receivers {
+		rc.Bot, rc.OnUpdate = "team", relay.Reply
+	}
+	l.hook("json", `{"text":"x"}`)
+	l.hook("alertmanager", group("g", firstTime, "a"))
+	l.hook("alertmanager", group("g", firstTime, "a", "b"))
+	page, err := l.db.Deliveries(t.Context(), relay.DeliveryQuery{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Items) < 3 {
+		t.Fatalf("%d deliveries", len(page.Items))
+	}
+	for _, d := range page.Items {
+		if d.Bot != "team" || d.ChatID != -2002 {
+			t.Errorf("%s goes by %q to %d", d.Receiver, d.Bot, d.ChatID)
+		}
+	}
+}
+
+// Whom nobody else is named for is told by whichever bot there is.
+func TestFallbackHasAnotherBot(t *testing.T) {
+	l := newLobbyOfBots(t)
+	l.rules.Receivers["json"].Bot = "team"
+	hook := func() []string {
+		t.Helper()
+		messages, err := l.door.Hook(t.Context(), intake.Caller{}, intake.Hook{Receiver: "json", Request: receivers.Request{Receiver: "json", Body: []byte(`{"text":"x"}`)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return placesOf(messages[0])
+	}
+	if got := hook(); !slices.Equal(got, []string{"admin by "}) {
+		t.Errorf("%q", got)
+	}
+	if err := l.db.Bind(t.Context(), "admin", relay.Chat{Bot: "team", ChatID: 7, Type: "private", State: relay.Active}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if got := hook(); !slices.Equal(got, []string{"admin by team"}) {
+		t.Errorf("%q", got)
+	}
+}
