@@ -61,6 +61,7 @@ type sendCommand struct {
 	Silent    bool        `help:"Without a sound."`
 	Priority  string      `enum:"high,normal,low" default:"normal" help:"high, normal or low."`
 	Key       string      `help:"Makes the message live: a later one with the same key changes it."`
+	Bot       string      `complete:"bots" placeholder:"NAME" help:"Only the recipient's chats with this bot get it; whichever by default."`
 	Topic     string      `help:"Topic of a group, by its name; it is made where there is none."`
 	SendAt    time.Time   `placeholder:"TIME" help:"When to send it, such as 2030-01-31T08:00:00Z; at once by default."`
 	ExpiresIn string      `placeholder:"DURATION" help:"After how long it is not worth sending any more, such as 2h."`
@@ -123,7 +124,7 @@ func readAll(ctx context.Context, r io.Reader) ([]byte, error) {
 func (c *sendCommand) request(text string) (client.MessageRequest, error) {
 	r := client.MessageRequest{
 		To: []string{c.Recipient}, Text: text, ParseMode: c.ParseMode, DisableNotification: c.Silent,
-		Key: c.Key, Topic: c.Topic, SendAt: c.SendAt, ExpiresIn: c.ExpiresIn,
+		Key: c.Key, Bot: c.Bot, Topic: c.Topic, SendAt: c.SendAt, ExpiresIn: c.ExpiresIn,
 	}
 	if err := r.Priority.UnmarshalText([]byte(c.Priority)); err != nil {
 		return r, err
@@ -149,14 +150,23 @@ func attached(kind relay.MediaKind, what string) (address string, file *client.F
 
 func stateText(d relay.Delivery) string {
 	if d.State == relay.Held {
-		return fmt.Sprintf("held: no chat is connected to %s yet; `tgrelay link %s` makes a link", d.Recipient, d.Recipient)
+		return fmt.Sprintf("held: no chat is connected to %s yet; `tgrelay link %s%s` makes a link", d.Recipient, d.Recipient, ofBot(d.Bot))
 	}
 	return fmt.Sprintf("%s for %s", d.State, d.Recipient)
+}
+
+// ofBot is the flag for a bot, empty for none.
+func ofBot(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " --bot " + name
 }
 
 type linkCommand struct {
 	serverFlags
 	Recipient string `arg:"" complete:"recipients" help:"Recipient that the chat is to be connected to: an ID of your choosing."`
+	Bot       string `complete:"bots" placeholder:"NAME" help:"The bot that it opens; that of [telegram] by default."`
 	Group     bool   `help:"A link that adds the bot to a group."`
 	ExpiresIn string `placeholder:"DURATION" help:"How long the link works, such as 2h or 7d."`
 	MaxUses   int    `default:"1" help:"How many chats it may connect."`
@@ -167,7 +177,7 @@ func (c *linkCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	request := client.LinkRequest{Recipient: c.Recipient, ExpiresIn: c.ExpiresIn, MaxUses: c.MaxUses}
+	request := client.LinkRequest{Recipient: c.Recipient, Bot: c.Bot, ExpiresIn: c.ExpiresIn, MaxUses: c.MaxUses}
 	if c.Group {
 		request.Target = relay.TargetGroup
 	}

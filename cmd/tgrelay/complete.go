@@ -234,7 +234,9 @@ func offerAll(values []string, head, word string) []offer {
 func (p *place) named(ctx context.Context, kind, prefix string) []string {
 	switch kind {
 	case "receivers":
-		return p.receivers()
+		return slices.Sorted(maps.Keys(p.config().Receivers))
+	case "bots":
+		return p.bots()
 	case "recipients":
 		return p.recipients(ctx, prefix)
 	case "states":
@@ -247,8 +249,17 @@ func (p *place) named(ctx context.Context, kind, prefix string) []string {
 	return nil
 }
 
-// receivers are in the configuration as far as it can be read: a fault elsewhere, or a token that is not to be read, is none of theirs.
-func (p *place) receivers() []string {
+// bots are those that can be asked for.
+func (p *place) bots() []string {
+	var names []string
+	for _, name := range p.config().BotNames() {
+		names = append(names, relay.BotAsked(name))
+	}
+	return names
+}
+
+// config is as far as it can be read: a fault elsewhere, or a token that is not to be read, is none of what is looked for.
+func (p *place) config() *config.Config {
 	path := p.given["config"]
 	if path != "" {
 		path = kong.ExpandPath(path)
@@ -257,7 +268,7 @@ func (p *place) receivers() []string {
 	if cfg == nil {
 		cfg = config.Default()
 	}
-	return slices.Sorted(maps.Keys(cfg.Receivers))
+	return cfg
 }
 
 func (p *place) recipients(ctx context.Context, prefix string) []string {

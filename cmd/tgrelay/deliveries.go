@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,6 +25,7 @@ type deliveriesCommand struct {
 // deliveryFilter chooses deliveries.
 type deliveryFilter struct {
 	Recipient string `complete:"recipients" help:"Only those for a recipient."`
+	Bot       string `complete:"bots" placeholder:"NAME" help:"Only those that a bot sends; \"telegram\" is that of [telegram]."`
 	Since     string `placeholder:"DURATION" help:"Only those of the last so long, such as 2h or 1d."`
 }
 
@@ -39,7 +41,7 @@ func (f deliveryFilter) all(ctx context.Context, api *client.Client, state relay
 	}
 	const most = 1000
 	return func(yield func(relay.Delivery, error) bool) {
-		for d, err := range api.AllDeliveries(ctx, relay.DeliveryQuery{State: state, Recipient: f.Recipient, Limit: most}) {
+		for d, err := range api.AllDeliveries(ctx, relay.DeliveryQuery{State: state, Recipient: f.Recipient, Bot: f.Bot, Limit: most}) {
 			if err == nil && d.CreatedAt.Before(since) || !yield(d, err) {
 				return
 			}
@@ -75,12 +77,33 @@ func (c *deliveriesListCommand) Run(ctx context.Context, std *streams) error {
 	if c.JSON {
 		return printJSON(std.out, list...)
 	}
+	return showDeliveries(std, list)
+}
+
+// showDeliveries draws a list. Bots are named where one of them has a name.
+func showDeliveries(std *streams, list []relay.Delivery) error {
+	several := slices.ContainsFunc(list, func(d relay.Delivery) bool { return d.Bot != "" })
 	var t table
-	t.add("CREATED", "RECIPIENT", "STATE", "ATTEMPTS", "REASON", "DELIVERY")
+	row := func(created, recipient, bot string, more ...string) {
+		start := []string{created, recipient}
+		if several {
+			start = append(start, bot)
+		}
+		t.add(append(start, more...)...)
+	}
+	row("CREATED", "RECIPIENT", "BOT", "STATE", "ATTEMPTS", "REASON", "DELIVERY")
 	for _, d := range list {
-		t.add(shown(d.CreatedAt), d.Recipient, string(d.State), strconv.Itoa(d.Attempts), d.Reason, d.ID.String())
+		row(shown(d.CreatedAt), d.Recipient, botText(d), string(d.State), strconv.Itoa(d.Attempts), d.Reason, d.ID.String())
 	}
 	return t.print(std.out)
+}
+
+// botText is the bot of a delivery; empty while any may send it.
+func botText(d relay.Delivery) string {
+	if d.ChatID == 0 {
+		return d.Bot
+	}
+	return relay.BotAsked(d.Bot)
 }
 
 type deliveriesShowCommand struct {
@@ -156,6 +179,7 @@ func showDelivery(std *streams, d relay.Delivery) error {
 	row("delivery", d.ID.String())
 	row("state", string(d.State))
 	row("recipient", d.Recipient)
+	row("bot", d.Bot)
 	row("chat", chatNumber(relay.Chat{ChatID: d.ChatID, MessageThreadID: d.MessageThreadID}))
 	row("attempts", strconv.Itoa(d.Attempts))
 	row("reason", d.Reason)
@@ -173,15 +197,15 @@ type bulk struct {
 	serverFlags
 	deliveryFilter
 	State  string     `enum:"failed,expired" default:"failed" help:"Without IDs: those that failed, or those that expired."`
-	All    bool       `help:"Without IDs: all of them, whatever recipient and age."`
+	All    bool       `help:"Without IDs: all of them, whatever recipient, bot and age."`
 	DryRun bool       `help:"Only list them."`
 	IDs    []relay.ID `arg:"" optional:"" name:"id" help:"IDs of deliveries."`
 }
 
 // run does something with each delivery. One that cannot be helped stops no others.
 func (b *bulk) run(ctx context.Context, std *streams, did string, do func(*client.Client, context.Context, relay.ID) (*relay.Delivery, error)) error {
-	if len(b.IDs) == 0 && !b.All && b.Recipient == "" && b.Since == "" {
-		return usageError{errors.New("which deliveries? Give their IDs, or choose by --recipient or --since, or --all")}
+	if len(b.IDs) == 0 && !b.All && b.Recipient == "" && b.Bot == "" && b.Since == "" {
+		return usageError{errors.New("which deliveries? Give their IDs, or choose by --recipient, --bot or --since, or --all")}
 	}
 	api, err := b.client()
 	if err != nil {

@@ -76,6 +76,9 @@ func chatNumber(c relay.Chat) string {
 	if c.MessageThreadID != 0 {
 		text += "/" + strconv.FormatInt(c.MessageThreadID, 10)
 	}
+	if c.Bot != "" {
+		text += " with bot " + c.Bot
+	}
 	return text
 }
 
@@ -173,21 +176,23 @@ func (c *recipientsSetCommand) Run(ctx context.Context, std *streams) error {
 // chatFlags are a recipient and a chat.
 type chatFlags struct {
 	recipientFlags
+	Bot  string `complete:"bots" placeholder:"NAME" help:"Whose chat it is; that of [telegram] by default."`
 	Chat string `arg:"" help:"Telegram's number of the chat, such as 123456789 or -1001234567890; in a forum with the topic's, such as -1001234567890/5."`
 }
 
 var chatPattern = regexp.MustCompile(`^([-−]?[0-9]{1,16})(?:/([0-9]{1,16}))?$`)
 
-func (c *chatFlags) chat() (chatID, threadID int64, err error) {
+func (c *chatFlags) chat() (chat relay.Chat, err error) {
 	found := chatPattern.FindStringSubmatch(c.Chat)
 	if found == nil {
-		return 0, 0, usageError{fmt.Errorf("%q is no number of a chat: it looks like 123456789, -1001234567890 or, with a topic, -1001234567890/5", c.Chat)}
+		return chat, usageError{fmt.Errorf("%q is no number of a chat: it looks like 123456789, -1001234567890 or, with a topic, -1001234567890/5", c.Chat)}
 	}
-	chatID, err = strconv.ParseInt(strings.Replace(found[1], "−", "-", 1), 10, 64)
+	chat.Bot = c.Bot
+	chat.ChatID, err = strconv.ParseInt(strings.Replace(found[1], "−", "-", 1), 10, 64)
 	if err == nil && found[2] != "" {
-		threadID, err = strconv.ParseInt(found[2], 10, 64)
+		chat.MessageThreadID, err = strconv.ParseInt(found[2], 10, 64)
 	}
-	return chatID, threadID, err
+	return chat, err
 }
 
 // chatNumbers lets the numbers of groups, which are negative, be told from flags: with the minus of mathematics, which chatPattern knows.
@@ -208,7 +213,7 @@ func chatNumbers(args []string) []string {
 type recipientsBindCommand struct{ chatFlags }
 
 func (c *recipientsBindCommand) Run(ctx context.Context, std *streams) error {
-	chatID, threadID, err := c.chat()
+	chat, err := c.chat()
 	if err != nil {
 		return err
 	}
@@ -216,7 +221,7 @@ func (c *recipientsBindCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	r, err := api.BindChat(ctx, c.Recipient, chatID, threadID)
+	r, err := api.BindChat(ctx, c.Recipient, chat)
 	if err != nil {
 		return err
 	}
@@ -226,7 +231,7 @@ func (c *recipientsBindCommand) Run(ctx context.Context, std *streams) error {
 type recipientsUnbindCommand struct{ chatFlags }
 
 func (c *recipientsUnbindCommand) Run(ctx context.Context, std *streams) error {
-	chatID, threadID, err := c.chat()
+	chat, err := c.chat()
 	if err != nil {
 		return err
 	}
@@ -234,7 +239,7 @@ func (c *recipientsUnbindCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := api.UnbindChat(ctx, c.Recipient, chatID, threadID); err != nil {
+	if err := api.UnbindChat(ctx, c.Recipient, chat); err != nil {
 		return err
 	}
 	return c.gone(std, fmt.Sprintf("%s has chat %s no more", c.Recipient, strings.Replace(c.Chat, "−", "-", 1)))

@@ -13,6 +13,7 @@ import (
 // LinkRequest asks for a deep link. What is not set is the server's choice.
 type LinkRequest struct {
 	Recipient string       `json:"recipient"`           // of the caller's own choosing: 1 to 128 letters, digits and . _ : @ + -
+	Bot       string       `json:"bot,omitzero"`        // that it opens: NAME of [bots.NAME]; empty: that of [telegram]
 	Target    relay.Target `json:"target,omitzero"`     // empty: a private chat
 	ExpiresIn string       `json:"expires_in,omitzero"` // a Prometheus duration of 1s to 365d, such as 24h
 	MaxUses   int          `json:"max_uses,omitzero"`   // how many chats it may bind, at most 100,000; 0: one

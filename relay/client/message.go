@@ -39,6 +39,7 @@ type MessageRequest struct {
 
 	Key       string         `json:"key,omitzero"`       // of a live message, at most 255 bytes
 	OnUpdate  relay.OnUpdate `json:"on_update,omitzero"` // with Key; relay.Edit by default
+	Bot       string         `json:"bot,omitzero"`       // only chats with this one get it: NAME of [bots.NAME], or relay.FirstBot; empty: whichever
 	Topic     string         `json:"topic,omitzero"`     // of a group, by its name of at most 128 characters; it is made where there is none
 	Priority  relay.Priority `json:"priority,omitzero"`
 	SendAt    time.Time      `json:"send_at,omitzero"`    // within a year; zero: at once
@@ -55,7 +56,7 @@ type File struct {
 	Content []byte
 }
 
-// Accepted is a message that the server has on disk. Of its deliveries ID, Recipient, ChatID and State are told; there are none where a template had
+// Accepted is a message that the server has on disk. Of its deliveries ID, Recipient, Bot, ChatID and State are told; there are none where a template had
 // nothing to say.
 type Accepted struct {
 	ID         relay.ID         `json:"id"`
@@ -170,10 +171,10 @@ func (c *Client) Message(ctx context.Context, id relay.ID) (*Message, error) {
 }
 
 // Deliveries asks for a page of deliveries, newest first, 1 to 1000 of them; q.Prefix is not asked for. A page may hold fewer than that, even none,
-// though there is a Next: what the token does not reach is left out, and those of a receiver are looked for in stretches. Scope: read.
+// though there is a Next: what the token does not reach is left out, and those of a receiver or a bot are looked for in stretches. Scope: read.
 func (c *Client) Deliveries(ctx context.Context, q relay.DeliveryQuery) (relay.Page[relay.Delivery], error) {
 	return page[relay.Delivery](ctx, c, "/api/v1/deliveries",
-		values("state", string(q.State), "recipient", q.Recipient, "receiver", q.Receiver, "since", moment(q.Since), "until", moment(q.Until), "after", q.After, "limit", limit(q.Limit)))
+		values("state", string(q.State), "recipient", q.Recipient, "receiver", q.Receiver, "bot", q.Bot, "since", moment(q.Since), "until", moment(q.Until), "after", q.After, "limit", limit(q.Limit)))
 }
 
 // moment is empty for the zero time.

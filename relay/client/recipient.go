@@ -51,23 +51,26 @@ func (c *Client) ForgetRecipient(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodDelete, recipientPath(id), nil, nil)
 }
 
-// BindChat binds a chat, or with a threadID that is not 0 a topic of one, to a recipient, without a link and without asking Telegram first. A recipient
-// that is new is made. Error: relay.CodeInvalidField for what can be no chat or recipient. Scope: admin.
-func (c *Client) BindChat(ctx context.Context, recipient string, chatID, threadID int64) (*relay.Recipient, error) {
-	return fetch[relay.Recipient](ctx, c, http.MethodPut, chatPath(recipient, chatID, threadID), nil)
+// BindChat binds a chat of a bot, or a topic of one, to a recipient, without a link and without asking Telegram first. Of the chat, Bot, ChatID and
+// MessageThreadID count. A recipient that is new is made. Error: relay.CodeInvalidField for what can be no chat, bot or recipient. Scope: admin.
+func (c *Client) BindChat(ctx context.Context, recipient string, chat relay.Chat) (*relay.Recipient, error) {
+	return fetch[relay.Recipient](ctx, c, http.MethodPut, chatPath(recipient, chat), nil)
 }
 
 // UnbindChat takes a chat, or a topic of one, from a recipient. Error: relay.CodeNotFound. Scope: admin.
-func (c *Client) UnbindChat(ctx context.Context, recipient string, chatID, threadID int64) error {
-	return c.call(ctx, http.MethodDelete, chatPath(recipient, chatID, threadID), nil, nil)
+func (c *Client) UnbindChat(ctx context.Context, recipient string, chat relay.Chat) error {
+	return c.call(ctx, http.MethodDelete, chatPath(recipient, chat), nil, nil)
 }
 
 func recipientPath(id string) string { return "/api/v1/recipients/" + url.PathEscape(id) }
 
-func chatPath(recipient string, chatID, threadID int64) string {
-	path := fmt.Sprintf("%s/chats/%d", recipientPath(recipient), chatID)
-	if threadID != 0 {
-		path += "?message_thread_id=" + strconv.FormatInt(threadID, 10)
+func chatPath(recipient string, chat relay.Chat) string {
+	path, thread := fmt.Sprintf("%s/chats/%d", recipientPath(recipient), chat.ChatID), ""
+	if chat.MessageThreadID != 0 {
+		thread = strconv.FormatInt(chat.MessageThreadID, 10)
+	}
+	if query := values("message_thread_id", thread, "bot", chat.Bot); len(query) > 0 {
+		path += "?" + query.Encode()
 	}
 	return path
 }

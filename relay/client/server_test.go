@@ -105,7 +105,7 @@ func wantCode(t *testing.T, code relay.Code, err error) {
 func TestMessagesOfARealServer(t *testing.T) {
 	c, _ := realClient(t)
 	ctx := t.Context()
-	must[*relay.Recipient](t)(c.BindChat(ctx, "alice", 1001, 0))
+	must[*relay.Recipient](t)(c.BindChat(ctx, "alice", relay.Chat{ChatID: 1001}))
 	send := must[*client.Accepted](t)
 	everything := client.MessageRequest{
 		To: []string{"alice", "ops"}, Text: "Deploy *done*", ParseMode: markup.MarkdownV2, Photo: "https://example.org/a.png",
@@ -156,7 +156,7 @@ func TestMessagesOfARealServer(t *testing.T) {
 func TestFailedDeliveriesOfARealServer(t *testing.T) {
 	c, server := realClient(t)
 	ctx := t.Context()
-	must[*relay.Recipient](t)(c.BindChat(ctx, "alice", 1001, 0))
+	must[*relay.Recipient](t)(c.BindChat(ctx, "alice", relay.Chat{ChatID: 1001}))
 	for _, do := range []func(context.Context, relay.ID) (*relay.Delivery, error){c.RetryDelivery, c.DiscardDelivery} {
 		id := must[*client.Accepted](t)(c.SendMessage(ctx, client.MessageRequest{To: []string{"alice"}, Text: "x"})).Deliveries[0].ID
 		if err := server.db.Finish(ctx, relay.Outcome{Delivery: id, State: relay.Failed, Reason: "rejected", LastError: "Bad Request", At: time.Now()}); err != nil {
@@ -188,13 +188,13 @@ func TestRecipientsOfARealServer(t *testing.T) {
 	if err := c.ExportRecipients(ctx, &export); err != nil || !strings.HasPrefix(export.String(), `{"recipient":"ops","chat_id":-100`) {
 		t.Errorf("export: %s %v", &export, err)
 	}
-	if r := must[*relay.Recipient](t)(c.BindChat(ctx, "ops", 7, 0)); len(r.Chats) != 2 {
+	if r := must[*relay.Recipient](t)(c.BindChat(ctx, "ops", relay.Chat{ChatID: 7})); len(r.Chats) != 2 {
 		t.Errorf("bound: %+v", r)
 	}
-	if err := c.UnbindChat(ctx, "ops", -100, 7); err != nil {
+	if err := c.UnbindChat(ctx, "ops", relay.Chat{ChatID: -100, MessageThreadID: 7}); err != nil {
 		t.Error(err)
 	}
-	wantCode(t, relay.CodeNotFound, c.UnbindChat(ctx, "ops", -100, 7))
+	wantCode(t, relay.CodeNotFound, c.UnbindChat(ctx, "ops", relay.Chat{ChatID: -100, MessageThreadID: 7}))
 	if err := c.ForgetRecipient(ctx, "ops"); err != nil {
 		t.Error(err)
 	}
@@ -222,7 +222,7 @@ func TestAll(t *testing.T) {
 	c, _ := realClient(t)
 	ctx := t.Context()
 	for i, id := range []string{"a", "b", "c"} {
-		must[*relay.Recipient](t)(c.BindChat(ctx, id, int64(i+1), 0))
+		must[*relay.Recipient](t)(c.BindChat(ctx, id, relay.Chat{ChatID: int64(i + 1)}))
 		must[*client.Accepted](t)(c.SendMessage(ctx, client.MessageRequest{To: []string{id}, Text: "x"}))
 		must[*client.NewLink](t)(c.CreateLink(ctx, client.LinkRequest{Recipient: id}))
 	}
