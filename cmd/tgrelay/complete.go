@@ -236,7 +236,7 @@ func (p *place) named(ctx context.Context, kind, prefix string) []string {
 	case "receivers":
 		return slices.Sorted(maps.Keys(p.config().Receivers))
 	case "bots":
-		return p.bots()
+		return asked(p.config().BotNames())
 	case "recipients":
 		return p.recipients(ctx, prefix)
 	case "states":
@@ -247,15 +247,6 @@ func (p *place) named(ctx context.Context, kind, prefix string) []string {
 		return states
 	}
 	return nil
-}
-
-// bots are those that can be asked for.
-func (p *place) bots() []string {
-	var names []string
-	for _, name := range p.config().BotNames() {
-		names = append(names, relay.BotAsked(name))
-	}
-	return names
 }
 
 // config is as far as it can be read: a fault elsewhere, or a token that is not to be read, is none of what is looked for.

@@ -34,7 +34,7 @@ func (d *Daemon) openTelegram(ctx context.Context, transport http.RoundTripper) 
 	if t.Mode != "webhook" {
 		return nil
 	}
-	token, err := WebhookSecret(ctx, d.config, d.db)
+	token, err := WebhookSecret(ctx, d.config, "", d.db)
 	if err != nil {
 		return err
 	}
@@ -50,27 +50,35 @@ func webhookTerms(c *config.Config) telegram.WebhookTerms {
 	return telegram.WebhookTerms{CertificateFile: w.CertificateFile, MaxConnections: w.MaxConnections, AllowedSources: w.AllowedSources}
 }
 
-// WebhookSecret is the configured secret token, else one that is made once and kept: the first of several that start at once makes it.
-func WebhookSecret(ctx context.Context, c *config.Config, db *store.DB) (secret.Value, error) {
-	if v := c.Telegram.Webhook.SecretToken; !v.IsZero() {
-		return v, nil
+// ofBot is the name of a setting that each bot has; the first one's is the plain name.
+func ofBot(setting, bot string) string {
+	if bot == "" {
+		return setting
 	}
-	kept, err := db.Setting(ctx, secretSetting)
+	return setting + "." + bot
+}
+
+// WebhookSecret is a bot's configured secret token, else one that is made once and kept: the first of several that start at once makes it.
+func WebhookSecret(ctx context.Context, c *config.Config, bot string, db *store.DB) (secret.Value, error) {
+	if b, _ := c.Bot(bot); !b.Webhook.SecretToken.IsZero() {
+		return b.Webhook.SecretToken, nil
+	}
+	kept, err := db.Setting(ctx, ofBot(secretSetting, bot))
 	if err != nil || kept != "" {
 		return secret.New(kept), err
 	}
 	b := make([]byte, 32)
 	rand.Read(b) // never fails: crypto/rand
-	err = db.ChangeSetting(ctx, secretSetting, func(first string) (string, error) {
+	err = db.ChangeSetting(ctx, ofBot(secretSetting, bot), func(first string) (string, error) {
 		kept = cmp.Or(first, base64.RawURLEncoding.EncodeToString(b))
 		return kept, nil
 	})
 	return secret.New(kept), err
 }
 
-// KeptSecret is the secret token that a daemon which is running has made and kept.
-func KeptSecret(ctx context.Context, c *config.Config) (secret.Value, error) {
-	kept, err := store.KeptSetting(ctx, c.Storage.URL, secretSetting)
+// KeptSecret is a bot's secret token that a daemon which is running has made and kept.
+func KeptSecret(ctx context.Context, c *config.Config, bot string) (secret.Value, error) {
+	kept, err := store.KeptSetting(ctx, c.Storage.URL, ofBot(secretSetting, bot))
 	if err == nil && kept == "" {
 		err = errors.New("the running daemon has no secret token for a webhook yet: restart it, and it sets the webhook by itself")
 	}
