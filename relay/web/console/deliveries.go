@@ -38,13 +38,13 @@ func (d deliveries) Changeable() bool {
 }
 
 // filter is what deliveries are chosen by, as the page's form has it.
-type filter struct{ State, Recipient, Receiver, Since, Until string }
+type filter struct{ State, Recipient, Receiver, Bot, Since, Until string }
 
 // localTime is what browsers send for <input type=datetime-local>.
 const localTime = "2006-01-02T15:04"
 
 func filterOf(q url.Values) filter {
-	return filter{q.Get("state"), q.Get("recipient"), q.Get("receiver"), q.Get("since"), q.Get("until")}
+	return filter{q.Get("state"), q.Get("recipient"), q.Get("receiver"), q.Get("bot"), q.Get("since"), q.Get("until")}
 }
 
 func (f filter) empty() bool { return f == filter{} }
@@ -57,7 +57,7 @@ func (f filter) Hopeless() bool {
 // address is the page's with this filter.
 func (f filter) address(after string) string {
 	q := url.Values{}
-	for name, value := range map[string]string{"state": f.State, "recipient": f.Recipient, "receiver": f.Receiver, "since": f.Since, "until": f.Until, "after": after} {
+	for name, value := range map[string]string{"state": f.State, "recipient": f.Recipient, "receiver": f.Receiver, "bot": f.Bot, "since": f.Since, "until": f.Until, "after": after} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -70,7 +70,7 @@ func (f filter) address(after string) string {
 
 // query asks the storage. Error: relay.CodeInvalidField.
 func (f filter) query(v *Viewer) (relay.DeliveryQuery, error) {
-	q := relay.DeliveryQuery{State: relay.State(f.State), Recipient: v.full(f.Recipient), Prefix: v.Prefix, Receiver: f.Receiver, Limit: 50}
+	q := relay.DeliveryQuery{State: relay.State(f.State), Recipient: v.full(f.Recipient), Prefix: v.Prefix, Receiver: f.Receiver, Bot: f.Bot, Limit: 50}
 	if f.State != "" && !slices.Contains(relay.States, q.State) {
 		return q, &relay.Error{Code: relay.CodeInvalidField, Detail: fmt.Sprintf("there is no state %.40q", f.State)}
 	}

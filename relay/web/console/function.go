@@ -32,6 +32,7 @@ var functions = template.FuncMap{
 	"wide":    func(n int) int64 { return int64(n) },
 	"muted":   func(until time.Time) bool { return until.After(time.Now()) },
 	"section": section,
+	"asked":   relay.BotAsked,
 	"nav":     func() []entry { return nav },
 }
 

@@ -16,13 +16,13 @@ import (
 
 // newLink is the page that makes one.
 type newLink struct {
-	Recipient, Target, Expires, Uses string
-	Fault                            string
+	Recipient, Bot, Target, Expires, Uses string
+	Fault                                 string
 }
 
 // NewLink asks for whom a link is to be.
 func (c *Console) NewLink(w http.ResponseWriter, r *http.Request, v *Viewer) error {
-	return c.askLink(w, r, v, newLink{Recipient: r.URL.Query().Get("recipient"), Target: r.URL.Query().Get("target"), Expires: "24h", Uses: "1"}, http.StatusOK)
+	return c.askLink(w, r, v, newLink{Recipient: r.URL.Query().Get("recipient"), Bot: r.URL.Query().Get("bot"), Target: r.URL.Query().Get("target"), Expires: "24h", Uses: "1"}, http.StatusOK)
 }
 
 func (c *Console) askLink(w http.ResponseWriter, r *http.Request, v *Viewer, asked newLink, status int) error {
@@ -43,8 +43,8 @@ func (c *Console) MakeLink(w http.ResponseWriter, r *http.Request, v *Viewer) er
 	if err != nil {
 		return err
 	}
-	asked := newLink{Recipient: f.Get("recipient"), Target: f.Get("target"), Expires: f.Get("expires_in"), Uses: f.Get("max_uses")}
-	request, err := requestOf(v, f)
+	asked := newLink{Recipient: f.Get("recipient"), Bot: f.Get("bot"), Target: f.Get("target"), Expires: f.Get("expires_in"), Uses: f.Get("max_uses")}
+	request, err := c.requestOf(v, f)
 	var link *onboarding.Link
 	if err == nil {
 		link, err = c.Desk.Make(r.Context(), request)
@@ -67,10 +67,15 @@ func (c *Console) MakeLink(w http.ResponseWriter, r *http.Request, v *Viewer) er
 }
 
 // requestOf reads a form. Errors: relay.CodeForbidden, CodeInvalidField.
-func requestOf(v *Viewer, f url.Values) (request onboarding.Request, err error) {
-	request = onboarding.Request{Recipient: v.full(f.Get("recipient")), Target: relay.Target(f.Get("target"))}
+func (c *Console) requestOf(v *Viewer, f url.Values) (request onboarding.Request, err error) {
+	request = onboarding.Request{Recipient: v.full(f.Get("recipient")), Bot: f.Get("bot"), Target: relay.Target(f.Get("target"))}
 	if request.Recipient != "" && !v.may(request.Recipient) {
 		return request, &relay.Error{Code: relay.CodeForbidden, Detail: "this token may not make links for this recipient"}
+	}
+	if request.Bot != "" {
+		if err := c.Door.Rules().CheckBot(request.Bot); err != nil {
+			return request, &relay.Error{Code: relay.CodeInvalidField, Detail: err.Error()}
+		}
 	}
 	if text := f.Get("expires_in"); text != "" {
 		ttl, err := model.ParseDuration(text)

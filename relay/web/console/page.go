@@ -36,19 +36,29 @@ type view struct {
 	*Viewer
 	Page   string // its template
 	Title  string
-	Notice string // what has just been done
+	Notice string   // what has just been done
+	Bots   []string // as they are asked for, where there are several
 	Data   any
 	Status int // 0: 200
 }
 
 // frame shows a whole page; who came from a button of another is told what it did (?done=).
 func (c *Console) frame(w http.ResponseWriter, r *http.Request, v view) error {
-	v.Notice = notices[r.URL.Query().Get("done")]
+	v.Notice, v.Bots = notices[r.URL.Query().Get("done")], c.bots()
 	return show(w, r, v, "frame")
+}
+
+// bots are those that can be asked for, where there are several: with one nobody needs to hear of it.
+func (c *Console) bots() []string {
+	if bots := c.Door.Rules().Bots; len(bots) > 1 {
+		return bots
+	}
+	return nil
 }
 
 // part shows what takes the place of some of a page.
 func (c *Console) part(w http.ResponseWriter, r *http.Request, v view, name string) error {
+	v.Bots = c.bots()
 	return show(w, r, v, name)
 }
 

@@ -146,7 +146,9 @@ const maxNote = 1000
 func place(known *relay.Recipient, f url.Values) (relay.Binding, error) {
 	chatID, err := strconv.ParseInt(f.Get("chat_id"), 10, 64)
 	threadID, _ := strconv.ParseInt(f.Get("message_thread_id"), 10, 64)
-	i := slices.IndexFunc(known.Chats, func(b relay.Binding) bool { return b.ChatID == chatID && b.MessageThreadID == threadID })
+	i := slices.IndexFunc(known.Chats, func(b relay.Binding) bool {
+		return b.Bot == f.Get("bot") && b.ChatID == chatID && b.MessageThreadID == threadID
+	})
 	if err != nil || i < 0 {
 		return relay.Binding{}, absent("chat of this recipient")
 	}
