@@ -108,3 +108,37 @@ func TestChatsOfABot(t *testing.T) {
 	single.call(t, "POST", "/api/v1/recipients/import", string(export.body)).wants(t, 200, `"imported":0,"failed":1`, `/bot: there is no bot \"team\"; there are telegram`)
 	h.call(t, "DELETE", "/api/v1/recipients/alice/chats/1001?bot=team", "").wants(t, 204)
 }
+
+// With several bots the console says which one; with one it does not.
+func TestConsoleOfBots(t *testing.T) {
+	h := newHouseOfBots(t)
+	for _, chat := range []string{"1001", "1001?bot=team"} {
+		h.call(t, "PUT", "/api/v1/recipients/alice/chats/"+chat, "").wants(t, 200)
+	}
+	h.call(t, "POST", "/api/v1/messages", `{"to":["alice","bob"],"text":"x","bot":"team"}`).wants(t, 202)
+	page := func(path string) answer { return h.call(t, "GET", path, "", "Accept", "text/html") }
+	page("/links/new?recipient=alice&bot=team").wants(t, 200, `<select id="bot" name="bot"><option>telegram</option><option selected>team</option>`)
+	page("/recipients/alice").wants(t, 200, "bot telegram", "bot team", `name="bot" value="team"`)
+	page("/recipients").wants(t, 200, "(telegram)", "(team)")
+	list := page("/deliveries?bot=team")
+	list.wants(t, 200, `<option selected>team</option>`, `<td class="opt">team</td>`, "alice", "bob")
+	none := page("/deliveries?bot=telegram")
+	none.wants(t, 200, "Nothing fits")
+
+	made := h.call(t, "POST", "/links/new", "recipient=carol&bot=team&target=private", "Content-Type", "application/x-www-form-urlencoded")
+	made.wants(t, 200, "with team", "https://t.me/team_bot?start=")
+	h.call(t, "POST", "/links/new", "recipient=carol&bot=tean", "Content-Type", "application/x-www-form-urlencoded").wants(t, 400, "there are telegram, team")
+	h.call(t, "POST", "/recipients/alice/chat", "do=unbind&chat_id=1001&bot=team", "Content-Type", "application/x-www-form-urlencoded").wants(t, 303)
+	left := page("/recipients/alice")
+	left.wants(t, 200, "bot telegram")
+	left.lacks(t, `name="bot" value="team"`)
+
+	one := newHouse(t, func(_ *web.Options, rules *intake.Rules) { rules.Bots = []string{relay.FirstBot} })
+	one.bind(t, "alice", 1001)
+	one.call(t, "POST", "/api/v1/messages", `{"to":"alice","text":"x"}`).wants(t, 202)
+	for _, path := range []string{"/links/new", "/recipients/alice", "/recipients", "/deliveries", "/receivers/json"} {
+		a := one.call(t, "GET", path, "", "Accept", "text/html")
+		a.wants(t, 200)
+		a.lacks(t, ">Bot<", "bot telegram", "(telegram)", `id="bot"`)
+	}
+}
