@@ -70,6 +70,13 @@ type Job struct {
 	Live    []int64 // with a Key: the Telegram messages of the live message that is in the chat; none if there is none
 }
 
+// Arrival is that messages arrived in a chat: those of one delivery, at the time of the last.
+type Arrival struct {
+	ChatID   int64
+	At       time.Time
+	Messages int
+}
+
 // Outcome is what became of one attempt at a delivery. The store writes all of it in one step.
 type Outcome struct {
 	Delivery           ID
@@ -159,6 +166,8 @@ type Outbox interface {
 	// Merge lets a message with one delivery take the place of deliveries that wait in its chat: these become superseded. Error if one of
 	// them waits no longer: CodeConflict.
 	Merge(ctx context.Context, m *Message, deliveries []ID) error
+	// Recent returns what arrived in chats of a bot since a moment, in the order of the time.
+	Recent(ctx context.Context, bot string, since time.Time) ([]Arrival, error)
 	// Sending notes that a request is under way. It does not wait for the disk and cannot fail: a crash loses nothing by it.
 	Sending(id ID)
 	// Finish writes what became of an attempt. A delivery that was ended meanwhile (discarded) stays as it is. Error where another replica has the lane by

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -82,25 +83,94 @@ func TestKilledOnPostgreSQL(t *testing.T) {
 	}
 }
 
-// A second daemon does not start on a database that one runs on, and does so as soon as that one is gone.
-func TestOneDaemonADatabase(t *testing.T) {
+// beside starts another relay on the same database, before the same Telegram.
+func (w *world) beside() *world {
+	w.t.Helper()
+	other := &world{t: w.t, dir: w.t.TempDir(), sim: w.sim, extra: w.extra}
+	return other.begin()
+}
+
+// Two daemons share a database: each delivers a part of what either accepts, in order and once. When one ends, or is killed, the other one goes on
+// with all of it.
+func TestDaemonsShareADatabase(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, onServer(newServer(t)))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	const chats, each = 12, 10
+	w := newWorld(t, fast+onServer(newServer(t)))
+	other := w.beside()
+	has := func(w *world, n int) { w.eventually(func() bool { return w.metric("tgrelay_lease_shards") == n }) }
+	has(w, 32)
+	has(other, 32)
+	var ids []int64
+	for i := range chats {
+		ids = append(ids, w.connect(fmt.Sprintf("Ada%d", i), fmt.Sprintf("r%d", i)))
+	}
+	post := func(from, to int, relays ...*world) {
+		var posters sync.WaitGroup
+		for chat := range chats {
+			posters.Go(func() {
+				for n := from; n < to; n++ {
+					relays[n%len(relays)].insist(chat, n)
+				}
+			})
+		}
+		posters.Wait()
+		w.allSent()
+	}
+	post(0, each, w, other)
+	for i, w := range []*world{w, other} {
+		if n := w.metric(`tgrelay_deliveries_total{state="sent"}`); n == 0 {
+			t.Errorf("relay %d has sent nothing", i)
+		}
+	}
+	w.refused(other)
+	other.process.stop(t)
+	began := time.Now()
+	has(w, 64)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("after the other one ended it took %s to have all", took)
+	}
+	post(each, 2*each, w)
+	other.serve()
+	has(other, 32)
+	other.process.kill()
+	began = time.Now()
+	post(2*each, 3*each, w)
+	has(w, 64)
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("after the other one was killed it took %s to have all", took)
+	}
+	other.serve()
+	has(other, 32)
+	open := other.user("Eve")
+	other.open(open, other.link(`{"recipient":"eve"}`)) // whichever of them polls
+	w.eventually(func() bool { return len(w.messages(open, 1)) > 0 })
+	for i, chat := range ids {
+		if repeats := w.inOrder(i, chat, 3*each); repeats > 0 {
+			t.Errorf("r%d: %d came twice", i, repeats)
+		}
+	}
+}
+
+// refused holds what cannot be done while relays run, and what can.
+func (w *world) refused(other *world) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, binary, "serve", "--config", w.config()).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "another tgrelay is running on this storage") {
-		t.Errorf("a second one: %v: %s", err, out)
+	command := func(want string, args ...string) {
+		w.t.Helper()
+		out, _ := exec.CommandContext(ctx, binary, args...).CombinedOutput() // some say more than that
+		if !strings.Contains(string(out), want) {
+			w.t.Errorf("%s says: %s", args[0], out)
+		}
 	}
-	out, _ = exec.CommandContext(ctx, binary, "doctor", "--config", w.config()).CombinedOutput() // it has more to say
-	if !strings.Contains(string(out), "the database server answers, schema 1") {
-		t.Errorf("the doctor says: %s", out)
+	_, from, _ := strings.Cut(w.extra, "url = ")
+	from, err := strconv.Unquote(strings.TrimSpace(from))
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	out, err = exec.CommandContext(ctx, binary, "backup", "--config", w.config(), filepath.Join(w.dir, "copy")).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "pg_dump") {
-		t.Errorf("a backup: %v: %s", err, out)
-	}
-	w.restart()
+	command("another tgrelay is running on this storage", "migrate", "--from", from, "--to", "sqlite:"+filepath.Join(w.dir, "copy.db"))
+	command("the database server answers, schema", "doctor", "--config", other.config())
+	command("pg_dump", "backup", "--config", other.config(), filepath.Join(w.dir, "copy"))
 }
 
 // A relay moves from its file to a database with everything that it knows, and back.

@@ -145,7 +145,7 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) (err 
 }
 
 func (d *Daemon) openStorage(ctx context.Context) error {
-	lock, err := store.Acquire(d.config.Storage.URL)
+	lock, err := store.Share(d.config.Storage.URL)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 		return err
 	}
 	d.engine = delivery.New(delivery.Options{
-		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry,
+		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry, Leases: d.leases,
 		Rates: ratesOf(c), Pace: d.db.Pace(""),
 		Drain: drainTime, Failed: d.door.Failed,
 		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,

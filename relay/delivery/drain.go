@@ -22,6 +22,8 @@ func (s *scheduler) drain(cutOff context.CancelFunc) {
 			note(time.Now())
 		case <-retry.C:
 			s.settleAll()
+		case <-s.changed:
+			s.regroup(time.Now())
 		case answer := <-s.questions:
 			answer <- nil // the end has a time of its own
 		case <-end.C:
@@ -40,6 +42,9 @@ func (s *scheduler) drain(cutOff context.CancelFunc) {
 		case note := <-s.results:
 			note(time.Now())
 		case <-gone:
+			for _, l := range s.lanes {
+				l.letGo()
+			}
 			return
 		}
 	}

@@ -11,6 +11,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,8 @@ type Options struct {
 	Rates
 	// Pace is what the bot may send, GlobalRate, where replicas share the bot; nil: this engine has all of it.
 	Pace relay.Pace
+	// Leases say which lanes are this engine's; nil: all.
+	Leases relay.Leases
 	// AllowPrivate reports whether files of messages may be fetched from private addresses too; nil: they may not.
 	AllowPrivate func() bool
 	Drain        time.Duration // how long requests that are under way may take at the end
@@ -78,6 +81,9 @@ type Engine struct {
 func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Leases == nil {
+		o.Leases = relay.Alone{}
 	}
 	if o.AllowPrivate == nil {
 		o.AllowPrivate = func() bool { return false }
@@ -177,15 +183,15 @@ func (e *Engine) Ended(all []relay.Delivery) {
 	}
 }
 
-// finish stores the outcome of w and tells of it.
+// finish stores the outcome of w and tells of it. What was sent is stored also by one who lost the lease.
 func (e *Engine) finish(ctx context.Context, w *work) error {
 	o := w.outcome
 	err := e.o.Outbox.Finish(ctx, *o)
-	if err != nil && relay.ErrorCode(err) != relay.CodeNotFound { // what was forgotten meanwhile needs no outcome
-		return err
+	if relay.ErrorCode(err) == relay.CodeNotFound { // what was forgotten meanwhile needs no outcome
+		err = nil
 	}
-	if o.State == relay.Queued {
-		return nil
+	if o.State == relay.Queued || err != nil && (o.State != relay.Sent || !errors.Is(err, relay.ErrLeaseLost)) {
+		return err
 	}
 	if o.State == relay.Sent {
 		e.metrics.sent(&w.job.Delivery, o)
@@ -197,5 +203,5 @@ func (e *Engine) finish(ctx context.Context, w *work) error {
 		d.State, d.Reason, d.LastError, d.Attempts = o.State, o.Reason, o.LastError, o.Attempts
 		e.o.Failed(d)
 	}
-	return nil
+	return err
 }

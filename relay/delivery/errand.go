@@ -89,6 +89,9 @@ func (s *scheduler) unread(l *lane, err error, now time.Time) {
 // knows when.
 func (s *scheduler) filled(l *lane, jobs []relay.Job, limit int, woken bool, now time.Time) {
 	before := l.newest
+	if n := underWay(jobs); before == 0 && n > 0 { // before the last restart, or by another replica: nobody knows when
+		l.pace.take(now, n)
+	}
 	l.broken, l.resume = 0, time.Time{}
 	l.fill(jobs, limit, now)
 	if until := closedUntil(jobs); until.After(now) && until.After(l.pace.closed) {
@@ -97,6 +100,14 @@ func (s *scheduler) filled(l *lane, jobs []relay.Job, limit int, woken bool, now
 	if woken && l.newest == before && !l.more && !s.lanesAt.IsZero() {
 		s.lanesAt = earlier(s.lanesAt, now.Add(max(time.Second, 20*s.lanesTook)))
 	}
+}
+
+// underWay is how many parts of what comes first have arrived.
+func underWay(jobs []relay.Job) int {
+	if len(jobs) == 0 {
+		return 0
+	}
+	return len(jobs[0].TelegramMessageIDs)
 }
 
 // closedUntil is the end of the last retry_after that is known of what waits for a chat.

@@ -34,7 +34,8 @@ type outbox struct {
 	mu           sync.Mutex
 	jobs         []*relay.Job
 	wake         func(int64, relay.Priority)
-	down         bool // all calls fail
+	down         bool                         // all calls fail
+	counts       func(chat, fence int64) bool // whether outcomes under a lease do; nil: all do
 	finished     []relay.Outcome
 }
 
@@ -106,6 +107,19 @@ func (o *outbox) Heads(_ context.Context, _ string, chatID int64, now time.Time,
 	return some[:min(limit, len(some))], nil
 }
 
+// Recent goes by the outcomes, so that what another engine finished counts too.
+func (o *outbox) Recent(_ context.Context, _ string, since time.Time) ([]relay.Arrival, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var all []relay.Arrival
+	for _, out := range o.finished {
+		if out.State == relay.Sent && out.At.After(since) {
+			all = append(all, relay.Arrival{ChatID: o.find(out.Delivery).ChatID, At: out.At.Round(0), Messages: len(out.TelegramMessageIDs)})
+		}
+	}
+	return all, o.fail()
+}
+
 func (o *outbox) find(id relay.ID) *relay.Job {
 	for _, j := range o.jobs {
 		if j.ID == id {
@@ -127,8 +141,12 @@ func (o *outbox) Finish(ctx context.Context, out relay.Outcome) error {
 	if err := cmp.Or(ctx.Err(), o.fail()); err != nil {
 		return err
 	}
-	o.finished = append(o.finished, out)
 	j := o.find(out.Delivery)
+	lost := o.counts != nil && !o.counts(j.ChatID, out.Fence)
+	if lost && out.State != relay.Sent {
+		return relay.ErrLeaseLost
+	}
+	o.finished = append(o.finished, out)
 	j.State, j.Attempts, j.Reason, j.LastError = out.State, out.Attempts, out.Reason, out.LastError
 	j.NotBefore, j.TelegramMessageIDs = out.NotBefore, out.TelegramMessageIDs
 	for _, other := range o.jobs {
@@ -141,6 +159,9 @@ func (o *outbox) Finish(ctx context.Context, out relay.Outcome) error {
 		if out.MigrateTo != 0 {
 			other.ChatID = out.MigrateTo
 		}
+	}
+	if lost {
+		return relay.ErrLeaseLost
 	}
 	return nil
 }

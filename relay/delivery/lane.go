@@ -24,6 +24,7 @@ const (
 // scheduler; while a lane is busy, current belongs to the worker.
 type lane struct {
 	chatID  int64
+	fence   int64 // of the lease by which it is ours
 	pace    pace
 	current *work       // being sent, waiting for its moment, or owed to the storage; nil: none
 	heads   []relay.Job // behind current
@@ -37,6 +38,9 @@ type lane struct {
 	broken  int         // failures of the storage in a row
 	surged  time.Time   // when it was last looked at for a surge
 	resume  time.Time   // not before then, after a failure of the storage
+	lost    bool        // its lease has ended: nothing in it is believed any more
+	done    func()      // ends the use of the lease; nil: it is not in use
+	cutOff  func()      // breaks off the request that is under way; nil: none is
 
 	// Place in a queue.
 	at    time.Time // waiting: its moment
@@ -104,7 +108,7 @@ func (l *lane) fill(jobs []relay.Job, limit int, now time.Time) {
 // advance takes the next delivery if there is none.
 func (l *lane) advance() {
 	if l.current == nil && len(l.heads) > 0 {
-		l.current = &work{job: l.heads[0]}
+		l.current = &work{job: l.heads[0], fence: l.fence}
 		if l.heads = l.heads[1:]; len(l.heads) == 0 {
 			l.heads = nil // it would hold on to what was sent
 		}

@@ -11,6 +11,9 @@ import (
 
 // startRounds does what is done from time to time.
 func (s *scheduler) startRounds(now time.Time) {
+	if due(&s.recallAt, now) {
+		s.recall(now)
+	}
 	if due(&s.lanesAt, now) {
 		s.findLanes(now)
 	}
@@ -79,7 +82,7 @@ func (s *scheduler) takeUp(chats []int64, now time.Time) {
 		if s.crowded(chatID, now) {
 			return
 		}
-		if l := s.lane(chatID); l.current == nil && !l.busy {
+		if l := s.lane(chatID); l != nil && l.current == nil && !l.busy {
 			s.wake(chatID, now)
 		}
 	}
@@ -123,6 +126,9 @@ func (s *scheduler) expire(asked time.Time) {
 
 // forget drops lanes that have nothing and whose pace is a new one's.
 func (s *scheduler) forget(now time.Time) {
+	if now.Sub(s.recentAt) > groupWindow {
+		clear(s.recent)
+	}
 	for chatID, l := range s.lanes {
 		if l.idle(now) {
 			l.leave()

@@ -38,13 +38,19 @@ type scheduler struct {
 	reading    int // errands under way
 	refreshing int // lanes that were ready and ask the outbox once more
 
-	lanesAt, expireAt, probeAt time.Time // zero: under way
-	lanesTook                  time.Duration
-	broken                     int  // failures of Lanes in a row
-	stopped                    bool // the token is refused: nothing is sent
-	outage                     outage
-	clock                      clock
-	away                       bool // Telegram could not be reached, or failed, at the last request
+	changed   <-chan struct{}           // closed when leases have changed since they were looked at
+	recalling bool                      // what was sent lately is looked up: no lane is made meanwhile
+	changes   int                       // how often leases have
+	recent    map[int64][]relay.Arrival // what was sent in chats before recentAt, until they have a lane
+	recentAt  time.Time
+
+	lanesAt, expireAt, probeAt, recallAt time.Time // zero: under way
+	lanesTook                            time.Duration
+	broken                               int  // failures of Lanes in a row
+	stopped                              bool // the token is refused: nothing is sent
+	outage                               outage
+	clock                                clock
+	away                                 bool // Telegram could not be reached, or failed, at the last request
 }
 
 // refusal is a 429.
@@ -61,7 +67,7 @@ func newScheduler(e *Engine, working context.Context) *scheduler {
 		results: make(chan func(time.Time)), lanes: map[int64]*lane{},
 		waiting: queue{less: byTime}, ready: queue{less: byPriority},
 		bot: newAllowance(e.rates.Load().GlobalRate, e.o.Pace), rates: *e.rates.Load(),
-		lanesAt: now, expireAt: now.Add(expireEvery), clock: clock{seen: now},
+		changed: e.o.Leases.Changed(), recalling: true, recallAt: now, expireAt: now.Add(expireEvery), clock: clock{seen: now},
 	}
 }
 
@@ -77,6 +83,8 @@ func (s *scheduler) loop(ctx context.Context) {
 		case note := <-s.results:
 			note(time.Now())
 		case <-s.signal:
+		case <-s.changed:
+			s.regroup(time.Now())
 		case answer := <-s.questions:
 			answer <- s.overdue(time.Now())
 		case <-timer.C:
@@ -123,7 +131,7 @@ func (s *scheduler) next() time.Time {
 	if !s.bot.owed.IsZero() && !s.bot.asking {
 		at = earlier(at, s.bot.again)
 	}
-	for _, round := range []time.Time{s.lanesAt, s.expireAt, s.probeAt, s.clock.again} {
+	for _, round := range []time.Time{s.lanesAt, s.expireAt, s.probeAt, s.recallAt, s.clock.again} {
 		if !round.IsZero() {
 			at = earlier(at, round)
 		}
@@ -138,13 +146,19 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// lane returns the lane of a chat.
+// lane returns the lane of a chat; nil: it is not ours.
 func (s *scheduler) lane(chatID int64) *lane {
 	l := s.lanes[chatID]
-	if l == nil {
-		l = &lane{chatID: chatID, pace: s.paceOf(chatID)}
-		s.lanes[chatID] = l
+	if l != nil {
+		return l
 	}
+	lease, ok := s.mine(chatID)
+	if !ok {
+		return nil
+	}
+	l = &lane{chatID: chatID, fence: lease.Fence, pace: s.paceOf(chatID)}
+	s.remember(l)
+	s.lanes[chatID] = l
 	return l
 }
 
@@ -167,9 +181,12 @@ func (s *scheduler) retune(r Rates, now time.Time) {
 	}
 }
 
-// wake notes that something came for a chat.
+// wake notes that something came for a chat. Whoever has its lane hears of it too, or finds it.
 func (s *scheduler) wake(chatID int64, now time.Time) {
 	l := s.lane(chatID)
+	if l == nil {
+		return
+	}
 	l.woken = true
 	switch {
 	case l.busy:
@@ -185,6 +202,10 @@ func (s *scheduler) wake(chatID int64, now time.Time) {
 // place puts a lane that is not busy where it belongs.
 func (s *scheduler) place(l *lane, now time.Time) {
 	l.leave()
+	if l.lost && !l.busy && !l.owes() {
+		s.drop(l, now)
+		return
+	}
 	if l.current == nil && !l.busy {
 		l.since = time.Time{}
 	}
@@ -247,6 +268,9 @@ func (s *scheduler) startSends(now time.Time) {
 		l.leave()
 		if l.hungry(now) || s.tooOld(l.current, now) {
 			s.due(l, now)
+			continue
+		}
+		if !s.use(l, now) {
 			continue
 		}
 		s.bot.take(now, l.current.size())

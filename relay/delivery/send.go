@@ -14,6 +14,7 @@ import (
 // work is a delivery on its way.
 type work struct {
 	job     relay.Job
+	fence   int64          // of the lease by which it is ours
 	parts   []markup.Text  // made at the first attempt
 	form    form           // what Telegram would not take
 	silent  bool           // without a sound
@@ -33,7 +34,7 @@ func (w *work) underWay() bool { return len(w.job.TelegramMessageIDs) > 0 }
 
 // outcomeOf begins an outcome with what is so far.
 func (w *work) outcomeOf(s relay.State, now time.Time) *relay.Outcome {
-	return &relay.Outcome{Delivery: w.job.ID, Bot: w.job.Bot, Wipe: s != relay.Queued && w.job.Content.Secret, State: s, Attempts: w.job.Attempts, TelegramMessageIDs: w.job.TelegramMessageIDs, At: now}
+	return &relay.Outcome{Delivery: w.job.ID, Bot: w.job.Bot, Wipe: s != relay.Queued && w.job.Content.Secret, State: s, Attempts: w.job.Attempts, TelegramMessageIDs: w.job.TelegramMessageIDs, At: now, Fence: w.fence}
 }
 
 // expire ends a delivery that is too old.

@@ -28,7 +28,7 @@ const maxWithin = 1 << 30
 // surges reports whether more may wait for a lane than it can send in time. How much does only the outbox know.
 func (s *scheduler) surges(l *lane, now time.Time) (limit int, yes bool) {
 	after := s.o.SurgeAfter()
-	if after <= 0 || now.Sub(l.surged) < surgeEvery || l.current == nil || l.current.underWay() || !l.alerts() {
+	if after <= 0 || l.lost || now.Sub(l.surged) < surgeEvery || l.current == nil || l.current.underWay() || !l.alerts() {
 		return 0, false
 	}
 	limit = l.pace.within(after)

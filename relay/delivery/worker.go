@@ -1,9 +1,11 @@
 package delivery
 
 import (
+	"errors"
 	"math/rand/v2"
 	"time"
 
+	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
@@ -14,8 +16,14 @@ func (s *scheduler) start(l *lane) {
 	s.metrics.inFlight.Inc()
 	w := l.current
 	s.o.Outbox.Sending(w.job.ID)
+	ctx, cancel := s.underLease(l)
 	s.workers.Go(func() {
-		a, failed := s.sender.send(s.working, w)
+		defer cancel()
+		a, failed := s.sender.send(ctx, w)
+		brokenOff := s.brokenOff(ctx, failed)
+		if brokenOff {
+			w.outcome = nil // nobody knows: whoever has the lane next sends it
+		}
 		var stored error
 		if w.outcome != nil {
 			stored = s.finish(s.working, w)
@@ -23,8 +31,10 @@ func (s *scheduler) start(l *lane) {
 		s.results <- func(now time.Time) {
 			s.sending--
 			s.metrics.inFlight.Dec()
-			l.began = time.Time{}
-			s.judge(l, a, failed, now)
+			l.began, l.cutOff = time.Time{}, nil
+			if l.lost = l.lost || brokenOff; !brokenOff {
+				s.judge(l, a, failed, now)
+			}
 			s.done(l, stored, now)
 		}
 	})
@@ -88,6 +98,9 @@ func (s *scheduler) refused(l *lane, now, until time.Time) {
 func (s *scheduler) done(l *lane, stored error, now time.Time) {
 	l.busy = false
 	switch {
+	case errors.Is(stored, relay.ErrLeaseLost):
+		s.storage("", nil)
+		l.current.outcome, l.lost = nil, true
 	case stored != nil:
 		s.storage("store what became of a delivery; it is kept in memory and its chat waits", stored)
 		l.stumble(now)
@@ -98,6 +111,9 @@ func (s *scheduler) done(l *lane, stored error, now time.Time) {
 		if to != 0 {
 			s.wake(to, now)
 		}
+	}
+	if !l.owes() {
+		l.letGo()
 	}
 	s.place(l, now)
 }

@@ -167,10 +167,10 @@ func (db *DB) takeOver(ctx context.Context, shards []grant) error {
 		ours[h.shard] = true
 	}
 	return db.write(ctx, "take lanes over", func(t *tx) error {
-		chats, err := list(context.Background(), t, value[int64], `SELECT DISTINCT chat_id FROM deliveries WHERE state = 2 AND state <> 3`)
-		for _, chat := range chats {
-			if err == nil && ours[relay.LaneShard("", chat)] {
-				_, err = t.move(context.Background(), change{from: []relay.State{relay.Sending}, to: relay.Queued, where: `chat_id = $1`, args: []any{chat}})
+		lanes, err := list(context.Background(), t, scanLane, `SELECT DISTINCT bot, chat_id FROM deliveries WHERE state = 2 AND state <> 3`)
+		for _, l := range lanes {
+			if err == nil && ours[relay.LaneShard(l.bot, l.chat)] {
+				_, err = t.move(context.Background(), change{from: []relay.State{relay.Sending}, to: relay.Queued, where: `bot = $1 AND chat_id = $2`, args: []any{l.bot, l.chat}})
 			}
 		}
 		return err

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -89,6 +90,22 @@ const heads = `SELECT ` + deliveryColumns + `, m.content, coalesce(live.telegram
 func (db *DB) Heads(ctx context.Context, bot string, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
 	jobs, err := list(ctx, db.read, scanJob, heads, chatID, millis(now), max(limit, 0), bot)
 	return jobs, fault("read lane", err)
+}
+
+// recent has the words of the index on what is finished.
+const recent = `SELECT chat_id, sent_at, telegram_message_ids FROM deliveries WHERE state = 3 AND bot = $2 AND finished_at > 0 AND finished_at > $1 ORDER BY finished_at`
+
+// Recent implements relay.Outbox.
+func (db *DB) Recent(ctx context.Context, bot string, since time.Time) ([]relay.Arrival, error) {
+	all, err := list(ctx, db.read, func(row scanner) (relay.Arrival, error) {
+		var a relay.Arrival
+		var at int64
+		var ids []byte
+		err := row.Scan(&a.ChatID, &at, &ids)
+		a.At, a.Messages = moment(at), 1+bytes.Count(ids, []byte{','})
+		return a, err
+	}, recent, millis(since), bot)
+	return all, fault("read what was sent lately", err)
 }
 
 func scanJob(row scanner) (relay.Job, error) {

@@ -47,6 +47,28 @@ func sentWholly(t *testing.T, p *place) {
 	must(t, p.Finish(t.Context(), relay.Outcome{Delivery: relay.NewID(), State: relay.Sent, At: t0}))
 }
 
+func arrivalsRecalled(t *testing.T, p *place) {
+	end := func(chat int64, s relay.State, after time.Duration, ids ...int64) {
+		m := text("one", to("alice", chat))
+		p.accept(t, m)
+		must(t, p.Finish(t.Context(), relay.Outcome{Delivery: m.Deliveries[0].ID, State: s, At: t0.Add(after), TelegramMessageIDs: ids}))
+	}
+	end(1, relay.Sent, 0, 1)
+	end(-2, relay.Sent, 3*time.Second, 2, 3, 4)
+	end(1, relay.Sent, 2*time.Second, 5)
+	end(1, relay.Failed, 2*time.Second)
+	end(1, relay.Queued, 0)
+	got, err := p.Recent(t.Context(), "", t0.Add(time.Second))
+	must(t, err)
+	want := []relay.Arrival{{ChatID: 1, At: t0.Add(2 * time.Second), Messages: 1}, {ChatID: -2, At: t0.Add(3 * time.Second), Messages: 3}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what arrived (-want +got):\n%s", diff)
+	}
+	if got, err := p.Recent(t.Context(), "other", t0.Add(time.Second)); err != nil || len(got) != 0 {
+		t.Errorf("at another bot arrived %v, %v", got, err)
+	}
+}
+
 func endedStays(t *testing.T, p *place) {
 	m := text("one", to("alice", 1))
 	must(t, p.Bind(t.Context(), "alice", person(1), t0))

@@ -28,6 +28,7 @@ var outboxSuite = map[string]func(*testing.T, *place){
 	"sending counts as queued":                 sendingCounts,
 	"an attempt is tried again":                triedAgain,
 	"sent is written wholly":                   sentWholly,
+	"what arrived lately is recalled":          arrivalsRecalled,
 	"what was ended stays ended":               endedStays,
 	"a blocked chat fails what waits":          blockedFails,
 	"a group moves to its supergroup":          finishMigrates,

@@ -134,7 +134,19 @@ func (c *Client) call(ctx context.Context, method string, params, result any) er
 	return c.post(ctx, method, "application/json", body, result)
 }
 
+type checkKey struct{}
+
+// Checked has each call with the ctx ask a function directly before it is made, as late as can be. With an error of the function's there is no call: NotSent.
+func Checked(ctx context.Context, check func() error) context.Context {
+	return context.WithValue(ctx, checkKey{}, check)
+}
+
 func (c *Client) post(ctx context.Context, method, contentType string, body []byte, result any) error {
+	if check, ok := ctx.Value(checkKey{}).(func() error); ok {
+		if err := check(); err != nil {
+			return &Error{Method: method, Reason: NotSent, Err: err}
+		}
+	}
 	start := time.Now()
 	timed, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

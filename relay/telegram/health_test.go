@@ -54,10 +54,11 @@ func until(t *testing.T, c *telegram.Client, healthy bool) time.Duration {
 
 func TestHealth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, log, set, _ := watched(t, me)
-		if err := c.Healthy(); err == nil {
+		fresh, _, _ := newClient(t, "http://telegram.test", &botAPI{})
+		if err := fresh.Healthy(); err == nil {
 			t.Error("healthy before the first answer")
 		}
+		c, log, set, _ := watched(t, me)
 		until(t, c, true)
 		for name, answer := range map[string]string{"down": "", "hanging": "wait", "gateway": "<html>", "restart": `{"ok":false,"error_code":500,"description":"Internal Server Error: restart"}`} {
 			set(answer)

@@ -1,0 +1,433 @@
+package delivery_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/delivery"
+	"github.com/tgrelay/tgrelay/relay/telegram"
+)
+
+// board knows which engine has the lane of which chat. It stands for the storage's table, and for what each replica knows of it.
+type board struct {
+	mu      sync.Mutex
+	last    int64 // number of a lease
+	lanes   map[int64]*lane
+	changed chan struct{}
+}
+
+type lane struct {
+	holder  int
+	fence   int64
+	leaving bool
+	until   time.Time // zero: for ever
+	using   int
+}
+
+func newBoard() *board { return &board{lanes: map[int64]*lane{}, changed: make(chan struct{})} }
+
+// tell closes changed after a change.
+func (b *board) tell(change func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change()
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// give gives lanes to an engine, whoever had them.
+func (b *board) give(holder int, chats ...int64) {
+	b.tell(func() {
+		for _, chat := range chats {
+			b.last++
+			b.lanes[chat] = &lane{holder: holder, fence: b.last}
+		}
+	})
+}
+
+// leave has a lane handed over to another engine when it is not used any more.
+func (b *board) leave(chat int64) { b.tell(func() { b.lanes[chat].leaving = true }) }
+
+func (b *board) used(chat int64) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lanes[chat].using
+}
+
+// counts reports whether an outcome with the number of a lease does.
+func (b *board) counts(chat, fence int64) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.lanes[chat]
+	return l != nil && l.fence == fence
+}
+
+// side is what one engine knows of the board.
+type side struct {
+	*board
+	me int
+}
+
+func (s side) Lane(bot string, chat int64) (relay.Lease, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.lanes[chat]
+	if l == nil || l.holder != s.me {
+		return relay.Lease{}, false
+	}
+	return relay.Lease{Fence: l.fence, Until: l.until}, !l.leaving && (l.until.IsZero() || time.Now().Before(l.until))
+}
+
+func (s side) Duty(string) (relay.Lease, bool) { return relay.Lease{}, false }
+
+func (s side) Use(lease relay.Lease) (func(), bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lanes {
+		if l.holder == s.me && l.fence == lease.Fence {
+			l.using++
+			return sync.OnceFunc(func() {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				l.using--
+			}), true
+		}
+	}
+	return nil, false
+}
+
+func (s side) Changed() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+func (s side) Run(context.Context) error { return nil }
+
+// pair are two engines on one outbox, before one Telegram.
+type pair struct {
+	*board
+	*house
+	engines []*house
+}
+
+// share makes a pair. No lane is anybody's yet.
+func share(t *testing.T, edit ...func(*delivery.Options)) *pair {
+	t.Helper()
+	p := &pair{board: newBoard()}
+	first := &house{outbox: &outbox{counts: p.counts}, bot: &bot{}}
+	p.house = first
+	for i, h := range []*house{first, {outbox: first.outbox, bot: first.bot}} {
+		h.build(t, append(edit, func(o *delivery.Options) { o.Leases = side{p.board, i} })...)
+		p.engines = append(p.engines, h)
+	}
+	p.outbox.wake = func(chat int64, priority relay.Priority) {
+		for _, h := range p.engines {
+			h.engine.Wake(chat, priority)
+		}
+	}
+	for _, h := range p.engines {
+		h.run(t)
+	}
+	return p
+}
+
+func (p *pair) wantTexts(t *testing.T, chat int64, want ...string) {
+	t.Helper()
+	if d := cmp.Diff(want, p.bot.texts(chat)); d != "" {
+		t.Errorf("chat %d: %s", chat, d)
+	}
+}
+
+// Each engine serves its lanes, also those that it gains later, and nothing comes twice.
+func TestLanesAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, 1, 2)
+		p.give(1, 3)
+		for chat := range int64(5) {
+			p.outbox.add(chat, "first")
+			p.outbox.add(chat, "second")
+		}
+		after(10 * time.Second)
+		for chat, want := range [][]string{nil, {"first", "second"}, {"first", "second"}, {"first", "second"}, nil} {
+			if chat > 0 {
+				p.wantTexts(t, int64(chat), want...)
+			}
+		}
+		p.give(1, 4)
+		after(3 * time.Second)
+		p.wantTexts(t, 4, "first", "second")
+		p.give(1, 1)
+		p.outbox.add(1, "third")
+		after(3 * time.Second)
+		p.wantTexts(t, 1, "first", "second", "third")
+	})
+}
+
+// When a lease ends, what is under way is broken off and nothing is noted of it; whoever has the lane next sends it, in order.
+func TestLostLeaseBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, 1, 2)
+		p.bot.latency = 20 * time.Second
+		p.outbox.add(1, "first")
+		p.outbox.add(1, "second")
+		p.outbox.add(2, "elsewhere")
+		after(5 * time.Second)
+		p.bot.set(func() { p.bot.latency = 0 })
+		p.give(1, 1)
+		after(5 * time.Second)
+		p.wantTexts(t, 1, "first", "second")
+		after(15 * time.Second)
+		p.wantTexts(t, 1, "first", "second")
+		p.wantTexts(t, 2, "elsewhere")
+		for _, o := range p.outbox.finished {
+			if o.State != relay.Sent || o.Attempts != 1 {
+				t.Errorf("an outcome is %+v", o)
+			}
+		}
+		if n := len(p.outbox.finished); n != 3 {
+			t.Errorf("there are %d outcomes, want 3", n)
+		}
+	})
+}
+
+// A lane that is lost and gained again while a request is under way goes on after that has come back.
+func TestLostAndGainedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, 1)
+		p.bot.latency = 10 * time.Second
+		p.outbox.add(1, "first")
+		p.outbox.add(1, "second")
+		after(2 * time.Second)
+		p.give(0, 1) // another number: somebody else may have had it
+		p.give(1, 1)
+		p.give(0, 1)
+		after(30 * time.Second)
+		p.wantTexts(t, 1, "first", "second")
+		if n := len(p.bot.asked()); n != 3 {
+			t.Errorf("there were %d requests, want 3: one was broken off", n)
+		}
+	})
+}
+
+// The lease is looked at once more directly before each call, however long what came before took.
+func TestLeaseBeforeTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p *pair
+		frozen := true
+		p = share(t, func(o *delivery.Options) {
+			o.Silent = func(_ context.Context, d *relay.Delivery) bool {
+				if frozen { // it does not even hear that it lost the lane
+					p.mu.Lock()
+					p.lanes[d.ChatID].until = time.Now().Add(-time.Second)
+					p.mu.Unlock()
+				}
+				return false
+			}
+		})
+		p.give(0, 1)
+		p.outbox.add(1, "first")
+		after(time.Second)
+		if asked := p.bot.asked(); len(asked) != 0 {
+			t.Errorf("it was sent after the lease had ended: %v", asked)
+		}
+		frozen = false
+		p.give(1, 1)
+		after(time.Second)
+		p.wantTexts(t, 1, "first")
+		if f := p.outbox.finished; len(f) != 1 || f[0].Attempts != 1 {
+			t.Errorf("the outcomes are %+v", f)
+		}
+	})
+}
+
+// A lane that is to be handed over is in use until the outcome of what is under way is stored; nothing more is begun.
+func TestHandOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, 1)
+		p.bot.latency = 5 * time.Second
+		p.outbox.add(1, "first")
+		p.outbox.add(1, "second")
+		after(time.Second)
+		p.leave(1)
+		after(3 * time.Second)
+		if p.used(1) != 1 {
+			t.Error("it would be handed over with a request under way")
+		}
+		p.outbox.setDown(true)
+		after(3 * time.Second)
+		p.wantTexts(t, 1, "first")
+		if p.used(1) != 1 {
+			t.Error("it would be handed over with an outcome owed")
+		}
+		p.outbox.setDown(false)
+		after(30 * time.Second)
+		p.wantTexts(t, 1, "first")
+		if p.used(1) != 0 {
+			t.Error("it cannot be handed over")
+		}
+		p.give(1, 1)
+		after(10 * time.Second)
+		p.wantTexts(t, 1, "first", "second")
+	})
+}
+
+// A lease that is renewed late lets a lane pause and go on.
+func TestLateRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, 1)
+		p.outbox.add(1, "first")
+		after(2 * time.Second)
+		p.tell(func() { p.lanes[1].until = time.Now() })
+		p.outbox.add(1, "second")
+		after(5 * time.Second)
+		p.wantTexts(t, 1, "first")
+		p.tell(func() { p.lanes[1].until = time.Time{} })
+		after(time.Second)
+		p.wantTexts(t, 1, "first", "second")
+	})
+}
+
+// What is owed to the storage when the lease ends is stored as soon as that can be: what was sent counts, all else does not.
+func TestOwedWhenTheLeaseEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, 1, 2)
+		p.bot.latency = time.Second
+		p.bot.answer = func(_ int, m telegram.SendMessage) (status, string) {
+			if m.ChatID == 2 {
+				return refusal(400, "Bad Request: some new error")
+			}
+			return 0, ""
+		}
+		p.outbox.add(1, "sent")
+		p.outbox.add(1, "next")
+		p.outbox.add(2, "refused")
+		after(500 * time.Millisecond)
+		p.outbox.setDown(true)
+		after(5 * time.Second)
+		p.give(1, 1, 2)
+		p.bot.set(func() { p.bot.answer, p.bot.latency = nil, 0 })
+		p.outbox.setDown(false)
+		after(time.Minute)
+		if texts := p.bot.texts(1); !slices.Contains(texts, "next") || texts[0] != "sent" {
+			t.Errorf("what arrived is %q", texts)
+		}
+		p.wantTexts(t, 2, "refused")
+		if d := cmp.Diff(map[relay.State]int64{relay.Sent: 3}, p.outbox.states()); d != "" {
+			t.Error(d)
+		}
+		if f := p.engines[0].failed; len(f) != 0 {
+			t.Errorf("failures are told of: %+v", f)
+		}
+	})
+}
+
+// What waits for a group that became a supergroup goes on in the lane of the other engine.
+func TestMigratesToAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, -1)
+		p.give(1, -1001)
+		p.bot.answer = func(_ int, m telegram.SendMessage) (status, string) {
+			if m.ChatID == -1 {
+				return 400, `{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1001}}`
+			}
+			return 0, ""
+		}
+		p.outbox.add(-1, "first")
+		p.outbox.add(-1, "second")
+		after(time.Second)
+		p.outbox.wake(-1001, relay.Reordered) // as the storage says
+		after(10 * time.Second)
+		p.wantTexts(t, -1001, "first", "second")
+	})
+}
+
+// The pace of a chat does not begin anew with another engine, nor with the next run.
+func TestPaceIsRemembered(t *testing.T) {
+	const group, private = -1001, 7
+	for name, change := range map[string]func(t *testing.T, p *pair){
+		"taken over": func(_ *testing.T, p *pair) { p.give(1, group, private) },
+		"restarted": func(t *testing.T, p *pair) {
+			p.engines[0].stop()
+			p.engines[0].build(t, func(o *delivery.Options) { o.Leases = side{p.board, 0} })
+			p.engines[0].run(t)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := share(t)
+				p.give(0, group, private)
+				for i := range 40 {
+					p.outbox.add(group, fmt.Sprint(i))
+					p.outbox.add(private, fmt.Sprint(i))
+				}
+				after(20*time.Second + 100*time.Millisecond)
+				before := len(p.bot.texts(0))
+				change(t, p)
+				after(2 * time.Minute)
+				if len(p.bot.texts(0)) != 80 || before == 80 {
+					t.Fatalf("%d of 80 arrived, %d before", len(p.bot.texts(0)), before)
+				}
+				paced(t, p, group, 20, time.Minute)
+				paced(t, p, group, 6, 3*time.Second)
+				paced(t, p, private, 1, 990*time.Millisecond)
+			})
+		})
+	}
+}
+
+// paced fails if more than n messages arrived in a chat within some time.
+func paced(t *testing.T, p *pair, chat int64, n int, within time.Duration) {
+	t.Helper()
+	var at []time.Time
+	for _, r := range p.bot.sent {
+		if r.ChatID == chat {
+			at = append(at, r.at)
+		}
+	}
+	for i := n; i < len(at); i++ {
+		if took := at[i].Sub(at[i-n]); took < within {
+			t.Errorf("chat %d: messages %d to %d within %s", chat, i-n, i, took)
+		}
+	}
+}
+
+// At the end the leases are let go of when nothing is under way, also where something did not end in time.
+func TestLeasesAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, 1, 2)
+		p.bot.latency = 5 * time.Second
+		p.outbox.add(1, "ends in time")
+		after(time.Second)
+		p.bot.set(func() { p.bot.latency = time.Minute })
+		p.outbox.add(2, "does not")
+		after(time.Second)
+		ended := make(chan struct{})
+		go func() { p.engines[0].stop(); close(ended) }()
+		after(5 * time.Second)
+		if p.used(1) != 0 || p.used(2) != 1 {
+			t.Errorf("in use are %d and %d, want 0 and 1", p.used(1), p.used(2))
+		}
+		<-ended
+		if p.used(2) != 0 {
+			t.Error("a lease is in use after the end")
+		}
+		p.wantTexts(t, 1, "ends in time")
+	})
+}
