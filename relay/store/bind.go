@@ -143,7 +143,7 @@ func (db *DB) Unbind(ctx context.Context, recipient, bot string, chatID, threadI
 			return err
 		}
 		n, err := t.move(ctx, change{
-			from: waiting, to: relay.Discarded, set: `, finished_at = $5`, args: []any{recipient, chatID, threadID, bot, millis(time.Now())},
+			from: waiting, to: relay.Discarded, set: `, finished_at = $5`, args: []any{recipient, chatID, threadID, bot, millis(t.stored(time.Now()))},
 			where: `bot = $4 AND chat_id = $2 AND chat_id <> 0 AND message_thread_id = $3 AND recipient = $1
 				AND NOT EXISTS (SELECT 1 FROM bindings WHERE bindings.bot = $4 AND bindings.chat_id = $2 AND bindings.message_thread_id = $3)`,
 		})
@@ -165,7 +165,7 @@ func (db *DB) UnbindChat(ctx context.Context, bot string, chatID, threadID int64
 		}
 		n, err := t.move(ctx, change{
 			from: waiting, to: relay.Discarded, where: `bot = $1 AND chat_id = $2 AND chat_id <> 0 AND message_thread_id = $3`,
-			set: `, finished_at = $4`, args: []any{bot, chatID, threadID, millis(time.Now())},
+			set: `, finished_at = $4`, args: []any{bot, chatID, threadID, millis(t.stored(time.Now()))},
 		})
 		t.fewer(lane{bot, chatID}, n)
 		return err

@@ -114,7 +114,8 @@ func (db *DB) Kept(ctx context.Context, now time.Time, limit int) ([]relay.Job, 
 	jobs, err := list(ctx, db.read, scanJob, `SELECT `+deliveryColumns+`, m.content, '' FROM (
 			SELECT seq FROM deliveries WHERE state = 0 AND chat_id <> 0 AND not_before > 0 AND not_before <= $1 ORDER BY not_before LIMIT $2
 		) AS kept CROSS JOIN deliveries d CROSS JOIN messages m WHERE d.seq = kept.seq AND m.seq = d.message
-		ORDER BY d.bot, d.chat_id, d.message_thread_id, d.recipient, d.rank`, millis(now), limit)
+		ORDER BY d.bot, d.chat_id, d.message_thread_id, d.recipient, d.rank`, millis(db.stored(now)), limit)
+	db.oursAll(jobs)
 	return jobs, fault("read what was kept", err)
 }
 

@@ -30,6 +30,6 @@ func (db *DB) Alive(ctx context.Context) error {
 
 func (db *DB) touch(ctx context.Context) error {
 	return db.write(ctx, "check storage", func(t *tx) error {
-		return t.setNumber(context.Background(), checkedAt, millis(time.Now()))
+		return t.setNumber(context.Background(), checkedAt, millis(t.stored(time.Now())))
 	})
 }

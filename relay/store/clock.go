@@ -8,13 +8,21 @@ import (
 // setBack is how far behind what the storage has seen a clock may be at the start without having been set back.
 const setBack = time.Minute
 
+// followedAt is when the storage last followed a clock, by that clock.
+const followedAt = "clock_followed_at"
+
 // noticed is within which time the storage follows a clock that is set; while it fails nothing comes in.
 const noticed = 2 * time.Minute
 
 // ClockSet follows the clock on the wall, which was set ahead by so much, or back by less than nothing: what waits expires after as long a
 // wait as before, and what is to be tried again waits no longer than it would have. What was wished for a moment that is still to come
 // stays there. Where other replicas live it is their clocks that count: this one's was wrong, or is now.
+//
+// On a server times are kept by its clock: it is looked at.
 func (db *DB) ClockSet(ctx context.Context, by time.Duration) error {
+	if db.engine.remote() {
+		return db.touch(ctx)
+	}
 	return db.write(ctx, "follow the clock", func(t *tx) error {
 		others, err := t.writer.engine.others(context.Background(), t)
 		if err != nil || others {
@@ -32,10 +40,12 @@ func (t *tx) clockSet(ctx context.Context, by time.Duration, now time.Time) erro
 	if err == nil && by < 0 {
 		err = t.run(ctx, `UPDATE events SET not_before = CASE WHEN not_before + $1 > 1 THEN not_before + $1 ELSE 1 END WHERE not_before > 0`, by.Milliseconds())
 	}
-	if err != nil {
-		return err
+	for _, name := range []string{followedAt, checkedAt} {
+		if err == nil {
+			err = t.setNumber(ctx, name, millis(now))
+		}
 	}
-	return t.setNumber(ctx, checkedAt, millis(now))
+	return err
 }
 
 // lifeOn moves the ends of what waits. What came on the clock as it is now is right: on one that was set back, what is not after now; on one that was set ahead, what

@@ -43,6 +43,7 @@ type committer struct {
 	scrubbed time.Time
 	seqs     seqs
 	links    linkCursor
+	clock    sight // of the last transaction that was kept
 
 	mu     sync.RWMutex // held by senders, so that close comes after them
 	closed bool
@@ -52,13 +53,14 @@ type committer struct {
 	notesMu sync.Mutex
 	notes   []relay.ID
 
-	beforeCommit func() error // tests make commits fail
+	beforeCommit func() error     // tests make commits fail
+	wall         func() time.Time // tests set the clock
 }
 
 func newCommitter(db *DB) *committer {
 	return &committer{
 		db: db, log: db.options.Log, writer: newWriter(db.engine, db.writers),
-		queue: make(chan *write, queueSize), wake: make(chan struct{}, 1),
+		queue: make(chan *write, queueSize), wake: make(chan struct{}, 1), wall: time.Now,
 	}
 }
 
@@ -109,6 +111,7 @@ func (c *committer) commit(batch []*write, notes []relay.ID) {
 		err = c.unavailable(err)
 	} else {
 		c.recovered()
+		c.stand(t.clock)
 	}
 	if t != nil {
 		t.publish(c.db, err == nil)
@@ -145,10 +148,14 @@ var errOne = errors.New("a function failed")
 // transact returns an error if nothing of the batch is kept.
 func (c *committer) transact(batch []*write, notes []relay.ID) (*tx, error) {
 	ctx := context.Background()
-	if err := c.writer.begin(ctx); err != nil {
+	now, err := c.writer.begin(ctx)
+	if err != nil {
 		return nil, err
 	}
-	t := &tx{writer: c.writer, seqs: &c.seqs, links: &c.links, eventful: c.db.options.Events()}
+	t := &tx{writer: c.writer, clock: see(now, c.wall()), seqs: &c.seqs, links: &c.links, eventful: c.db.options.Events()}
+	if err := t.followServer(ctx, c.clock); err != nil {
+		return t, err
+	}
 	if err := t.start(ctx, notes); err != nil {
 		return t, err
 	}
@@ -169,6 +176,7 @@ func (c *committer) transact(batch []*write, notes []relay.ID) (*tx, error) {
 	}
 	if alone && batch[0].err != nil {
 		t.undo(mark{})
+		t.clock = c.clock
 		return t, c.writer.exec(ctx, "ROLLBACK")
 	}
 	return t, c.end(ctx, t)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
@@ -26,7 +27,8 @@ type engine interface {
 	// settle sets what a connection string cannot, on a new connection of the writer.
 	settle(ctx context.Context, conn *sql.Conn) error
 	// begin starts a transaction in which nothing can fail for another writer's sake: it waits for its turn here.
-	begin(ctx context.Context, w *writer) error
+	// It returns the time by the clock by which times are kept; zero: that is ours.
+	begin(ctx context.Context, w *writer) (time.Time, error)
 	// commit returns nil if the transaction is kept, however that became known. With it other storages on the same database hear of it.
 	commit(ctx context.Context, t *tx) error
 	// remote reports whether each command takes a way to a server and back, and whether a transaction may fail for another's sake after all: then

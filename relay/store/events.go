@@ -26,7 +26,7 @@ func (t *tx) event(ctx context.Context, kind relay.EventType, recipient string, 
 func (t *tx) addEvent(ctx context.Context, e relay.Event) error {
 	t.happened, t.noted = true, true
 	return t.run(ctx, `INSERT INTO events (id, type, recipient, at, data, attempts, not_before) VALUES ($1, $2, $3, $4, $5, 0, 0)`,
-		e.ID[:], string(e.Type), e.Recipient, millis(e.At), string(e.Data))
+		e.ID[:], string(e.Type), e.Recipient, millis(t.stored(e.At)), string(e.Data))
 }
 
 // What the events of the storage's own say.
@@ -122,6 +122,7 @@ const eventColumns = `e.id, e.type, e.recipient, e.at, e.data, e.attempts`
 
 // DueEvents implements relay.Events. With few recipients the first of each is looked up; with many, the first are soon found among all.
 func (db *DB) DueEvents(ctx context.Context, now time.Time, limit int) ([]relay.Event, error) {
+	now = db.stored(now)
 	recipients, _, err := first(ctx, db.read, value[int], eventLeaps+` SELECT count(recipient) FROM who`, leapRecipients)
 	if err != nil {
 		return nil, fault("list events", err)
@@ -134,6 +135,9 @@ func (db *DB) DueEvents(ctx context.Context, now time.Time, limit int) ([]relay.
 			WHERE not_before <= $1 AND NOT EXISTS (SELECT 1 FROM events older WHERE older.recipient = e.recipient AND older.seq < e.seq) ORDER BY seq LIMIT $2`
 	}
 	events, err := list(ctx, db.read, scanEvent, text, args...)
+	for i := range events {
+		events[i].At = db.ours(events[i].At)
+	}
 	return events, fault("list events", err)
 }
 
@@ -148,7 +152,7 @@ func (db *DB) EndEvent(ctx context.Context, id relay.ID) error {
 // PostponeEvent implements relay.Events.
 func (db *DB) PostponeEvent(ctx context.Context, id relay.ID, until time.Time) error {
 	return db.write(ctx, "postpone event", func(t *tx) error {
-		return t.run(context.Background(), `UPDATE events SET attempts = attempts + 1, not_before = $2 WHERE id = $1`, id[:], millis(until))
+		return t.run(context.Background(), `UPDATE events SET attempts = attempts + 1, not_before = $2 WHERE id = $1`, id[:], millis(t.stored(until)))
 	})
 }
 

@@ -144,3 +144,13 @@ func (db *DB) GivenBack() <-chan struct{} { return db.channel.onLease() }
 func (db *DB) PaceAt(bot string, micros int64) relay.Pace {
 	return &sharedPace{pool: db.paces, bot: bot, take: strings.ReplaceAll(takeSlice, serverClock, "$9"), more: []any{float64(micros)}}
 }
+
+// SetWall sets the machine's clock on the wall ahead by so much, for this storage alone. No write may be under way.
+func (db *DB) SetWall(by time.Duration) {
+	db.committer.wall = func() time.Time { return time.Now().Round(0).Add(by) }
+}
+
+// Sleep has the machine of a storage have slept for so long: its clock that does not jump stood still. No write may be under way.
+func (db *DB) Sleep(d time.Duration) {
+	db.committer.clock.server = db.committer.clock.server.Add(-d)
+}

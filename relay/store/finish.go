@@ -74,11 +74,11 @@ func (t *tx) outcome(ctx context.Context, o relay.Outcome, parts string) (int64,
 	var notBefore, sentAt, finished int64
 	switch o.State {
 	case relay.Queued:
-		notBefore = millis(o.NotBefore)
+		notBefore = millis(t.stored(o.NotBefore))
 	case relay.Sent:
-		sentAt, finished = millis(o.At), millis(o.At)
+		sentAt, finished = millis(t.stored(o.At)), millis(t.stored(o.At))
 	default:
-		finished = millis(o.At)
+		finished = millis(t.stored(o.At))
 	}
 	return t.move(ctx, change{
 		from: lively, to: o.State, one: true, where: `id = $1`,
@@ -120,7 +120,7 @@ func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
 	_, err = t.move(ctx, change{
 		from: lively, to: relay.Failed, where: `bot = $5 AND chat_id = $1`,
 		set:  `, reason = $2, last_error = $3, finished_at = $4`,
-		args: []any{o.ChatID, o.Reason, o.LastError, millis(o.At), o.Bot},
+		args: []any{o.ChatID, o.Reason, o.LastError, millis(t.stored(o.At)), o.Bot},
 	})
 	return err
 }
@@ -140,7 +140,7 @@ const tooOld = `SELECT seq FROM deliveries WHERE state IN (0, 1) AND expires_at 
 func (db *DB) Expire(ctx context.Context, now time.Time, limit int) ([]relay.Delivery, error) {
 	var ended []relay.Delivery
 	err := db.write(ctx, "expire deliveries", func(t *tx) (err error) {
-		ctx := context.Background()
+		ctx, now := context.Background(), t.stored(now)
 		ended, err = list(ctx, t, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
 			`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.seq IN (`+tooOld+`)`, millis(now), limit)
 		if err != nil || len(ended) == 0 {

@@ -51,6 +51,7 @@ func scanWaitingChat(row scanner) (waitingChat, error) {
 
 // Lanes implements relay.Outbox.
 func (db *DB) Lanes(ctx context.Context, bot string, now time.Time) (chats []int64, next time.Time, err error) {
+	now = db.stored(now)
 	lanes, err := list(ctx, db.read, scanWaitingChat, leaps, stepChats, bot)
 	if err == nil && len(lanes) == stepChats {
 		var more []waitingChat
@@ -69,7 +70,7 @@ func (db *DB) Lanes(ctx context.Context, bot string, now time.Time) (chats []int
 	ms, err := list(ctx, db.read, value[int64],
 		`SELECT send_at FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND bot = $2 AND send_at > $1 ORDER BY send_at LIMIT 1`, millis(now), bot)
 	if len(ms) > 0 {
-		next = moment(ms[0])
+		next = db.ours(moment(ms[0]))
 	}
 	return chats, next, fault("list lanes", err)
 }
@@ -88,7 +89,8 @@ const heads = `SELECT ` + deliveryColumns + `, m.content, coalesce(live.telegram
 
 // Heads implements relay.Outbox.
 func (db *DB) Heads(ctx context.Context, bot string, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
-	jobs, err := list(ctx, db.read, scanJob, heads, chatID, millis(now), max(limit, 0), bot)
+	jobs, err := list(ctx, db.read, scanJob, heads, chatID, millis(db.stored(now)), max(limit, 0), bot)
+	db.oursAll(jobs)
 	return jobs, fault("read lane", err)
 }
 

@@ -192,7 +192,7 @@ func (db *DB) Backlog(ctx context.Context) (relay.Backlog, error) {
 	if err != nil {
 		return b, fault("count deliveries", err)
 	}
-	b.Oldest, err = db.oldest(ctx, time.Now())
+	b.Oldest, err = db.oldest(ctx, db.stored(time.Now()))
 	return b, fault("find the oldest delivery", err)
 }
 
@@ -221,5 +221,5 @@ func (db *DB) oldest(ctx context.Context, now time.Time) (time.Time, error) {
 			since, waits = created, true
 		}
 	}
-	return moment(since), err
+	return db.ours(moment(since)), err
 }

@@ -49,7 +49,7 @@ func (t *tx) supersede(ctx context.Context, d *relay.Delivery, waits bool) (int6
 	// Several wait where one was being sent when the next came, and is to be sent again: none may come after this one.
 	for _, v := range all {
 		_, err := t.move(ctx, change{
-			from: patient, to: relay.Superseded, one: true, where: `seq = $1`, set: `, finished_at = $2`, args: []any{v.seq, millis(d.CreatedAt)},
+			from: patient, to: relay.Superseded, one: true, where: `seq = $1`, set: `, finished_at = $2`, args: []any{v.seq, millis(t.stored(d.CreatedAt))},
 		})
 		if err != nil {
 			return d.Seq, err
@@ -67,5 +67,5 @@ func (t *tx) noteLive(ctx context.Context, o relay.Outcome) error {
 	return t.run(ctx, `INSERT INTO live (recipient, bot, chat_id, message_thread_id, live_key, telegram_message_ids, updated_at)
 		SELECT recipient, bot, chat_id, message_thread_id, live_key, $2, $3 FROM deliveries WHERE id = $1 AND live_key <> ''
 		ON CONFLICT (recipient, bot, chat_id, message_thread_id, live_key) DO UPDATE SET telegram_message_ids = excluded.telegram_message_ids, updated_at = excluded.updated_at`,
-		o.Delivery[:], string(ids), millis(o.At))
+		o.Delivery[:], string(ids), millis(t.stored(o.At)))
 }

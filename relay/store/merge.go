@@ -35,7 +35,7 @@ func (t *tx) merge(ctx context.Context, m *relay.Message, deliveries []relay.ID)
 			return 0, err
 		}
 		n, err := t.move(ctx, change{
-			from: patient, to: relay.Superseded, one: true, set: `, finished_at = $2`, args: []any{id[:], millis(m.CreatedAt)},
+			from: patient, to: relay.Superseded, one: true, set: `, finished_at = $2`, args: []any{id[:], millis(t.stored(m.CreatedAt))},
 			where: `id = $1 AND telegram_message_ids = '[]'`,
 		})
 		if err != nil {

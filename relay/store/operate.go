@@ -14,7 +14,7 @@ import (
 // held. CodeConflict also where that chat takes no messages.
 func (db *DB) Retry(ctx context.Context, id relay.ID, now time.Time) (*relay.Delivery, error) {
 	return db.operate(ctx, "retry delivery", id, func(t *tx, d *relay.Delivery) error {
-		ctx := context.Background()
+		ctx, now := context.Background(), t.stored(now)
 		if err := t.replace(ctx, d); err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (t *tx) replace(ctx context.Context, d *relay.Delivery) error {
 func (db *DB) Discard(ctx context.Context, id relay.ID, now time.Time) (*relay.Delivery, error) {
 	return db.operate(ctx, "discard delivery", id, func(t *tx, _ *relay.Delivery) error {
 		_, err := t.move(context.Background(), change{
-			from: hopeless, to: relay.Discarded, one: true, where: `id = $1`, set: `, finished_at = $2`, args: []any{id[:], millis(now)},
+			from: hopeless, to: relay.Discarded, one: true, where: `id = $1`, set: `, finished_at = $2`, args: []any{id[:], millis(t.stored(now))},
 		})
 		return err
 	})

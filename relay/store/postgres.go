@@ -185,25 +185,26 @@ func (*postgres) snapshot() *sql.TxOptions {
 
 // settle makes the row that turn changes, so that lookUp finds one to wait for.
 func (p *postgres) settle(ctx context.Context, conn *sql.Conn) error {
-	_, err := conn.ExecContext(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, 0, $2) ON CONFLICT DO NOTHING`, p.id[:], time.Now().UnixMilli())
+	_, err := conn.ExecContext(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, 0, `+serverNow+`) ON CONFLICT DO NOTHING`, p.id[:])
 	return err
 }
 
-// turn waits for the lock, and numbers the transaction in a row of this storage's own: whoever finds the number there knows that it was kept.
-var turn = `INSERT INTO writers (id, batch, seen_at) SELECT $1, $2, $3 FROM (SELECT ` + advisory(writeLock) + `) AS turn
-	ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_at = excluded.seen_at`
+// turn waits for the lock, tells the time, and numbers the transaction in a row of this storage's own: whoever finds the number there knows that it was kept.
+var turn = `INSERT INTO writers (id, batch, seen_at) SELECT $1, $2, ` + serverNow + ` FROM (SELECT ` + advisory(writeLock) + `) AS turn
+	ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_at = excluded.seen_at RETURNING ` + serverNow
 
-func (p *postgres) begin(ctx context.Context, w *writer) error {
+func (p *postgres) begin(ctx context.Context, w *writer) (time.Time, error) {
 	if err := w.exec(ctx, "BEGIN"); err != nil {
-		return err
+		return time.Time{}, err
 	}
 	p.batch++
 	stmt, err := w.stmts.get(ctx, turn)
 	if err != nil {
-		return err
+		return time.Time{}, err
 	}
-	_, err = stmt.ExecContext(ctx, p.id[:], p.batch, time.Now().UnixMilli())
-	return err
+	var now int64
+	err = stmt.QueryRowContext(ctx, p.id[:], p.batch).Scan(&now)
+	return moment(now), err
 }
 
 // errAborted is of a transaction in which a statement failed without anybody minding. COMMIT would roll it back, and call that a success.
@@ -260,7 +261,7 @@ func (p *postgres) resume(ctx context.Context, db *DB) error {
 		if err != nil || others {
 			return err
 		}
-		return t.clockAtStart(context.Background(), time.Now())
+		return t.clockAtStart(context.Background(), t.clock.server)
 	})
 }
 
@@ -286,7 +287,7 @@ func (*postgres) sound() error { return nil }
 
 // shorten leaves free space to the server's autovacuum, and lets go of writers that are gone.
 func (p *postgres) shorten(ctx context.Context, t *tx) error {
-	return t.run(ctx, `DELETE FROM writers WHERE seen_at < $1 AND id <> $2`, time.Now().Add(-writerNotes).UnixMilli(), p.id[:])
+	return t.run(ctx, `DELETE FROM writers WHERE seen_at < $1 AND id <> $2`, millis(t.stored(time.Now()).Add(-writerNotes)), p.id[:])
 }
 
 // writerNotes is how long the row of one that does not write any more is kept. One that lives checks the storage more often.

@@ -20,11 +20,11 @@ type linkCursor struct{ after int64 }
 func (db *DB) Prune(ctx context.Context, before time.Time, limit int) (int64, error) {
 	var n int64
 	err := db.write(ctx, "prune", func(t *tx) (err error) {
-		ctx := context.Background()
+		ctx, before := context.Background(), t.stored(before)
 		if n, err = t.deleteDeliveries(ctx, `finished_at > 0 AND finished_at < $1 ORDER BY finished_at`, millis(before), limit); err != nil {
 			return err
 		}
-		return t.pruneRest(ctx, before, limit, time.Now())
+		return t.pruneRest(ctx, before, limit, t.stored(time.Now()))
 	})
 	return n, err
 }

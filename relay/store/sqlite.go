@@ -65,7 +65,10 @@ func (*sqlite) text(query string) string                         { return number
 func (*sqlite) strict() bool                                     { return false }
 func (*sqlite) snapshot() *sql.TxOptions                         { return nil } // every transaction sees one
 func (*sqlite) settle(ctx context.Context, conn *sql.Conn) error { return settle(ctx, conn) }
-func (*sqlite) begin(ctx context.Context, w *writer) error       { return w.exec(ctx, "BEGIN IMMEDIATE") }
+
+func (*sqlite) begin(ctx context.Context, w *writer) (time.Time, error) {
+	return time.Time{}, w.exec(ctx, "BEGIN IMMEDIATE")
+}
 
 func (*sqlite) commit(ctx context.Context, t *tx) error { return t.writer.exec(ctx, "COMMIT") }
 

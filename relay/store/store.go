@@ -16,6 +16,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -71,7 +72,8 @@ type DB struct {
 	channel   *channel // nil: nobody else writes
 	metrics   *metrics
 	leases    relay.Leases
-	looked    int64 // see the constant
+	looked    int64        // see the constant
+	ahead     atomic.Int64 // by how much the clock by which times are kept is ahead of ours, as a time.Duration
 	running   sync.WaitGroup
 
 	recipientCount count[int64]

@@ -24,7 +24,7 @@ func scanRequest(row scanner) (request, error) {
 
 // Answered implements relay.Outbox.
 func (db *DB) Answered(ctx context.Context, r relay.Request) (*relay.Message, error) {
-	m, err := answered(ctx, db.read, r, time.Now())
+	m, err := answered(ctx, db.read, r, db.stored(time.Now()))
 	return m, fault("look up request", err)
 }
 
@@ -56,7 +56,7 @@ func (t *tx) noteRequest(ctx context.Context, m *relay.Message) error {
 	}
 	return t.run(ctx, `INSERT INTO requests (owner, key, body, message, deliveries, at) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (owner, key) DO UPDATE SET body = excluded.body, message = excluded.message, deliveries = excluded.deliveries, at = excluded.at`,
-		m.Request.Owner, m.Request.Key, m.Request.Body[:], m.ID[:], string(deliveries), millis(m.CreatedAt))
+		m.Request.Owner, m.Request.Key, m.Request.Body[:], m.ID[:], string(deliveries), millis(t.stored(m.CreatedAt)))
 }
 
 // notice is the last that was said of a group of alerts.
@@ -80,12 +80,12 @@ func (t *tx) notify(ctx context.Context, m *relay.Message, d *relay.Delivery) (f
 	}
 	last, found, err := first(ctx, t, scanNotice, `SELECT alerts, at FROM notifications
 		WHERE recipient = $1 AND bot = $2 AND chat_id = $3 AND message_thread_id = $4 AND alert_group = $5`, d.Recipient, d.Bot, d.ChatID, d.MessageThreadID, n.Group[:])
-	if err != nil || found && string(last.alerts) == string(n.Alerts[:]) && d.CreatedAt.Sub(moment(last.at)) < relay.NotificationAge {
+	if err != nil || found && string(last.alerts) == string(n.Alerts[:]) && t.stored(d.CreatedAt).Sub(moment(last.at)) < relay.NotificationAge {
 		return false, err
 	}
 	return true, t.run(ctx, `INSERT INTO notifications (recipient, bot, chat_id, message_thread_id, alert_group, alerts, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (recipient, bot, chat_id, message_thread_id, alert_group) DO UPDATE SET alerts = excluded.alerts, at = excluded.at`,
-		d.Recipient, d.Bot, d.ChatID, d.MessageThreadID, n.Group[:], n.Alerts[:], millis(d.CreatedAt))
+		d.Recipient, d.Bot, d.ChatID, d.MessageThreadID, n.Group[:], n.Alerts[:], millis(t.stored(d.CreatedAt)))
 }
 
 // pruneTwice lets go of what is remembered only against repetitions.

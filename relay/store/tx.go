@@ -11,6 +11,7 @@ import (
 // tx is what a write's function works with: the shared transaction, and what is to be told after its commit.
 type tx struct {
 	writer *writer
+	clock  sight
 	seqs   *seqs
 	links  *linkCursor
 	rows   int64 // written

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"time"
 )
 
 // writer is the one connection that writes. The committer alone uses it. After a fault it is thrown away, with whatever
@@ -21,10 +22,10 @@ func newWriter(e engine, pool *sql.DB) *writer {
 }
 
 // begin starts a transaction with the lock for writing, so that nothing in it can fail for another writer's sake.
-func (w *writer) begin(ctx context.Context) error {
+func (w *writer) begin(ctx context.Context) (time.Time, error) {
 	if w.conn == nil {
 		if err := w.connect(ctx); err != nil {
-			return err
+			return time.Time{}, err
 		}
 	}
 	return w.engine.begin(ctx, w)
