@@ -31,21 +31,25 @@ func (db *DB) Pace(bot string) relay.Pace {
 	return &sharedPace{pool: db.paces, bot: bot, take: takeSlice}
 }
 
-// openPaces makes the pool of paces, which connects when it is used.
+// openPaces makes the pool of paces, which connects when it is used. Slices do not wait for the server's disk: a server that crashes forgets those of the
+// last half second or so (three times wal_writer_delay), and is not back much sooner than they are over.
 func (p *postgres) openPaces() *sql.DB {
-	return p.pool(paceConnections, map[string]string{"statement_timeout": milliseconds(paceWait), "default_transaction_isolation": "read committed"})
+	return p.pool(paceConnections, map[string]string{
+		"statement_timeout": milliseconds(paceWait), "default_transaction_isolation": "read committed", "synchronous_commit": "off",
+	})
 }
 
 // serverClock is the time in microseconds.
 const serverClock = `extract(epoch FROM clock_timestamp()) * 1000000`
 
 // takeSlice is pacetest.Row.Take, by the server's clock, which is looked at when the row is locked: whoever waited for another replica must not
-// reckon with the time before that.
+// reckon with the time before that. What closes the bucket is kept for good.
 const takeSlice = `
 WITH held AS MATERIALIZED (
 	SELECT empty, closed, step, factor, seen FROM paces WHERE bot = $1 FOR UPDATE
 ), clock AS MATERIALIZED (
-	SELECT *, (` + serverClock + `)::double precision AS now FROM held
+	SELECT *, (` + serverClock + `)::double precision AS now,
+		CASE WHEN $8::double precision > 0 THEN set_config('synchronous_commit', 'on', true) END AS durable FROM held
 ), followed AS (
 	SELECT now, empty - greatest(seen - now, 0) AS empty, closed - greatest(seen - now, 0) AS closed, step, factor,
 		$8::double precision > 0 AS shuts FROM clock

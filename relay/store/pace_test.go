@@ -13,6 +13,7 @@ import (
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/pacetest"
 	"github.com/tgrelay/tgrelay/relay/store"
+	"github.com/tgrelay/tgrelay/relay/store/pgtest"
 )
 
 // A file is for one relay alone.
@@ -140,6 +141,29 @@ func TestPaceIsClosedForAll(t *testing.T) {
 	if s.Messages != 1 || s.Wait != 0 {
 		t.Errorf("another bot got %+v", s)
 	}
+}
+
+// The server may forget slices, but not that the bot is closed.
+func TestClosingIsKept(t *testing.T) {
+	t.Parallel()
+	server, err := pgtest.Start("wal_writer_delay=10s")
+	without(t, "PostgreSQL", err)
+	t.Cleanup(func() { must(t, server.Stop()) })
+	p := open(t, store.Options{URL: server.URL("")}).Pace("")
+	ask := relay.Ask{Rate: 1, Least: 1, Most: 1, Life: relay.LifeOf(1)}
+	for _, a := range []relay.Ask{ask, {Rate: 1, Life: ask.Life, Shut: time.Hour}} {
+		_, err := p.Take(t.Context(), a)
+		must(t, err)
+	}
+	must(t, server.Kill())
+	must(t, server.Run())
+	must(t, eventually(func() error {
+		s, err := p.Take(t.Context(), ask)
+		if err == nil && s.Wait < 50*time.Minute {
+			t.Errorf("it was forgotten: %+v", s)
+		}
+		return err
+	}))
 }
 
 func TestPaceNeedsItsServer(t *testing.T) {
