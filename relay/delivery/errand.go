@@ -94,8 +94,13 @@ func (s *scheduler) filled(l *lane, jobs []relay.Job, limit int, woken bool, now
 	}
 	l.broken, l.resume = 0, time.Time{}
 	l.fill(jobs, limit, now)
-	if until := closedUntil(jobs); until.After(now) && until.After(l.pace.closed) {
-		s.refused(l, now, until) // before the last restart: retry_after holds for this run too
+	until := closedUntil(jobs)
+	switch { // before the last restart, or by another replica: retry_after holds here too
+	case !until.After(now) || !until.After(l.pace.closed):
+	case s.bot.shares():
+		l.pace.shut(now, until) // if it was for the whole bot, the others know
+	default:
+		s.refused(l, now, until)
 	}
 	if woken && l.newest == before && !l.more && !s.lanesAt.IsZero() {
 		s.lanesAt = earlier(s.lanesAt, now.Add(max(time.Second, 20*s.lanesTook)))

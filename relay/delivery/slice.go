@@ -137,8 +137,11 @@ func (a *allowance) got(s relay.Slice, life time.Duration, asked, answered time.
 func (s *scheduler) mayGo(l *lane, now time.Time) bool {
 	n := l.current.size()
 	at, known := s.bot.next(n, now)
+	if known && at.After(now) && !now.Before(l.readBefore(at)) {
+		l.leave()
+		s.ask(l)
+	}
 	if known {
-		s.refresh(l, at, now)
 		return !at.After(now)
 	}
 	ready := s.ready.Len()
@@ -150,22 +153,20 @@ func (s *scheduler) mayGo(l *lane, now time.Time) bool {
 // refreshBefore is how long before a slice begins heads are read that will be too old by then: it may be over before they are read.
 const refreshBefore = time.Second
 
-// refresh has a lane read in time.
-func (s *scheduler) refresh(l *lane, at, now time.Time) {
-	if ahead := at.Sub(now); ahead > 0 && ahead <= refreshBefore && l.hungry(at) {
-		l.leave()
-		s.ask(l)
+// readBefore is when the outbox should be asked for a lane's heads, which is not too often, for a slice that begins at some moment.
+func (l *lane) readBefore(at time.Time) time.Time {
+	if !l.hungry(at) {
+		return at
 	}
+	return earlier(at, later(at.Add(-refreshBefore), l.fetched.Add(lookAgain)))
 }
 
 // mayGoAt is the first moment at which the bot may send what a lane has, or has to do something for that.
 func (s *scheduler) mayGoAt(l *lane, now time.Time) time.Time {
 	at, known := s.bot.next(l.current.size(), now)
 	switch {
-	case known && at.Sub(now) > refreshBefore && l.hungry(at):
-		return at.Add(-refreshBefore)
 	case known:
-		return at
+		return l.readBefore(at)
 	case s.bot.asking:
 		return now.Add(time.Minute)
 	}

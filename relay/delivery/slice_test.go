@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -401,4 +402,72 @@ func TestEndWhileSliceIsAwaited(t *testing.T) {
 			t.Error(log)
 		}
 	})
+}
+
+// Chats that were told to wait keep that when another replica takes them over, and what they were told concerns no others.
+func TestWaitOfChatsIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := pacetest.New(way(time.Millisecond))
+		p := share(t, func(o *delivery.Options) { o.Pace = shared })
+		p.give(0, -1, -2, 3)
+		p.bot.answer = func(_ int, m telegram.SendMessage) (status, string) {
+			if m.ChatID < 0 {
+				return flood(60)
+			}
+			return 0, ""
+		}
+		p.outbox.add(-1, "to wait")
+		after(5 * time.Second)
+		p.outbox.add(-2, "to wait")
+		after(5 * time.Second)
+		p.bot.set(func() { p.bot.answer = nil })
+		p.give(1, -1, -2, 3)
+		after(2 * time.Second)
+		p.outbox.add(3, "hello")
+		after(3 * time.Second)
+		p.wantTexts(t, 3, "hello")
+		p.wantTexts(t, -1)
+		after(time.Minute)
+		p.wantTexts(t, -1, "to wait")
+		for _, a := range shared.Asked() {
+			if a.Shut != 0 {
+				t.Errorf("the bot was closed for all: %+v", a)
+			}
+		}
+	})
+}
+
+// A chat that waits for a slice and is written to all the time is not read all the time.
+func TestWaitingForASliceReadsLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reads := &reading{}
+		h := sharing(t, 1, pacetest.New(way(time.Millisecond)), rates(0.2), func(o *delivery.Options) { reads.Outbox, o.Outbox = o.Outbox, reads })[0]
+		h.run(t)
+		h.outbox.add(5, "first")
+		after(100 * time.Millisecond)
+		h.outbox.add(5, "second")
+		before := reads.n.Load()
+		for range 960 {
+			h.engine.Wake(5, relay.High)
+			after(5 * time.Millisecond)
+		}
+		if n := reads.n.Load() - before; n > 25 {
+			t.Errorf("its heads were read %d times in 5 s", n)
+		}
+		after(time.Second)
+		if n := len(h.bot.texts(5)); n != 2 {
+			t.Errorf("%d of 2 arrived", n)
+		}
+	})
+}
+
+// reading counts how often heads are read.
+type reading struct {
+	relay.Outbox
+	n atomic.Int64
+}
+
+func (r *reading) Heads(ctx context.Context, bot string, chatID int64, now time.Time, limit int) ([]relay.Job, error) {
+	r.n.Add(1)
+	return r.Outbox.Heads(ctx, bot, chatID, now, limit)
 }
