@@ -4,7 +4,7 @@ GO       ?= go
 TOOL      = $(GO) tool -modfile=.ci/tools.mod
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 
-.PHONY: build test lint fuzz bench scale soak chaos demo packages sbom reproduce clean
+.PHONY: build test lint fuzz bench scale soak chaos replicas demo packages sbom reproduce clean
 
 build: ## bin/tgrelay
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/tgrelay ./cmd/tgrelay
@@ -45,6 +45,9 @@ chaos: ## kills, full and broken disks, networks and names that fail, clocks tha
 	$(GO) test -count=1 -v -race -timeout 30m ./cmd/tgrelay -chaos \
 		-run '^Test(Kill|Disk|Network|Names|TelegramIsSilent|Connections|EndWhile|Clock)'
 	$(GO) test -count=1 -race ./relay/store ./relay/delivery -run 'Crash|Kill|Torn|Chaos'
+
+replicas: ## three relays on one PostgreSQL, killed, frozen, cut off, their database restarted; as root, for some of it needs network namespaces
+	$(GO) test -count=1 -v -timeout 40m ./cmd/tgrelay -replicas -run '^TestReplicas'
 
 demo: ## the whole product at work, offline
 	$(GO) run ./cmd/tgrelay demo

@@ -101,19 +101,30 @@ func (c *caller) post(request []byte) (int, error) {
 // load has callers post b.N messages and reports how fast that went.
 func load(b *testing.B, url, path string) {
 	b.Helper()
+	loadWith(b, url, kilobytes(path))
+}
+
+// kilobytes are requests of callers, each for a recipient of its own.
+func kilobytes(path string) func(caller int, _ int64) []byte {
 	requests := make([][]byte, benchCallers)
 	for i := range requests {
 		requests[i] = requestBytes(path, kilobyte(fmt.Sprintf("r%d", i%benchChats)))
 	}
-	loadWith(b, url, func(caller int, _ int64) []byte { return requests[caller] })
+	return func(caller int, _ int64) []byte { return requests[caller] }
 }
 
 // loadWith has callers post b.N requests, each the nth of all.
 func loadWith(b *testing.B, url string, request func(caller int, n int64) []byte) {
 	b.Helper()
+	loadOn(b, []string{url}, request)
+}
+
+// loadOn is loadWith for several servers, who have so many callers each.
+func loadOn(b *testing.B, urls []string, request func(caller int, n int64) []byte) {
+	b.Helper()
 	callers := make([]*caller, benchCallers)
 	for i := range callers {
-		callers[i] = dial(b, url)
+		callers[i] = dial(b, urls[i%len(urls)])
 	}
 	took := make([]time.Duration, b.N)
 	var next atomic.Int64
@@ -406,9 +417,15 @@ func (w *world) memory(name string) float64 {
 // cpu is the time that the relay's process has used.
 func (w *world) cpu() time.Duration {
 	w.t.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", w.process.cmd.Process.Pid))
+	return cpuOf(w.t, w.process.cmd.Process.Pid)
+}
+
+// cpuOf is the time that a process has used.
+func cpuOf(t testing.TB, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	_, rest, _ := strings.Cut(string(stat), ") ")
 	fields := strings.Fields(rest)

@@ -34,7 +34,7 @@ import (
 var tries = map[string]func(*session, *block){
 	"sh": (*session).shell, "console": (*session).console, "text": (*session).screen,
 	"toml": (*session).toml, "yaml": (*session).yaml, "json": (*session).json, "gotmpl": (*session).gotmpl, "go": (*session).golang,
-	"ini": (*session).unit, "crontab": (*session).crontab, "nginx": (*session).packaged, "caddy": (*session).packaged,
+	"ini": (*session).unit, "crontab": (*session).crontab, "nginx": (*session).packaged, "caddy": (*session).packaged, "haproxy": (*session).packaged,
 }
 
 func TestDocs(t *testing.T) {

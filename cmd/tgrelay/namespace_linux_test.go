@@ -84,6 +84,29 @@ func (n *namespace) forward(t *testing.T, from, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	join(t, l, func() (c net.Conn, err error) {
+		err = n.do(func() (err error) { c, err = dialTCP(to); return err })
+		return c, err
+	})
+}
+
+// reach makes an address of ours one of the namespace's loopback, which it returns.
+func (n *namespace) reach(t *testing.T, to string) string {
+	t.Helper()
+	var l net.Listener
+	if err := n.do(func() (err error) { l, err = net.Listen("tcp", "127.0.0.1:0"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	join(t, l, func() (net.Conn, error) { return dialTCP(to) })
+	return l.Addr().String()
+}
+
+func dialTCP(to string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(context.Background(), "tcp", to)
+}
+
+// join joins each connection that a listener takes with one that is made for it, until the test ends.
+func join(t *testing.T, l net.Listener, dial func() (net.Conn, error)) {
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -91,18 +114,14 @@ func (n *namespace) forward(t *testing.T, from, to string) {
 			if err != nil {
 				return // closed
 			}
-			go n.join(c, to)
+			go carry(c, dial)
 		}
 	}()
 }
 
-func (n *namespace) join(c net.Conn, to string) {
+func carry(c net.Conn, dial func() (net.Conn, error)) {
 	defer c.Close()
-	var on net.Conn
-	err := n.do(func() (err error) {
-		on, err = (&net.Dialer{}).DialContext(context.Background(), "tcp", to)
-		return err
-	})
+	on, err := dial()
 	if err != nil {
 		return
 	}

@@ -22,6 +22,7 @@ type front struct {
 	hook   string // where the proxy takes the webhook
 	other  string // the second relay's address, for configurations of several
 	client *http.Client
+	proxy  *process
 }
 
 // A relay behind each proxy whose configuration is shipped: Telegram's webhook and the interface.
@@ -47,7 +48,12 @@ func (f *front) before(name string) {
 	}
 	program, _, _ := strings.Cut(strings.ReplaceAll(name, "-", "."), ".")
 	start := map[string]func(*front, string) *exec.Cmd{"Caddyfile": (*front).caddy, "nginx": (*front).nginx, "haproxy": (*front).haproxy}[program]
-	f.process = startAs(f.t, start(f, f.moved(string(text))))
+	f.proxy = startAs(f.t, start(f, f.moved(string(text))))
+	f.t.Cleanup(func() {
+		if f.t.Failed() {
+			f.t.Logf("%s said:\n%s", name, f.proxy.tail())
+		}
+	})
 	f.eventually(func() bool {
 		response, err := f.client.Get(f.url + "/")
 		if err == nil {

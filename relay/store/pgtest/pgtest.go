@@ -169,6 +169,46 @@ func (s *Server) Kill() error {
 	return err
 }
 
+// End ends the server in its order, as an upgrade does: what is under way is broken off, and everybody told.
+func (s *Server) End() error {
+	if out, err := s.command("pg_ctl", "stop", "--pgdata", s.data(), "--mode=fast").CombinedOutput(); err != nil {
+		return fmt.Errorf("pg_ctl: %w: %s", err, out)
+	}
+	return s.Kill()
+}
+
+// Processes are those of the server, the first one and who serves its connections.
+func (s *Server) Processes() ([]int, error) {
+	text, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		return nil, err
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	children, err := os.ReadFile("/proc/" + first + "/task/" + first + "/children")
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for _, field := range append([]string{first}, strings.Fields(string(children))...) {
+		pid, err := strconv.Atoi(field)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, pid)
+	}
+	return all, nil
+}
+
+// Allow lets in who comes by TCP from a network ("10.0.0.0/24"), at the next Run with the setting listen_addresses.
+func (s *Server) Allow(network string) error {
+	f, err := os.OpenFile(filepath.Join(s.data(), "pg_hba.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(f, "host all all %s trust\n", network)
+	return errors.Join(err, f.Close())
+}
+
 // Stop ends the server and takes its folder away.
 func (s *Server) Stop() error {
 	return errors.Join(s.Kill(), os.RemoveAll(s.dir))
