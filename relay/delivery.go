@@ -124,6 +124,14 @@ type Backlog struct {
 	Oldest time.Time       // since when the queued or sending delivery waits that waits for longest: its creation or SendAt; zero when nothing is due
 }
 
+// Undelivered is what did not arrive and was told to nobody yet.
+type Undelivered struct {
+	Count int64      // how many are to be told
+	First []Delivery // the first of them
+	Noted int64      // how many TellUndelivered lets go of, those included that nobody is told of
+	Last  int64      // the storage's number of the last of these
+}
+
 // TallySpan is the time that a Tally is of.
 const TallySpan = 5 * time.Minute
 
@@ -175,6 +183,12 @@ type Outbox interface {
 	Finish(ctx context.Context, o Outcome) error
 	// Expire ends what waits and is past its ExpiresAt, at most limit deliveries, and returns them; with fewer than limit there are no more.
 	Expire(ctx context.Context, now time.Time, limit int) ([]Delivery, error)
+	// Undelivered returns which deliveries failed or expired without anybody being told yet: their number, and the first of them, at most limit. Those
+	// of one recipient are left out, and so are those that have no recipient or were put back into the queue.
+	Undelivered(ctx context.Context, but string, limit int) (Undelivered, error)
+	// TellUndelivered accepts the message that tells of them, and lets go of them all, in one step; nil: nobody is to be told. Error where somebody else has
+	// done so meanwhile: CodeConflict.
+	TellUndelivered(ctx context.Context, m *Message, u Undelivered) error
 	// Prune deletes finished deliveries (and messages left without any) older than before, at most limit rows, and returns how many.
 	Prune(ctx context.Context, before time.Time, limit int) (int64, error)
 

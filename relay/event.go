@@ -36,7 +36,7 @@ type Event struct {
 // Events keeps events until they were told. All methods are safe for concurrent use; writes are durable when they return. What happens in the
 // storage itself is noted with it, in the same transaction, where somebody wants events.
 type Events interface {
-	// AddEvent stores an event.
+	// AddEvent stores an event, unless one of its ID waits already.
 	AddEvent(ctx context.Context, e Event) error
 	// DueEvents returns the oldest event of each recipient that may be told at now, the oldest first, at most limit.
 	DueEvents(ctx context.Context, now time.Time, limit int) ([]Event, error)

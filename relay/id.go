@@ -14,6 +14,9 @@ type ID [16]byte
 // NewID makes an ID. It panics if the system has no randomness to give.
 func NewID() ID { return ID(uuid.Must(uuid.NewV7())) }
 
+// NamedID is the ID of a name, the same each time: a UUIDv5, which says nothing of time.
+func NamedID(name string) ID { return ID(uuid.NewSHA1(uuid.NameSpaceURL, []byte("tgrelay:"+name))) }
+
 // ParseID reads the usual form, 36 characters with hyphens.
 func ParseID(s string) (ID, error) {
 	u, err := uuid.Parse(s)

@@ -94,8 +94,9 @@ type Binding struct {
 
 // Senders keeps the tokens of people who made their own (self-service). All methods are safe for concurrent use; writes are durable when they return.
 type Senders interface {
-	// SetSender gives a recipient a token that may send to it; one that it had works no longer.
-	SetSender(ctx context.Context, recipient string, token TokenHash, at time.Time) error
+	// SetSender gives a recipient a token that may send to it; one that it had works no longer. The answer that tells it is accepted with it (nil: none); where
+	// its Request was answered before, all stays as it was.
+	SetSender(ctx context.Context, recipient string, token TokenHash, at time.Time, answer *Message) error
 	// SenderOf returns the recipient of a token. Error: CodeNotFound.
 	SenderOf(ctx context.Context, token TokenHash) (string, error)
 }

@@ -1,11 +1,12 @@
 package chat
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
-
-	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
@@ -14,30 +15,19 @@ import (
 // follows at once.
 const addedFor = 10 * time.Minute
 
-// adders remembers who added the bot to a group. Whoever opens a link for a group adds the bot by it, and Telegram then writes
+// addedBy remembers who added the bot to a group. Whoever opens a link for a group adds the bot by it, and Telegram then writes
 // /start@bot TOKEN in that person's name; anyone else who writes it has copied it, or points the messages at a group that is there already.
-type adders struct {
-	of *lru.Cache[int64, added]
+func (b *Bot) addedBy(ctx context.Context, chatID, userID int64) error {
+	return b.Notes.Note(ctx, b.adderOf(chatID), strconv.FormatInt(userID, 10), time.Now().Add(addedFor))
 }
 
-type added struct {
-	by int64
-	at time.Time
-}
+// adderOf names the note.
+func (b *Bot) adderOf(chatID int64) string { return fmt.Sprintf("added %s %d", b.Bot, chatID) }
 
-func newAdders() *adders {
-	of, err := lru.New[int64, added](talkers)
-	if err != nil {
-		panic(err) // only for a size below one
-	}
-	return &adders{of}
-}
-
-func (a *adders) note(chatID, userID int64, now time.Time) { a.of.Add(chatID, added{userID, now}) }
-
-func (a *adders) is(chatID, userID int64, now time.Time) bool {
-	last, known := a.of.Get(chatID)
-	return known && last.by == userID && now.Sub(last.at) < addedFor
+// added reports whether a person has just added the bot to a group.
+func (b *Bot) added(ctx context.Context, chatID, userID int64) (bool, error) {
+	by, err := b.Notes.Noted(ctx, b.adderOf(chatID), time.Now())
+	return by == strconv.FormatInt(userID, 10), err
 }
 
 // joined reports whether m says that somebody added the bot. my_chat_member says so too, but a webhook may bring it later than the command.

@@ -255,7 +255,7 @@ func (b *Bot) turned(ctx context.Context, q *telegram.CallbackQuery) error {
 	if answer == nil || err != nil {
 		return err
 	}
-	return b.Outbox.Accept(ctx, answer)
+	return b.Outbox.Accept(ctx, once(ctx, answer))
 }
 
 // filterOf is what stands as code in the first line of a list.

@@ -32,6 +32,7 @@ type Options struct {
 	Outbox    relay.Outbox
 	Directory relay.Directory
 	Updates   relay.Updates
+	Notes     relay.Notes
 	Topics    relay.Topics
 	Templates func() *render.Set // the set in force, with the chat.* templates
 	Username  func() string      // the bot's, without @
@@ -65,24 +66,10 @@ type Bot struct {
 	Options
 	talk   *talk
 	topics *told
-	adders *adders
 }
 
 // New returns a Bot.
-func New(o Options) *Bot { return &Bot{o, newTalk(), newTold(), newAdders()} }
-
-// Handle acts upon an update, once: an update_id that was worked through before does nothing. An error means that
-// the effect is not stored and the update is to be sent again.
-func (b *Bot) Handle(ctx context.Context, u telegram.Update) error {
-	seen, err := b.Updates.SeenUpdate(ctx, b.Bot, u.UpdateID)
-	if err != nil || seen {
-		return err
-	}
-	if err := b.dispatch(ctx, u); err != nil {
-		return err
-	}
-	return b.Updates.MarkUpdate(ctx, b.Bot, u.UpdateID, time.Now())
-}
+func New(o Options) *Bot { return &Bot{o, newTalk(), newTold()} }
 
 func (b *Bot) dispatch(ctx context.Context, u telegram.Update) error {
 	switch {
@@ -109,8 +96,7 @@ func (b *Bot) message(ctx context.Context, m *telegram.Message) error {
 	case m.ForumTopicCreated != nil, m.ForumTopicClosed != nil, m.ForumTopicReopened != nil:
 		return b.topicBecame(ctx, m)
 	case b.joined(m):
-		b.adders.note(m.Chat.ID, m.From.ID, time.Now())
-		return nil
+		return b.addedBy(ctx, m.Chat.ID, m.From.ID)
 	}
 	return b.command(ctx, m)
 }
@@ -121,7 +107,9 @@ func (b *Bot) standing(ctx context.Context, c *telegram.ChatMemberUpdated) error
 	switch {
 	case c.NewChatMember.Here():
 		if !c.OldChatMember.Here() {
-			b.adders.note(c.Chat.ID, c.From.ID, time.Now())
+			if err := b.addedBy(ctx, c.Chat.ID, c.From.ID); err != nil {
+				return err
+			}
 		}
 	case c.Chat.Type == "private":
 		state = relay.Blocked
@@ -163,7 +151,7 @@ func (b *Bot) tell(ctx context.Context, m *telegram.Message, answer *relay.Messa
 	if !connected {
 		setPriority(answer, relay.Low)
 	}
-	return b.Outbox.Accept(ctx, answer)
+	return b.Outbox.Accept(ctx, once(ctx, answer))
 }
 
 func (b *Bot) mayTell(m *telegram.Message, connected bool) bool {

@@ -54,7 +54,7 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	door := intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, &intake.Rules{Templates: set, Builtin: set, MaxAge: time.Hour})
 	r.bot = chat.New(chat.Options{
 		OnCall: oncall.New(oncall.Options{Door: door, Threads: db, Log: log}),
-		Desk:   r.desk, Outbox: db, Directory: db, Updates: db, Topics: db, Username: username, AllowedUsers: func() []int64 { return allowed }, Log: log,
+		Desk:   r.desk, Outbox: db, Directory: db, Updates: db, Notes: db, Topics: db, Username: username, AllowedUsers: func() []int64 { return allowed }, Log: log,
 		Templates:   func() *render.Set { return set },
 		SelfService: func() bool { return r.self }, BaseURL: func() string { return "https://relay.example.org" }, Senders: db,
 		Events: db, EventsWanted: func() bool { return true },

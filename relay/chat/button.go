@@ -56,7 +56,7 @@ func (b *Bot) applicationButton(ctx context.Context, q *telegram.CallbackQuery) 
 	if err != nil {
 		return err
 	}
-	return b.Events.AddEvent(ctx, relay.Event{ID: relay.NewID(), Type: relay.ButtonPressed, Recipient: d.Recipient, At: time.Now(), Data: data})
+	return b.Events.AddEvent(ctx, relay.Event{ID: eventID(ctx), Type: relay.ButtonPressed, Recipient: d.Recipient, At: time.Now(), Data: data})
 }
 
 // ownOf is the one of a person's own recipients that an application knows: whom its message is for, else the oldest of its namespace.

@@ -36,7 +36,14 @@ func (b *Bot) callButton(ctx context.Context, q *telegram.CallbackQuery, number 
 	if err != nil {
 		return err
 	}
-	if call == nil || !b.Call(*call, func(ctx context.Context, failed error) { b.called(ctx, q.ID, m, d, *call, failed) }) {
+	if call == nil {
+		b.toast(ctx, q.ID, m, oncall.Answer{Template: "chat.call.old"})
+		return nil
+	}
+	if first, err := b.settle(ctx); err != nil || !first {
+		return err
+	}
+	if !b.Call(*call, func(ctx context.Context, failed error) { b.called(ctx, q.ID, m, d, *call, failed) }) {
 		b.toast(ctx, q.ID, m, oncall.Answer{Template: "chat.call.old"})
 	}
 	return nil

@@ -3,7 +3,6 @@ package chat
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/telegram"
@@ -81,7 +80,14 @@ func (b *Bot) start(ctx context.Context, m *telegram.Message, token string) erro
 		return b.greet(ctx, m)
 	}
 	// In a group this is Telegram's own word for whoever opened the link and added the bot; all others are asked for their rights.
-	if m.From == nil || !b.adders.is(m.Chat.ID, m.From.ID, time.Now()) {
+	added := false
+	if m.From != nil && m.Chat.Type != "private" {
+		var err error
+		if added, err = b.added(ctx, m.Chat.ID, m.From.ID); err != nil {
+			return err
+		}
+	}
+	if !added {
 		if may, err := b.mayDecide(ctx, m); err != nil || !may {
 			return b.refuse(ctx, m, err)
 		}

@@ -157,5 +157,5 @@ func (b *Bot) replace(ctx context.Context, m *telegram.Message, key, template st
 		return err
 	}
 	answer.Key, answer.OnUpdate = key, relay.Edit
-	return b.Outbox.Accept(ctx, answer)
+	return b.Outbox.Accept(ctx, once(ctx, answer))
 }

@@ -36,7 +36,9 @@ func (b *Bot) redeem(ctx context.Context, m *telegram.Message, token string) err
 		}
 		data := welcome{Recipient: r.Link.Recipient, Private: m.Chat.Type == "private", Held: r.Held, Already: r.Already}
 		var answer *relay.Message
-		answer, composed = b.welcome(m, r.Link.Welcome, data)
+		if answer, composed = b.welcome(m, r.Link.Welcome, data); answer != nil {
+			answer.Request = nextAnswer(ctx)
+		}
 		return answer
 	}
 	redeemed, err := b.Desk.Redeem(ctx, token, sender(m), redemption)

@@ -33,11 +33,12 @@ func (b *Bot) welcomeSelf(ctx context.Context, m *telegram.Message, bindings []r
 	if !b.mayTell(m, len(bindings) > 0) {
 		return nil
 	}
-	if err := b.Directory.Bind(ctx, own, b.place(m), time.Now()); err != nil {
+	// The token comes first: once the chat is connected, one that was lost on the way would not be missed.
+	if err := b.newToken(ctx, m); err != nil {
 		return err
 	}
 	b.Log.Info("a person made a recipient of one's own", "recipient", own)
-	return b.newToken(ctx, m)
+	return b.Directory.Bind(ctx, own, b.place(m), time.Now())
 }
 
 // token makes a new token; the old one works no longer.
@@ -70,8 +71,5 @@ func (b *Bot) newToken(ctx context.Context, m *telegram.Message) error {
 		return err
 	}
 	answer.Content.Secret = true
-	if err := b.Senders.SetSender(ctx, own, onboarding.Hash(token), time.Now()); err != nil {
-		return err
-	}
-	return b.Outbox.Accept(ctx, answer)
+	return b.Senders.SetSender(ctx, own, onboarding.Hash(token), time.Now(), once(ctx, answer))
 }

@@ -54,7 +54,7 @@ func newServer(ctx context.Context, dir string) (*realServer, error) {
 	})
 	server := web.New(web.Options{
 		Door: intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, rules), Desk: desk,
-		Outbox: db, Directory: db, Links: db, Senders: db, Settings: web.Settings{MaxBody: 1 << 20}, Log: log, Registerer: registry,
+		Outbox: db, Directory: db, Links: db, Senders: db, Notes: db, Settings: web.Settings{MaxBody: 1 << 20}, Log: log, Registerer: registry,
 		Healthy: func() error { return nil },
 		Ready:   func(context.Context) error { return nil }, Accepting: func(context.Context) error { return nil }, Reload: func() ([]string, error) { return nil, errors.New("relay.toml: line 1: nonsense") },
 		Seen: func(_ context.Context, name string) error {

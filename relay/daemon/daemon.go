@@ -172,7 +172,7 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	c := d.config
 	d.door = intake.New(intake.Options{
-		Outbox: d.db, Directory: d.db, Threads: d.db, Log: d.log, Registerer: d.registry,
+		Outbox: d.db, Directory: d.db, Threads: d.db, Log: d.log, Registerer: d.registry, Mine: d.mine("notices"),
 		Alive: func(ctx context.Context, name string) error { return d.watch.Seen(ctx, name) },
 	}, rules)
 	d.watch, err = heartbeat.New(ctx, heartbeat.Options{
@@ -206,7 +206,7 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	d.actions = action.New()
 	d.bot = chat.New(chat.Options{
 		OnCall: d.oncall,
-		Desk:   d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Topics: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
+		Desk:   d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Notes: d.db, Topics: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
 		Templates: func() *render.Set { return d.door.Rules().Templates }, Acknowledge: d.acknowledge, Log: d.log,
 		AllowedUsers: func() []int64 { return d.inForce.Load().Onboarding.AllowedUsers },
 		SelfService:  func() bool { return d.inForce.Load().Onboarding.SelfService }, BaseURL: d.baseURL, Senders: d.db,
@@ -259,7 +259,7 @@ func (d *Daemon) wake(bot string, chatID int64, priority relay.Priority) {
 
 func (d *Daemon) webOptions() web.Options {
 	o := web.Options{
-		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db,
+		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db, Notes: d.db,
 		Settings: settingsOf(d.config),
 		Healthy:  d.Healthy,
 		Ready:    d.Ready, Accepting: d.db.Check, Reload: d.Reload, Status: d.standing, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,

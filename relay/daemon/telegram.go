@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/secret"
@@ -142,7 +143,12 @@ func (d *Daemon) identify(ctx context.Context) error {
 	return nil
 }
 
+// adminTime is how long Telegram may take to say who is an administrator: whoever asked is then told to try again.
+const adminTime = 5 * time.Second
+
 func (d *Daemon) isAdmin(ctx context.Context, chatID, userID int64) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, adminTime)
+	defer cancel()
 	member, err := d.client.GetChatMember(ctx, telegram.GetChatMember{ChatID: chatID, UserID: userID})
 	if err != nil {
 		return false, fmt.Errorf("ask who is an administrator: %w", err)

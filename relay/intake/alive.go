@@ -22,7 +22,7 @@ func (d *Door) Alive(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("notices and what was kept do not go on: %w", ctx.Err())
 	}
-	d.notices.mu.Lock() // Failed needs it, and the scheduler Failed
+	d.notices.mu.Lock() // whoever renders needs it
 	defer d.notices.mu.Unlock()
 	return nil
 }

@@ -30,6 +30,10 @@ func (s slow) Recipient(ctx context.Context, _ string) (*relay.Recipient, error)
 	}
 }
 
+func (slow) Undelivered(context.Context, string, int) (relay.Undelivered, error) {
+	return relay.Undelivered{}, nil
+}
+
 func (slow) Kept(context.Context, time.Time, int) ([]relay.Job, error) { return nil, nil }
 
 func TestAlive(t *testing.T) {

@@ -92,6 +92,8 @@ type Options struct {
 	Threads    relay.Threads
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
+	// Mine reports whether it is this daemon's duty now to tell what did not arrive and to release what was kept; nil: no other shares the storage.
+	Mine func() bool
 	// Alive notes a sign of life of one of the Rules' Heartbeats; nil: nobody is interested.
 	Alive func(ctx context.Context, heartbeat string) error
 }
@@ -109,6 +111,7 @@ type house struct {
 	threads   relay.Threads
 	log       *slog.Logger
 	alive     func(ctx context.Context, heartbeat string) error
+	mine      func() bool
 	metrics   *metrics
 	rules     atomic.Pointer[Rules]
 	notices   notices
@@ -121,10 +124,13 @@ type house struct {
 // New returns a Door that works by rules.
 func New(o Options, rules *Rules) *Door {
 	d := &Door{house: &house{
-		outbox: o.Outbox, directory: o.Directory, threads: o.Threads, log: o.Log, alive: o.Alive, metrics: newMetrics(o.Registerer), questions: make(chan chan struct{}),
+		outbox: o.Outbox, directory: o.Directory, threads: o.Threads, log: o.Log, alive: o.Alive, mine: o.Mine, metrics: newMetrics(o.Registerer), questions: make(chan chan struct{}),
 	}}
 	if d.alive == nil {
 		d.alive = func(context.Context, string) error { return nil }
+	}
+	if d.mine == nil {
+		d.mine = func() bool { return true }
 	}
 	d.SetRules(rules)
 	return d

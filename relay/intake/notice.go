@@ -22,12 +22,10 @@ const (
 	digestLines = 10
 )
 
-// notices are what the daemon has to say for itself to the fallback recipient.
+// notices are what the daemon has said for itself to the fallback recipient.
 type notices struct {
-	mu     sync.Mutex
-	told   map[string]time.Time // by receiver and setting
-	failed []relay.Delivery
-	more   int
+	mu   sync.Mutex
+	told map[string]time.Time // by receiver and setting
 }
 
 // show renders and notes when that did not go as the operator wished.
@@ -82,13 +80,22 @@ type Notice struct {
 // Notify sends a notice; without a recipient it does nothing. Recipients without a chat get it as soon as they have one. Errors: the
 // storage's.
 func (d *Door) Notify(ctx context.Context, n Notice) error {
+	m, err := d.notice(ctx, n)
+	if m == nil || err != nil {
+		return err
+	}
+	return d.accept(ctx, []*relay.Message{m})
+}
+
+// notice is the message of one, nil without a recipient.
+func (d *Door) notice(ctx context.Context, n Notice) (*relay.Message, error) {
 	rules := *d.Rules()
 	rules.Reject = false // nobody is there to be told of it
 	if len(n.To) == 0 && rules.Fallback != "" {
 		n.To = []string{rules.Fallback}
 	}
 	if len(n.To) == 0 {
-		return nil
+		return nil, nil
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	m := &relay.Message{
@@ -101,10 +108,7 @@ func (d *Door) Notify(ctx context.Context, n Notice) error {
 	if n.Once != "" {
 		m.Request = &relay.Request{Owner: relay.OwnRequests, Key: n.Once, Within: n.Within}
 	}
-	if err := d.address(ctx, m, n.To, &rules); err != nil {
-		return err
-	}
-	return d.accept(ctx, []*relay.Message{m})
+	return m, d.address(ctx, m, n.To, &rules)
 }
 
 // Words runs a template of what the daemon itself has to say. When the operator's fails, the built-in one serves, and the fault is told.
@@ -132,25 +136,13 @@ func (d *Door) tellFallback(ctx context.Context, n Notice) {
 	}
 }
 
-// Failed notes a delivery that ended without arriving, for the next digest. The fallback's own are only logged: telling of
-// them would go the same way.
+// Failed says in the log that a delivery ended without arriving. The storage knows what is to be told of it.
 func (d *Door) Failed(failed relay.Delivery) {
 	d.log.Warn("a delivery ended without arriving", "delivery", failed.ID, "message", failed.MessageID, "recipient", failed.Recipient, "chat_id", failed.ChatID,
 		"state", failed.State, "reason", failed.Reason, "last_error", failed.LastError, "attempts", failed.Attempts)
-	if failed.Recipient == "" || failed.Recipient == d.Rules().Fallback {
-		return
-	}
-	n := &d.notices
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.failed) < digestLines {
-		n.failed = append(n.failed, failed)
-	} else {
-		n.more++
-	}
 }
 
-// Run sends the digests of failures until ctx ends, and a last one then; and it releases what was kept for quiet hours and people's digests.
+// Run sends digests of failures, and releases what was kept for quiet hours and people's digests, until ctx ends. Of several that share a storage one does.
 func (d *Door) Run(ctx context.Context) error {
 	tick, release := time.NewTicker(digestEvery), time.NewTicker(releaseEvery)
 	defer tick.Stop()
@@ -158,27 +150,46 @@ func (d *Door) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-release.C:
-			d.release(ctx)
+			if d.mine() {
+				d.release(ctx)
+			}
 		case <-tick.C:
-			d.digest(ctx)
+			if d.mine() {
+				d.digest(ctx)
+			}
 		case answer := <-d.questions:
 			close(answer)
 		case <-ctx.Done():
-			d.digest(context.WithoutCancel(ctx))
 			return nil
 		}
 	}
 }
 
+// digest tells the fallback recipient what did not arrive. Its own failures are only logged: telling of them would go the same way.
 func (d *Door) digest(ctx context.Context) {
-	n := &d.notices
-	n.mu.Lock()
-	failed, more := n.failed, n.more
-	n.failed, n.more = nil, 0
-	n.mu.Unlock()
-	if len(failed) > 0 {
-		d.Tell(ctx, digest(failed, more))
+	err := d.tellUndelivered(ctx)
+	if err != nil && relay.ErrorCode(err) != relay.CodeConflict && ctx.Err() == nil {
+		d.log.Error("the fallback recipient is not told yet what did not arrive; it is tried again", "error", err)
 	}
+}
+
+func (d *Door) tellUndelivered(ctx context.Context) error {
+	failed, err := d.outbox.Undelivered(ctx, d.Rules().Fallback, digestLines)
+	if err != nil || failed.Noted == 0 {
+		return err
+	}
+	var m *relay.Message
+	if failed.Count > 0 {
+		m, err = d.notice(ctx, Notice{Text: markup.Text{Text: digest(failed.First, int(failed.Count)-len(failed.First))}})
+	}
+	if err != nil {
+		return err
+	}
+	if err := d.outbox.TellUndelivered(ctx, m, failed); err != nil || m == nil {
+		return err
+	}
+	d.accepted(ctx, []*relay.Message{m})
+	return nil
 }
 
 func digest(failed []relay.Delivery, more int) string {

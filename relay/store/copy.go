@@ -13,7 +13,7 @@ import (
 // copied are the tables, a message before its file. Their columns have the same names in all databases.
 var copied = []string{
 	"messages", "files", "deliveries", "recipients", "bindings", "links", "redemptions", "updates", "settings", "numbers", "live", "requests", "notifications", "events",
-	"senders", "threads", "topics", "tallies",
+	"senders", "threads", "topics", "tallies", "undelivered", "notes",
 }
 
 // flags are columns of true and false, which SQLite keeps as numbers.

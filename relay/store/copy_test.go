@@ -20,7 +20,7 @@ func TestCopyThereAndBack(t *testing.T) {
 		tell(t, db)
 	}
 	for i := range 450 { // more than one statement takes
-		must(t, db.MarkUpdate(t.Context(), "", int64(1000+i), t0))
+		mark(t, db, "", int64(1000+i), t0)
 	}
 	must(t, db.SetTopic(t.Context(), relay.Topic{ChatID: -2001, Name: "Closed", MessageThreadID: 12, Closed: true}))
 	must(t, db.Close())

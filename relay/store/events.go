@@ -25,7 +25,7 @@ func (t *tx) event(ctx context.Context, kind relay.EventType, recipient string, 
 
 func (t *tx) addEvent(ctx context.Context, e relay.Event) error {
 	t.happened, t.noted = true, true
-	return t.run(ctx, `INSERT INTO events (id, type, recipient, at, data, attempts, not_before) VALUES ($1, $2, $3, $4, $5, 0, 0)`,
+	return t.run(ctx, `INSERT INTO events (id, type, recipient, at, data, attempts, not_before) VALUES ($1, $2, $3, $4, $5, 0, 0) ON CONFLICT (id) DO NOTHING`,
 		e.ID[:], string(e.Type), e.Recipient, millis(t.stored(e.At)), string(e.Data))
 }
 

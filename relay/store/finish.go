@@ -53,6 +53,9 @@ func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost boo
 	if err == nil && moved > 0 && t.eventful && o.State != relay.Queued {
 		err = t.told(ctx, o.Delivery)
 	}
+	if err == nil && moved > 0 && (o.State == relay.Failed || o.State == relay.Expired) {
+		err = t.undelivered(ctx, `id = $1`, o.Delivery[:])
+	}
 	if err != nil {
 		return err
 	}
@@ -117,6 +120,9 @@ func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
 	if err := t.endedEvents(ctx, waiting...); err != nil {
 		return err
 	}
+	if err := t.undelivered(ctx, `bot = $1 AND chat_id = $2 AND state IN (1, 2) LIMIT $3`, o.Bot, o.ChatID, toldAtMost); err != nil {
+		return err
+	}
 	_, err = t.move(ctx, change{
 		from: lively, to: relay.Failed, where: `bot = $5 AND chat_id = $1`,
 		set:  `, reason = $2, last_error = $3, finished_at = $4`,
@@ -152,6 +158,9 @@ func (db *DB) Expire(ctx context.Context, now time.Time, limit int) ([]relay.Del
 		if err := t.endedEvents(ctx, ended...); err != nil {
 			return err
 		}
+		if err := t.undelivered(ctx, `seq IN (`+tooOld+`)`, millis(now), limit); err != nil {
+			return err
+		}
 		_, err = t.move(ctx, change{
 			from: patient, to: relay.Expired, set: `, finished_at = $1`, args: []any{millis(now), limit}, where: `seq IN (` + tooOld + `)`,
 		})
@@ -182,6 +191,9 @@ func (db *DB) requeue(ctx context.Context) error {
 	return db.write(ctx, "requeue", func(t *tx) error {
 		_, err := t.move(context.Background(), change{from: []relay.State{relay.Sending}, to: relay.Queued, where: `state <> 3`})
 		if err != nil {
+			return err
+		}
+		if err := t.freeClaims(context.Background()); err != nil {
 			return err
 		}
 		return t.clockAtStart(context.Background(), time.Now())

@@ -22,7 +22,7 @@ var rewrite = flag.Bool("update", false, "write testdata/schema of the newest sc
 func fixtureFile(version int) string { return fmt.Sprintf("testdata/schema/%04d.sql", version) }
 
 // stories are what happens in the fixture of a schema: all up to its number.
-var stories = []func(*testing.T, *store.DB){firstStory, liveStory, calmStory, eventStory, senderStory, welcomeStory, threadStory, topicStory, tallyStory, versionStory, botStory}
+var stories = []func(*testing.T, *store.DB){firstStory, liveStory, calmStory, eventStory, senderStory, welcomeStory, threadStory, topicStory, tallyStory, versionStory, botStory, noteStory}
 
 // known is an ID that a test finds again.
 func known(n byte) relay.ID { return relay.ID{1, 0x90, 6: 0x70, 8: 0x80, 15: n} }
@@ -63,7 +63,7 @@ func firstStory(t *testing.T, db *store.DB) {
 	must(t, db.Finish(ctx, relay.Outcome{Delivery: known(11), State: relay.Sent, Attempts: 1, TelegramMessageIDs: []int64{11}, At: t0}))
 	must(t, db.Finish(ctx, relay.Outcome{Delivery: known(13), State: relay.Queued, Attempts: 1, TelegramMessageIDs: []int64{12}, At: t0}))
 	must(t, db.Finish(ctx, relay.Outcome{Delivery: known(15), State: relay.Failed, Attempts: 3, Reason: "blocked", LastError: "Forbidden: bot was blocked by the user", At: t0}))
-	must(t, db.MarkUpdate(ctx, "", 77, t0))
+	mark(t, db, "", 77, t0)
 	must(t, db.SetOffset(ctx, "", 78))
 	must(t, db.SetSetting(ctx, "bot_username", "relay_bot"))
 	db.Sending(known(19)) // under way when the process ends
@@ -106,7 +106,7 @@ func eventStory(t *testing.T, db *store.DB) {
 }
 
 func senderStory(t *testing.T, db *store.DB) {
-	must(t, db.SetSender(t.Context(), "tg-1007", token(50), t0))
+	must(t, db.SetSender(t.Context(), "tg-1007", token(50), t0, nil))
 }
 
 func welcomeStory(t *testing.T, db *store.DB) {
@@ -142,9 +142,20 @@ func botStory(t *testing.T, db *store.DB) {
 	named := knownText(72, "held for a bot", by(second, heldFor("ivan")))
 	named.Bot = second
 	must(t, db.Accept(ctx, knownText(70, "by another bot", by(second, to("judy", 1001))), named))
-	must(t, db.MarkUpdate(ctx, second, 77, t0))
+	mark(t, db, second, 77, t0)
 	must(t, db.SetOffset(ctx, second, 99))
 	must(t, db.SetTopic(ctx, relay.Topic{Bot: second, ChatID: -2001, Name: "Databases", MessageThreadID: 11}))
+}
+
+func noteStory(t *testing.T, db *store.DB) {
+	ctx := t.Context()
+	must(t, db.Note(ctx, "added  -2001", "1001", t0.Add(time.Hour)))
+	claim, err := db.ClaimUpdate(ctx, "", 80, t0) // and the process ends
+	if err != nil || claim != relay.Claimed {
+		t.Fatal(claim, err)
+	}
+	must(t, db.Accept(ctx, knownText(80, "never arrived", to("bob", 1002))))
+	must(t, db.Finish(ctx, relay.Outcome{Delivery: known(81), State: relay.Failed, Attempts: 1, Reason: "bad_request", LastError: "Bad Request: chat not found", At: t0}))
 }
 
 // TestFixture writes the fixture of the newest schema where there is none, or when asked to.

@@ -239,7 +239,7 @@ func (t *tx) answer(ctx context.Context, out relay.Redeemed, compose func(relay.
 			m.Deliveries[i].Priority = before.priority
 		}
 	}
-	if err := t.accept(ctx, m, content); err != nil || before.count == 0 {
+	if err := t.accept(ctx, m, content); err != nil || before.count == 0 || m.Replayed {
 		return err
 	}
 	for _, d := range m.Deliveries {

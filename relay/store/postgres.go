@@ -298,7 +298,7 @@ func (*postgres) scrub(context.Context, *writer) (bool, error) { return true, ni
 
 // filled has numbers that the database gives go on after those that are there.
 func (*postgres) filled(ctx context.Context, tx *sql.Tx) error {
-	for _, table := range []string{"links", "events"} {
+	for _, table := range []string{"links", "events", "undelivered"} {
 		_, err := tx.ExecContext(ctx, `SELECT setval(pg_get_serial_sequence('`+table+`', 'seq'), (SELECT coalesce(max(seq), 0) + 1 FROM `+table+`), false)`)
 		if err != nil {
 			return err

@@ -49,6 +49,9 @@ func (t *tx) pruneRest(ctx context.Context, before time.Time, limit int, now tim
 	if err := t.pruneThreads(ctx, before, limit, now); err != nil {
 		return err
 	}
+	if err := t.pruneNotes(ctx, limit, now); err != nil {
+		return err
+	}
 	if err := t.pruneLinks(ctx, now); err != nil {
 		return err
 	}

@@ -2,15 +2,29 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
 
 // SetSender implements relay.Senders.
-func (db *DB) SetSender(ctx context.Context, recipient string, token relay.TokenHash, at time.Time) error {
+func (db *DB) SetSender(ctx context.Context, recipient string, token relay.TokenHash, at time.Time, answer *relay.Message) error {
+	var content []byte
+	if answer != nil {
+		var err error
+		if content, err = encode(answer); err != nil {
+			return fmt.Errorf("set sender: %w", err)
+		}
+	}
 	return db.write(ctx, "set sender", func(t *tx) error {
-		return t.run(context.Background(), `INSERT INTO senders (recipient, token, created_at) VALUES ($1, $2, $3)
+		ctx := context.Background()
+		if answer != nil {
+			if err := t.accept(ctx, answer, content); err != nil || answer.Replayed {
+				return err
+			}
+		}
+		return t.run(ctx, `INSERT INTO senders (recipient, token, created_at) VALUES ($1, $2, $3)
 			ON CONFLICT (recipient) DO UPDATE SET token = excluded.token, created_at = excluded.created_at`, recipient, token[:], millis(at))
 	})
 }

@@ -33,6 +33,7 @@ var (
 	_ relay.Senders   = (*DB)(nil)
 	_ relay.Threads   = (*DB)(nil)
 	_ relay.Topics    = (*DB)(nil)
+	_ relay.Notes     = (*DB)(nil)
 )
 
 // Options say where to keep things and whom to tell.

@@ -303,7 +303,7 @@ func forgottenAtOne(t *testing.T, p *place) {
 	ctx := t.Context()
 	p.bindBoth(t, "alice", person(1))
 	p.accept(t, text("gone", by(second, to("alice", 1))), text("stays", to("alice", 1)))
-	must(t, p.SetSender(ctx, "alice", token(7), t0))
+	must(t, p.SetSender(ctx, "alice", token(7), t0, nil))
 	gone, err := p.ForgetChat(ctx, second, 1)
 	must(t, err)
 	if gone != (relay.Forgotten{Bindings: 1, Deliveries: 1}) {
@@ -423,16 +423,14 @@ func topicsOfBots(t *testing.T, p *place) {
 
 func updatesOfBots(t *testing.T, p *place) {
 	ctx := t.Context()
-	must(t, p.MarkUpdate(ctx, "", 7, t0))
+	mark(t, p, "", 7, t0)
 	must(t, p.SetOffset(ctx, second, 8))
 	for bot, want := range map[string]bool{"": true, second: false} {
-		seen, err := p.SeenUpdate(ctx, bot, 7)
-		must(t, err)
-		if seen != want {
-			t.Errorf("%q has seen it: %v", bot, seen)
+		if got := seen(t, p, bot, 7); got != want {
+			t.Errorf("%q has seen it: %v", bot, got)
 		}
 	}
-	must(t, p.MarkUpdate(ctx, second, 7, t0))
+	mark(t, p, second, 7, t0)
 	p.reopen()
 	for bot, want := range map[string]int64{"": 0, second: 8, "third": 0} {
 		offset, err := p.Offset(ctx, bot)

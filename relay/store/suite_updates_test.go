@@ -4,14 +4,19 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
 )
 
 var updatesSuite = map[string]func(*testing.T, *place){
 	"the offset is kept":      offsetKept,
 	"updates are noted":       updatesNoted,
 	"old notes on updates go": updateNotesGo,
+	"an update is claimed":    updatesClaimed,
+	"by one of many":          updateClaimedAtOnce,
 	"settings are kept":       settingsKept,
 	"settings are changed":    settingsChanged,
 }
@@ -32,30 +37,91 @@ func offsetKept(t *testing.T, p *place) {
 	}
 }
 
-func seen(t *testing.T, p *place, id int64) bool {
+// seen reports whether an update was worked through.
+func seen(t *testing.T, u relay.Updates, bot string, id int64) bool {
 	t.Helper()
-	ok, err := p.SeenUpdate(t.Context(), "", id)
+	claim, err := u.ClaimUpdate(t.Context(), bot, id, t0)
 	must(t, err)
-	return ok
+	if claim == relay.Claimed {
+		must(t, u.UnclaimUpdate(t.Context(), bot, id))
+	}
+	return claim == relay.Done
+}
+
+func mark(t *testing.T, u relay.Updates, bot string, id int64, at time.Time) {
+	t.Helper()
+	_, err := u.MarkUpdate(t.Context(), bot, id, at)
+	must(t, err)
+}
+
+// claims checks what comes of claiming update 7.
+func claims(t *testing.T, u relay.Updates, at time.Time, want relay.Claim) {
+	t.Helper()
+	claim, err := u.ClaimUpdate(t.Context(), "", 7, at)
+	must(t, err)
+	if claim != want {
+		t.Errorf("at %s it is %d, want %d", at.Sub(t0), claim, want)
+	}
+}
+
+func updatesClaimed(t *testing.T, p *place) {
+	claims(t, p, t0, relay.Claimed)
+	claims(t, p, t0.Add(relay.ClaimTime-time.Millisecond), relay.Busy)
+	claims(t, p, t0.Add(-relay.ClaimTime), relay.Busy)                // by a clock that is behind
+	claims(t, p, t0.Add(-relay.ClaimTime-time.Second), relay.Claimed) // by one that is wrong
+	claims(t, p, t0, relay.Claimed)                                   // whoever had it is gone
+	must(t, p.UnclaimUpdate(t.Context(), "", 7))
+	claims(t, p, t0, relay.Claimed)
+	for _, want := range []bool{true, false} {
+		first, err := p.MarkUpdate(t.Context(), "", 7, t0)
+		must(t, err)
+		if first != want {
+			t.Errorf("marked first: %v", first)
+		}
+	}
+	claims(t, p, t0.Add(time.Hour), relay.Done)
+	must(t, p.UnclaimUpdate(t.Context(), "", 7)) // too late
+	claims(t, p, t0.Add(time.Hour), relay.Done)
+}
+
+// Of many that claim an update at once, one has it.
+func updateClaimedAtOnce(t *testing.T, p *place) {
+	var running sync.WaitGroup
+	var claimed atomic.Int64
+	for range 16 {
+		running.Go(func() {
+			claim, err := p.ClaimUpdate(t.Context(), "", 7, t0)
+			if err != nil {
+				t.Error(err)
+			}
+			if claim == relay.Claimed {
+				claimed.Add(1)
+			}
+		})
+	}
+	running.Wait()
+	if n := claimed.Load(); n != 1 {
+		t.Errorf("%d have it", n)
+	}
 }
 
 func updatesNoted(t *testing.T, p *place) {
-	if seen(t, p, 7) {
+	if seen(t, p, "", 7) {
 		t.Error("seen before it came")
 	}
-	must(t, p.MarkUpdate(t.Context(), "", 7, t0))
-	must(t, p.MarkUpdate(t.Context(), "", 7, t0))
+	mark(t, p, "", 7, t0)
+	mark(t, p, "", 7, t0)
 	p.reopen()
-	if !seen(t, p, 7) || seen(t, p, 8) {
+	if !seen(t, p, "", 7) || seen(t, p, "", 8) {
 		t.Error("the note is lost, or is of another")
 	}
 }
 
 func updateNotesGo(t *testing.T, p *place) {
-	must(t, p.MarkUpdate(t.Context(), "", 1, t0))
-	must(t, p.MarkUpdate(t.Context(), "", 2, t0.Add(47*time.Hour)))
-	must(t, p.MarkUpdate(t.Context(), "", 3, t0.Add(49*time.Hour)))
-	if seen(t, p, 1) || !seen(t, p, 2) || !seen(t, p, 3) {
+	mark(t, p, "", 1, t0)
+	mark(t, p, "", 2, t0.Add(47*time.Hour))
+	mark(t, p, "", 3, t0.Add(49*time.Hour))
+	if seen(t, p, "", 1) || !seen(t, p, "", 2) || !seen(t, p, "", 3) {
 		t.Error("notes are to be kept two days")
 	}
 }

@@ -74,7 +74,7 @@ func TestWhoseTokensGiveSignsOfLife(t *testing.T) {
 			{Name: "shop-cron", SHA256: hash("shop-cron"), Scopes: hooks, Namespace: "shop", Receivers: []string{"heartbeat"}},
 		}
 	})
-	if err := h.db.SetSender(t.Context(), "ada", onboarding.Hash("person"), time.Now()); err != nil {
+	if err := h.db.SetSender(t.Context(), "ada", onboarding.Hash("person"), time.Now(), nil); err != nil {
 		t.Fatal(err)
 	}
 	for token, status := range map[string]int{

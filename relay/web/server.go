@@ -34,6 +34,7 @@ type Options struct {
 	Directory relay.Directory
 	Links     relay.Links
 	Senders   relay.Senders
+	Notes     relay.Notes // who is signed in
 
 	Settings
 
@@ -75,7 +76,7 @@ type Server struct {
 
 // New returns a Server.
 func New(o Options) *Server {
-	s := &Server{Options: o, mux: http.NewServeMux(), sessions: newSessions()}
+	s := &Server{Options: o, mux: http.NewServeMux(), sessions: newSessions(o.Notes)}
 	if s.Seen == nil {
 		s.Seen = func(context.Context, string) error {
 			return &relay.Error{Code: relay.CodeNotFound, Detail: "there are no heartbeats here"}

@@ -70,7 +70,7 @@ func newIndoors(t testing.TB, change func(*web.Options, *intake.Rules)) *house {
 	t.Cleanup(func() { h.db.Close() })
 	h.rules = newRules(t)
 	o := web.Options{
-		Outbox: h.db, Directory: h.db, Links: h.db, Senders: h.db, Settings: web.Settings{MaxBody: 10_000}, Log: log, Registerer: registry,
+		Outbox: h.db, Directory: h.db, Links: h.db, Senders: h.db, Notes: h.db, Settings: web.Settings{MaxBody: 10_000}, Log: log, Registerer: registry,
 		Healthy: func() error { return h.healthy },
 		Ready:   func(context.Context) error { return h.ready }, Accepting: h.db.Check, Reload: func() ([]string, error) { return h.restart, h.ready },
 		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),

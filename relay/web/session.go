@@ -1,8 +1,10 @@
 package web
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -18,7 +20,7 @@ import (
 const (
 	sessionCookie = "tgrelay"
 	sessionAge    = 12 * time.Hour
-	maxSessions   = 1000 // the one that was used least lately makes room
+	maxSessions   = 1000 // in memory: the one that was used least lately makes room
 
 	// Wrong tokens from one address: some at once, then one in so long. The token itself is past guessing; this keeps the log and the
 	// machine quiet.
@@ -27,10 +29,11 @@ const (
 	maxGuesser = 10_000 // addresses that are remembered
 )
 
-// sessions are those who signed in. They live in memory: a restart ends them. The cookie holds a random name, of which only the hash
-// is kept here, and never the token.
+// sessions are those who signed in. They are in the storage, so that each replica knows them and a restart ends none; while that takes no writes,
+// new ones are in memory. The cookie holds a random name, of which only the hash is kept, and never the token.
 type sessions struct {
-	byHash  *lru.Cache[[32]byte, session]
+	notes   relay.Notes
+	here    *lru.Cache[[32]byte, session]
 	mu      sync.Mutex
 	guesses *lru.Cache[netip.Prefix, *rate.Limiter]
 }
@@ -41,8 +44,8 @@ type session struct {
 	expires time.Time
 }
 
-func newSessions() *sessions {
-	byHash, err := lru.New[[32]byte, session](maxSessions)
+func newSessions(notes relay.Notes) *sessions {
+	here, err := lru.New[[32]byte, session](maxSessions)
 	if err != nil {
 		panic(err) // not reached: the size is right
 	}
@@ -50,27 +53,43 @@ func newSessions() *sessions {
 	if err != nil {
 		panic(err) // not reached either
 	}
-	return &sessions{byHash: byHash, guesses: guesses}
+	return &sessions{notes: notes, here: here, guesses: guesses}
 }
+
+// noteOf names what is kept of a session.
+func noteOf(hash [32]byte) string { return "session " + hex.EncodeToString(hash[:]) }
 
 // begin makes a session and returns its name for the cookie.
-func (s *sessions) begin(token [32]byte) string {
-	name := rand.Text()
-	s.byHash.Add(sha256.Sum256([]byte(name)), session{token, time.Now().Add(sessionAge)})
-	return name
-}
-
-// token is that of a session's owner; not ok for none, and for one that is over.
-func (s *sessions) token(name string) (token [32]byte, ok bool) {
-	found, ok := s.byHash.Get(sha256.Sum256([]byte(name)))
-	if ok && time.Now().After(found.expires) {
-		s.end(name)
-		return token, false
+func (s *sessions) begin(ctx context.Context, token [32]byte) (string, error) {
+	name, expires := rand.Text(), time.Now().Add(sessionAge)
+	hash := sha256.Sum256([]byte(name))
+	err := s.notes.Note(ctx, noteOf(hash), hex.EncodeToString(token[:]), expires)
+	if relay.ErrorCode(err) == relay.CodeStorageUnavailable {
+		s.here.Add(hash, session{token, expires})
+		err = nil
 	}
-	return found.token, ok
+	return name, err
 }
 
-func (s *sessions) end(name string) { s.byHash.Remove(sha256.Sum256([]byte(name))) }
+// token is that of a session's owner; not ok for none, and for one that is over. Error: the storage's.
+func (s *sessions) token(ctx context.Context, name string) (token [32]byte, ok bool, err error) {
+	hash, now := sha256.Sum256([]byte(name)), time.Now()
+	if found, ok := s.here.Get(hash); ok && now.Before(found.expires) {
+		return found.token, true, nil
+	}
+	kept, err := s.notes.Noted(ctx, noteOf(hash), now)
+	if err != nil || kept == "" {
+		return token, false, err
+	}
+	n, err := hex.Decode(token[:], []byte(kept))
+	return token, n == len(token), err
+}
+
+func (s *sessions) end(ctx context.Context, name string) error {
+	hash := sha256.Sum256([]byte(name))
+	s.here.Remove(hash)
+	return s.notes.Unnote(ctx, noteOf(hash))
+}
 
 // wait is how long an address has to wait before it may show a token; 0: it need not. One that has come this far may try once.
 func (s *sessions) wait(addr netip.Addr, now time.Time) time.Duration {
@@ -103,8 +122,10 @@ func (s *sessions) guesser(addr netip.Addr) *rate.Limiter {
 
 // visitor is who visits a page, nil on one that is open to nobody in particular. Errors: relay.CodeUnauthenticated, CodeForbidden.
 func (s *Server) visitor(r *http.Request, scope Scope) (*Token, error) {
-	caller := s.signedIn(r)
+	caller, err := s.signedIn(r)
 	switch {
+	case err != nil:
+		return nil, err
 	case scope == open:
 		return caller, nil
 	case caller == nil:
@@ -115,26 +136,27 @@ func (s *Server) visitor(r *http.Request, scope Scope) (*Token, error) {
 	return caller, caller.spend(1, scope)
 }
 
-// signedIn is the token behind a request's cookie, as it is now; nil for none. Where no tokens are configured nobody on this machine needs one.
-func (s *Server) signedIn(r *http.Request) *Token {
+// signedIn is the token behind a request's cookie, as it is now; nil for none. Where no tokens are configured nobody on this machine needs one. Error: the
+// storage's.
+func (s *Server) signedIn(r *http.Request) (*Token, error) {
 	if unguarded(r) {
-		return everything
+		return everything, nil
 	}
 	keys := termsOf(r).keys
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	hash, ok := s.sessions.token(cookie.Value)
-	if !ok {
-		return nil
+	hash, ok, err := s.sessions.token(r.Context(), cookie.Value)
+	if !ok || err != nil {
+		return nil, err
 	}
 	for i := range keys.tokens {
 		if t := &keys.tokens[i]; t.SHA256 == hash && t.from(remote(r)) {
-			return t
+			return t, nil
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // maxSignIn bounds the form with a token, in bytes.
@@ -144,39 +166,45 @@ const maxSignIn = 4 << 10
 func (s *Server) signIn(_ *console.Console, w http.ResponseWriter, r *http.Request, viewer *console.Viewer) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxSignIn)
 	next := r.PostFormValue("next")
-	name, err := s.admit(r, r.PostFormValue("token"))
-	if err != nil {
+	caller, refused := s.admit(r, r.PostFormValue("token"))
+	if refused != nil {
 		w.Header().Set("Retry-After", "10")
-		return s.console.Refused(w, r, viewer, next, err)
+		return s.console.Refused(w, r, viewer, next, refused)
+	}
+	name, err := s.sessions.begin(r.Context(), caller.SHA256)
+	if err != nil {
+		return err
 	}
 	http.SetCookie(w, s.cookie(r, name, int(sessionAge.Seconds())))
 	http.Redirect(w, r, console.Within(next), http.StatusSeeOther)
 	return nil
 }
 
-// admit begins a session for whoever shows a token that may read. A wrong one, and one that may not be shown here, are refused alike.
-func (s *Server) admit(r *http.Request, token string) (name string, refused *relay.Error) {
+// admit tells who shows a token that may read. A wrong one, and one that may not be shown here, are refused alike.
+func (s *Server) admit(r *http.Request, token string) (caller *Token, refused *relay.Error) {
 	addr := remote(r)
 	if wait := s.sessions.wait(addr, time.Now()); wait > 0 {
-		return "", &relay.Error{Code: relay.CodeRateLimited, Detail: "too many wrong tokens came from your address; try again in a few seconds", RetryAfter: wait}
+		return nil, &relay.Error{Code: relay.CodeRateLimited, Detail: "too many wrong tokens came from your address; try again in a few seconds", RetryAfter: wait}
 	}
-	caller := termsOf(r).keys.find(token)
+	caller = termsOf(r).keys.find(token)
 	if caller == nil || !caller.from(addr) {
 		s.sessions.wrong(addr, time.Now())
 		s.Log.Warn("somebody tried to sign in with a token that is not known, or not from there", "address", addr)
-		return "", &relay.Error{Code: relay.CodeUnauthenticated, Detail: "this token is not known, or not from where you are"}
+		return nil, &relay.Error{Code: relay.CodeUnauthenticated, Detail: "this token is not known, or not from where you are"}
 	}
 	if !caller.has(ScopeRead) {
-		return "", &relay.Error{Code: relay.CodeForbidden, Detail: "this token has neither scope read nor admin"}
+		return nil, &relay.Error{Code: relay.CodeForbidden, Detail: "this token has neither scope read nor admin"}
 	}
 	s.Log.Info("somebody signed in", "token", caller.Name, "address", addr)
-	return s.sessions.begin(caller.SHA256), nil
+	return caller, nil
 }
 
 // signOut ends a session.
 func (s *Server) signOut(_ *console.Console, w http.ResponseWriter, r *http.Request, _ *console.Viewer) error {
 	if cookie, err := r.Cookie(sessionCookie); err == nil {
-		s.sessions.end(cookie.Value)
+		if err := s.sessions.end(r.Context(), cookie.Value); err != nil {
+			return err
+		}
 	}
 	http.SetCookie(w, s.cookie(r, "", -1))
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)

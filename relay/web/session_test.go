@@ -1,32 +1,91 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/tgrelay/tgrelay/relay"
 )
 
+// shelf keeps notes, as the storage does.
+type shelf struct {
+	relay.Notes
+	kept map[string]string
+	ill  bool // it takes no writes
+}
+
+func (s *shelf) Note(_ context.Context, name, value string, until time.Time) error {
+	if s.ill {
+		return &relay.Error{Code: relay.CodeStorageUnavailable}
+	}
+	s.kept[name] = until.Format(time.RFC3339) + value
+	return nil
+}
+
+func (s *shelf) Noted(_ context.Context, name string, now time.Time) (string, error) {
+	const head = len(time.RFC3339) - len("07:00") // of UTC
+	note := s.kept[name]
+	if note == "" || note[:head] <= now.Format(time.RFC3339) {
+		return "", nil
+	}
+	return note[head:], nil
+}
+
+func (s *shelf) Unnote(_ context.Context, name string) error {
+	delete(s.kept, name)
+	return nil
+}
+
+// A session holds for twelve hours at each of two servers, until it is ended at one of them; while the storage takes no writes, where it was begun.
 func TestSessionsExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSessions()
+		shelf := &shelf{kept: map[string]string{}}
+		one, other := newSessions(shelf), newSessions(shelf)
 		token := [32]byte{1}
-		name := s.begin(token)
-		time.Sleep(sessionAge - time.Minute)
-		if got, ok := s.token(name); !ok || got != token {
-			t.Error("a session ends too early")
+		begin := func() string {
+			t.Helper()
+			name, err := one.begin(t.Context(), token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return name
 		}
-		time.Sleep(2 * time.Minute)
-		if _, ok := s.token(name); ok || s.byHash.Len() != 0 {
-			t.Error("a session goes on after twelve hours, or is kept")
+		holds := func(s *sessions, name string, want bool) {
+			t.Helper()
+			if got, ok, err := s.token(t.Context(), name); err != nil || ok != want || ok && got != token {
+				t.Errorf("it holds: %v, %v; want %v", ok, err, want)
+			}
+		}
+		for _, ill := range []bool{false, true} {
+			shelf.ill = ill
+			name, ended := begin(), begin()
+			time.Sleep(sessionAge - time.Minute)
+			holds(one, name, true)
+			holds(other, name, !ill)
+			ender := map[bool]*sessions{false: other, true: one}[ill]
+			if err := ender.end(t.Context(), ended); err != nil {
+				t.Error(err)
+			}
+			holds(one, ended, false)
+			time.Sleep(2 * time.Minute)
+			holds(one, name, false)
+			holds(other, name, false)
 		}
 		names := map[string]bool{}
 		for range maxSessions + 10 {
-			names[s.begin(token)] = true
+			names[begin()] = true
 		}
-		if len(names) != maxSessions+10 || s.byHash.Len() != maxSessions {
-			t.Errorf("%d names, %d sessions", len(names), s.byHash.Len())
+		if len(names) != maxSessions+10 || one.here.Len() != maxSessions {
+			t.Errorf("%d names, %d sessions in memory", len(names), one.here.Len())
+		}
+		for name := range shelf.kept {
+			if names[name] {
+				t.Error("what is kept is what the cookie holds")
+			}
 		}
 	})
 }
@@ -34,7 +93,7 @@ func TestSessionsExpire(t *testing.T) {
 // An address is slowed down by its own guesses alone; one of IPv6 by those of its network.
 func TestGuessesSlowDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSessions()
+		s := newSessions(nil)
 		addr := netip.MustParseAddr("2001:db8::1")
 		for range guessBurst {
 			if s.wait(addr, time.Now()) > 0 {
