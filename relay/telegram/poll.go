@@ -26,6 +26,8 @@ type Offsets interface {
 // An update is confirmed at Telegram only after Handle returned nil for it and its offset was stored. While Handle fails
 // the same update is tried again; an update that makes it panic, or that cannot be read, is logged and passed over, so
 // that it does not stand in the way of the others.
+//
+// At the end a getUpdates that waits is broken off, and an update that is being handled is finished, so that whoever polls next need not do it again.
 type Poller struct {
 	Bot     string // its name, for Updates; empty for the first
 	Client  *Client
@@ -111,9 +113,25 @@ func (p *Poller) yield(ctx context.Context, conflict error) error {
 // atOnce is how many chats' updates are handled together. Their writes share transactions.
 const atOnce = 32
 
+// finishWithin is for how long after the end an update may be handled.
+const finishWithin = 5 * time.Second
+
+// outlive is a ctx that ends a while after another one.
+func outlive(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		if sleep(longer, finishWithin) == nil {
+			cancel()
+		}
+	})
+	return longer, func() { stop(); cancel() }
+}
+
 // work handles what one getUpdates brought and returns the new offset; false means that ctx ended. The offset is stored once for all: what is
 // cut off before comes again, and Handle knows what it has worked through.
 func (p *Poller) work(ctx context.Context, offset int64, raw []json.RawMessage) (int64, bool) {
+	finishing, cancel := outlive(ctx)
+	defer cancel()
 	next := offset
 	var chats [][]Update
 	place := map[int64]int{}
@@ -139,20 +157,20 @@ func (p *Poller) work(ctx context.Context, offset int64, raw []json.RawMessage) 
 	if len(raw) > 0 && next == offset {
 		return offset, sleep(ctx, firstWait) == nil // they come again: do not spin
 	}
-	if !p.handle(ctx, chats) {
+	if !p.handle(ctx, finishing, chats) {
 		return offset, false
 	}
-	return next, next == offset || p.insist(ctx, "store the offset of updates", func(ctx context.Context) error { return p.Updates.SetOffset(ctx, p.Bot, next) })
+	return next, next == offset || p.insist(finishing, "store the offset of updates", func(ctx context.Context) error { return p.Updates.SetOffset(ctx, p.Bot, next) })
 }
 
-// handle hands on the updates of several chats; false means that ctx ended.
-func (p *Poller) handle(ctx context.Context, chats [][]Update) bool {
+// handle hands on the updates of several chats; false means that ctx ended before all were. What was begun goes on until finishing ends.
+func (p *Poller) handle(ctx, finishing context.Context, chats [][]Update) bool {
 	var running errgroup.Group
 	running.SetLimit(atOnce)
 	for _, updates := range chats {
 		running.Go(func() error {
 			for _, u := range updates {
-				if !p.insist(ctx, "handle an update", func(ctx context.Context) error { return guarded(ctx, p.Handle, u, p.Log) }) {
+				if ctx.Err() != nil || !p.insist(ctx, "handle an update", func(context.Context) error { return guarded(finishing, p.Handle, u, p.Log) }) {
 					return context.Canceled
 				}
 			}

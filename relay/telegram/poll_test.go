@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -182,4 +183,46 @@ func TestPollHandlesChatsTogether(t *testing.T) {
 			t.Errorf("%d handled, offset %d", handled, kept.value)
 		}
 	})
+}
+
+// At the end an update that is being handled is finished, and the offset stored if there was no other; the next one is left to the next run. What takes
+// too long is broken off.
+func TestPollFinishesWhatIsUnderWay(t *testing.T) {
+	for name, test := range map[string]struct {
+		updates string
+		takes   time.Duration
+		offset  int64
+		handled []int64
+	}{
+		"the only one": {`{"update_id":10,"message":{"message_id":1,"chat":{"id":5,"type":"private"},"text":"one"}}`, 3 * time.Second, 11, []int64{10}},
+		"the first of two": {`{"update_id":10,"message":{"message_id":1,"chat":{"id":5,"type":"private"},"text":"one"}},
+			{"update_id":11,"message":{"message_id":2,"chat":{"id":5,"type":"private"},"text":"two"}}`, 3 * time.Second, 9, []int64{10}},
+		"one that takes long": {`{"update_id":10,"message":{"message_id":1,"chat":{"id":5,"type":"private"},"text":"one"}}`, time.Minute, 9, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := &botAPI{on: map[string]func(map[string]any) string{
+					"getWebhookInfo": answers(noWebhook), "getUpdates": answers(`{"ok":true,"result":[`+test.updates+`]}`, "wait"),
+				}}
+				kept := &offsets{value: 9}
+				var handled []int64
+				began := time.Now()
+				poll(t, api, kept, func(ctx context.Context, u telegram.Update) error {
+					select {
+					case <-time.After(test.takes):
+						handled = append(handled, u.UpdateID)
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}, time.Second)
+				if took := time.Since(began); took > 10*time.Second {
+					t.Errorf("it took %s to end", took)
+				}
+				if kept.value != test.offset || !slices.Equal(handled, test.handled) {
+					t.Errorf("handled were %v, and the offset is %d; want %v and %d", handled, kept.value, test.handled, test.offset)
+				}
+			})
+		})
+	}
 }
