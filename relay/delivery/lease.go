@@ -91,8 +91,11 @@ func (l *lane) letGo() {
 	}
 }
 
-// underLease is the ctx of a request, which is broken off when the lane's lease ends.
+// underLease is the ctx of a request, which is broken off when the lane's lease ends, if it can.
 func (s *scheduler) underLease(l *lane) (context.Context, context.CancelFunc) {
+	if l.fence == 0 {
+		return s.working, func() {}
+	}
 	ctx, cancel := context.WithCancel(s.working)
 	l.cutOff = cancel
 	chatID, fence := l.chatID, l.fence
