@@ -112,7 +112,7 @@ func (s side) Changed() <-chan struct{} {
 
 func (s side) Run(context.Context) error { return nil }
 
-// pair are two engines on one outbox, before one Telegram.
+// pair are two engines, or more, on one outbox, before one Telegram.
 type pair struct {
 	*board
 	*house
@@ -122,10 +122,19 @@ type pair struct {
 // share makes a pair. No lane is anybody's yet.
 func share(t *testing.T, edit ...func(*delivery.Options)) *pair {
 	t.Helper()
+	return shareAmong(t, 2, edit...)
+}
+
+func shareAmong(t *testing.T, n int, edit ...func(*delivery.Options)) *pair {
+	t.Helper()
 	p := &pair{board: newBoard()}
 	first := &house{outbox: &outbox{counts: p.counts}, bot: &bot{}}
 	p.house = first
-	for i, h := range []*house{first, {outbox: first.outbox, bot: first.bot}} {
+	for i := range n {
+		h := first
+		if i > 0 {
+			h = &house{outbox: first.outbox, bot: first.bot}
+		}
 		h.build(t, append(edit, func(o *delivery.Options) { o.Leases = side{p.board, i} })...)
 		p.engines = append(p.engines, h)
 	}
