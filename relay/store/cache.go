@@ -149,7 +149,7 @@ func (c *cache) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range c.stripes {
-		c.stripes[i].generation++
+		c.stripes[i] = stripe{generation: c.stripes[i].generation + 1} // a server that took over may have lost the last versions, and give them again
 	}
 	c.lru.Purge()
 }

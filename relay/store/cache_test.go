@@ -38,6 +38,50 @@ func TestCacheLooksTwice(t *testing.T) {
 	get(func() {}, "3")
 }
 
+// TestCacheKeepsTheNewer has look-ups find what another storage wrote, before anybody tells of it.
+func TestCacheKeepsTheNewer(t *testing.T) {
+	cache := store.NewCache(10)
+	get := func(version int64, during func()) int64 {
+		t.Helper()
+		r, err := cache.Get(t.Context(), "alice", func(_ context.Context, id string) (*relay.Recipient, error) {
+			during()
+			if version == 0 {
+				return nil, &relay.Error{Code: relay.CodeUnknownRecipient}
+			}
+			return &relay.Recipient{ID: id, Version: version}, nil
+		})
+		if version != 0 {
+			must(t, err)
+			return r.Version
+		}
+		wantCode(t, err, relay.CodeUnknownRecipient)
+		return 0
+	}
+	want := func(version int64) {
+		t.Helper()
+		if held := cache.Held("alice"); held != version {
+			t.Errorf("version %d is held, want %d", held, version)
+		}
+	}
+	nothing := func() {}
+	get(1, func() { get(2, nothing) })
+	want(2) // what was found before the newer one was not kept
+	cache.Outdate(2, "alice")
+	want(2) // it was read after that commit
+	cache.Outdate(3, "alice")
+	want(0)
+	get(3, func() { get(0, nothing) })
+	want(0) // it was forgotten meanwhile
+	get(4, nothing)
+	cache.Outdate(0, "alice")
+	want(0) // who tells no version is believed
+	get(5, func() { cache.Clear() })
+	want(0)
+	cache.Clear()
+	get(2, func() { get(3, nothing) }) // of a server that has lost the versions after that
+	want(3)
+}
+
 func TestCacheHoldsNoErrors(t *testing.T) {
 	cache, looks := store.NewCache(10), 0
 	for range 2 {

@@ -186,7 +186,7 @@ func (c *committer) end(ctx context.Context, t *tx) error {
 	if err := t.saveCounts(ctx); err != nil {
 		return err
 	}
-	if err := t.saveTally(ctx, time.Now()); err != nil {
+	if err := t.saveTally(ctx, t.stored(time.Now())); err != nil {
 		return err
 	}
 	if c.beforeCommit != nil {

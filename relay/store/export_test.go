@@ -104,6 +104,20 @@ func Counted(again func(context.Context) (int64, error)) func(context.Context) (
 	return func(ctx context.Context) (int64, error) { return c.of(ctx, again) }
 }
 
+// Outdate is what is done when another storage tells of a commit.
+func (c Cache) Outdate(version int64, ids ...string) { c.c.outdate(ids, version) }
+
+// Clear is what is done when it is heard again what others commit.
+func (c Cache) Clear() { c.c.clear() }
+
+// Held is the version of a recipient that is held; 0: none is.
+func (c Cache) Held(id string) int64 {
+	if r, held := c.c.lru.Peek(id); held {
+		return r.Version
+	}
+	return 0
+}
+
 // LookAmong sets among how many deliveries a page of a receiver's is looked for.
 func (db *DB) LookAmong(n int64) { db.looked = n }
 

@@ -36,8 +36,8 @@ func (db *DB) Tallies(ctx context.Context, since time.Time) ([]relay.Tally, erro
 	all, err := list(ctx, db.read, func(row scanner) (y relay.Tally, err error) {
 		var at int64
 		err = row.Scan(&at, &y.Taken, &y.Sent, &y.Failed, &y.Waiting)
-		y.At = moment(at)
+		y.At = db.ours(moment(at))
 		return y, err
-	}, `SELECT at, taken, sent, failed, waiting FROM tallies WHERE at >= $1 ORDER BY at`, millis(since.Truncate(relay.TallySpan)))
+	}, `SELECT at, taken, sent, failed, waiting FROM tallies WHERE at >= $1 ORDER BY at`, millis(db.stored(since).Truncate(relay.TallySpan)))
 	return all, fault("read tallies", err)
 }

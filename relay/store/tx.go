@@ -104,13 +104,15 @@ type seqs struct{ message, delivery int64 }
 
 // load comes with each transaction: another program may have written since the last.
 func (s *seqs) load(ctx context.Context, t *tx) error {
-	message, _, err := first(ctx, t, value[int64], `SELECT coalesce(max(seq), 0) FROM messages`)
-	if err != nil {
-		return err
-	}
-	delivery, _, err := first(ctx, t, value[int64], `SELECT coalesce(max(seq), 0) FROM deliveries`)
-	s.message, s.delivery = max(s.message, message), max(s.delivery, delivery)
+	last, _, err := first(ctx, t, scanSeqs, `SELECT (SELECT coalesce(max(seq), 0) FROM messages), (SELECT coalesce(max(seq), 0) FROM deliveries)`)
+	s.message, s.delivery = max(s.message, last.message), max(s.delivery, last.delivery)
 	return err
+}
+
+func scanSeqs(row scanner) (seqs, error) {
+	var s seqs
+	err := row.Scan(&s.message, &s.delivery)
+	return s, err
 }
 
 func (t *tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {

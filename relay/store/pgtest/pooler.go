@@ -3,6 +3,7 @@ package pgtest
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -53,8 +54,8 @@ auth_file = %s
 // await returns when it answers.
 func (p *Pooler) await() error {
 	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(filepath.Join(p.dir, ".s.PGSQL."+poolerPort)); err == nil {
-			return nil
+		if conn, err := net.Dial("unix", filepath.Join(p.dir, ".s.PGSQL."+poolerPort)); err == nil {
+			return conn.Close()
 		} else if time.Now().After(end) {
 			log, _ := os.ReadFile(filepath.Join(p.dir, "log"))
 			return errors.Join(fmt.Errorf("the pooler does not answer: %w: %s", err, log), p.Stop())
