@@ -11,7 +11,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // This file holds how the storages on one database of PostgreSQL hear of each other's writes: by LISTEN and NOTIFY.
@@ -46,20 +45,21 @@ const (
 		SELECT pg_notify(` + channelName + `, payload || ' v' || value) FROM version, unnest($1::text[]) AS payload`
 )
 
-// commitTelling ends a transaction. What the others are to hear goes the same way to the server and back as COMMIT.
+// commitTelling ends a transaction. What is left to write and what the others are to hear goes the same way to the server and back as COMMIT.
 func (p *postgres) commitTelling(ctx context.Context, t *tx) error {
-	words := t.words()
-	if len(words) == 0 {
-		return t.writer.exec(ctx, "COMMIT")
-	}
 	batch := &pgx.Batch{}
-	if changed := t.changed(); len(changed) > 0 {
-		batch.Queue(tellVersion, pack(p.id, words), changed)
-	} else {
-		batch.Queue(tell, pack(p.id, words))
+	for _, s := range t.last {
+		batch.Queue(s.text, s.args...)
+	}
+	if words := t.words(); len(words) > 0 {
+		if changed := t.changed(); len(changed) > 0 {
+			batch.Queue(tellVersion, pack(p.id, words), changed)
+		} else {
+			batch.Queue(tell, pack(p.id, words))
+		}
 	}
 	batch.Queue("COMMIT")
-	return t.writer.conn.Raw(func(c any) error { return c.(*stdlib.Conn).Conn().SendBatch(ctx, batch).Close() })
+	return together(ctx, t.writer, batch)
 }
 
 // channel is what a storage hears of the others.

@@ -194,17 +194,18 @@ var turn = `INSERT INTO writers (id, batch, seen_at) SELECT $1, $2, ` + serverNo
 	ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_at = excluded.seen_at RETURNING ` + serverNow
 
 func (p *postgres) begin(ctx context.Context, w *writer) (time.Time, error) {
-	if err := w.exec(ctx, "BEGIN"); err != nil {
-		return time.Time{}, err
-	}
 	p.batch++
-	stmt, err := w.stmts.get(ctx, turn)
-	if err != nil {
-		return time.Time{}, err
-	}
 	var now int64
-	err = stmt.QueryRowContext(ctx, p.id[:], p.batch).Scan(&now)
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN")
+	batch.Queue(turn, p.id[:], p.batch).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	err := together(ctx, w, batch)
 	return moment(now), err
+}
+
+// together sends statements that nobody answers in between: they go to the server and back once.
+func together(ctx context.Context, w *writer, batch *pgx.Batch) error {
+	return w.conn.Raw(func(c any) error { return c.(*stdlib.Conn).Conn().SendBatch(ctx, batch).Close() })
 }
 
 // errAborted is of a transaction in which a statement failed without anybody minding. COMMIT would roll it back, and call that a success.

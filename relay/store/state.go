@@ -90,7 +90,7 @@ func (t *tx) saveCounts(ctx context.Context) error {
 		if n == 0 {
 			continue
 		}
-		err := t.run(ctx, `INSERT INTO numbers (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = numbers.value + excluded.value`,
+		err := t.later(ctx, `INSERT INTO numbers (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = numbers.value + excluded.value`,
 			"deliveries."+string(states[i]), n)
 		if err != nil {
 			return err

@@ -22,7 +22,7 @@ func (t *tx) saveTally(ctx context.Context, now time.Time) error {
 	if t.taken == 0 && sent == 0 && failed == 0 && moved == 0 {
 		return nil
 	}
-	return t.run(ctx, `INSERT INTO tallies (at, taken, sent, failed, waiting) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (at) DO UPDATE
+	return t.later(ctx, `INSERT INTO tallies (at, taken, sent, failed, waiting) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (at) DO UPDATE
 		SET taken = tallies.taken + excluded.taken, sent = tallies.sent + excluded.sent, failed = tallies.failed + excluded.failed, waiting = tallies.waiting + excluded.waiting`,
 		millis(now.Truncate(relay.TallySpan)), t.taken, sent, failed, moved)
 }

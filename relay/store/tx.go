@@ -14,7 +14,8 @@ type tx struct {
 	clock  sight
 	seqs   *seqs
 	links  *linkCursor
-	rows   int64 // written
+	rows   int64       // written
+	last   []statement // that go with COMMIT
 
 	before []before // messages as they were handed in, where the transaction may have to be tried again
 
@@ -141,6 +142,22 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) 
 func (t *tx) run(ctx context.Context, text string, args ...any) error {
 	_, err := t.exec(ctx, text, args...)
 	return err
+}
+
+// statement is a text with what it is about.
+type statement struct {
+	text string
+	args []any
+}
+
+// later is run where what comes of it does not matter before the end: on a server it goes with COMMIT.
+func (t *tx) later(ctx context.Context, text string, args ...any) error {
+	if !t.writer.engine.remote() {
+		return t.run(ctx, text, args...)
+	}
+	t.last = append(t.last, statement{text, args})
+	t.rows++
+	return nil
 }
 
 // start comes before the callers' functions.
