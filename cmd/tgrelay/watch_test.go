@@ -75,6 +75,8 @@ secret = "whsec_enotaGlkZGVuLXp6LW9mLWV2ZW50cy0zMi1ieXRlcyE="
 [heartbeats.watchdog]
 interval = "1s"
 to = ["admin"]
+[bots.team]
+token = "` + teamToken + `"
 `
 
 // newBusy starts one and has everything happen to it.
@@ -82,7 +84,7 @@ func newBusy(t *testing.T) *busy {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), extra: busyConfig}
 	w.write("bad.tmpl", `{{ define "bad" }}{{ reReplaceAll .text "" "" }}{{ end }}{{ define "chat.help" }}{{ reReplaceAll "(" "" .Chat.Title }}{{ .Nothing.Such }}{{ end }}`)
-	sim := start(t, "simulator", "--listen", "127.0.0.1:0", "--token", botToken)
+	sim := start(t, "simulator", "--listen", "127.0.0.1:0", "--token", botToken, "--bot", "team_bot")
 	w.sim = sim.await(t, `serves (http://\S+)`)
 	b := &busy{world: w.begin()}
 	b.admin, b.ada = b.guest("Grace", "admin"), b.guest("Ada "+theirs, "ada")
@@ -262,13 +264,18 @@ func (w *world) families() map[string]*dto.MetricFamily {
 	return families
 }
 
-// labels are the names of a family's labels; all its metrics have the same.
+// labels are the names of a family's labels; all its metrics have the same, but for bot, which the first bot's have not.
 func labels(t *testing.T, f *dto.MetricFamily) []string {
 	t.Helper()
 	var names []string
+	ofBots := false
 	for i, m := range f.GetMetric() {
 		var own []string
 		for _, l := range m.GetLabel() {
+			if l.GetName() == "bot" {
+				ofBots = true
+				continue
+			}
 			own = append(own, l.GetName())
 		}
 		slices.Sort(own)
@@ -276,6 +283,10 @@ func labels(t *testing.T, f *dto.MetricFamily) []string {
 			t.Errorf("%s has labels %v and %v", f.GetName(), names, own)
 		}
 		names = own
+	}
+	if ofBots {
+		names = append(names, "bot")
+		slices.Sort(names)
 	}
 	return names
 }

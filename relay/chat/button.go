@@ -107,6 +107,13 @@ type reply struct {
 	Message json.RawMessage `json:"message"`
 }
 
+// PressedAt is the bot in whose chat the button of a button.pressed was pressed.
+func PressedAt(e relay.Event) (bot string) {
+	var p press
+	_ = json.Unmarshal(e.Data, &p) // other events are nobody's
+	return p.Chat.Bot
+}
+
 // EventAnswered acts upon an application's answer to a button.pressed. An answer that says nothing just ends the button's waiting sign.
 func (b *Bot) EventAnswered(ctx context.Context, e relay.Event, body []byte) {
 	var p press

@@ -14,8 +14,13 @@ import (
 // standing is how the daemon is, for the console. What cannot be told is left out.
 func (d *Daemon) standing(ctx context.Context) console.Status {
 	s := console.Status{
-		Version: d.version, Started: d.started, Bot: d.BotName(), Webhook: d.webhook != nil, Update: d.client.LastUpdate(),
-		TelegramFault: text(d.client.Healthy()), StorageFault: text(d.db.Check(ctx)),
+		Version: d.version, Started: d.started,
+		TelegramFault: text(d.faults()), StorageFault: text(d.db.Check(ctx)),
+	}
+	for _, b := range d.bots {
+		s.Bots = append(s.Bots, console.Bot{
+			Name: b.asked(), Username: b.Username(), Webhook: b.webhook != nil, Update: b.client.LastUpdate(), Works: b.client.Healthy() == nil,
+		})
 	}
 	s.Recipients, _ = d.db.RecipientCount(ctx)
 	chats, _ := d.db.BindingCount(ctx)

@@ -23,18 +23,14 @@ import (
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/action"
 	"github.com/tgrelay/tgrelay/relay/alertmanager"
-	"github.com/tgrelay/tgrelay/relay/chat"
 	"github.com/tgrelay/tgrelay/relay/config"
-	"github.com/tgrelay/tgrelay/relay/delivery"
 	"github.com/tgrelay/tgrelay/relay/events"
 	"github.com/tgrelay/tgrelay/relay/heartbeat"
 	"github.com/tgrelay/tgrelay/relay/intake"
 	"github.com/tgrelay/tgrelay/relay/logging"
 	"github.com/tgrelay/tgrelay/relay/onboarding"
 	"github.com/tgrelay/tgrelay/relay/oncall"
-	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/store"
-	"github.com/tgrelay/tgrelay/relay/telegram"
 	"github.com/tgrelay/tgrelay/relay/trouble"
 	"github.com/tgrelay/tgrelay/relay/web"
 )
@@ -68,29 +64,26 @@ type Daemon struct {
 	lock     *store.Lock // of the storage: no second daemon may send what waits in it, unless they share it
 	db       *store.DB
 	leases   relay.Leases // what of the work is this daemon's
-	client   *telegram.Client
+	bots     []*bot       // the first one first
+	named    map[string]*bot
+	clock    *clock
 	door     *intake.Door
 	desk     *onboarding.Desk
 	oncall   *oncall.Desk
 	actions  *action.Caller
-	bot      *chat.Bot
 	watch    *heartbeat.Watch
 	trouble  *trouble.Watch
 	// ownTrouble is what each replica sees for itself.
 	ownTrouble *trouble.Watch
 	// alertAfter is [delivery] alert_after, in nanoseconds.
 	alertAfter atomic.Int64
-	engine     *delivery.Engine
 	events     *events.Sender
-	eventful   atomic.Bool       // the application is told; for the storage, which is there before the sender
-	webhook    *telegram.Webhook // nil with long polling
+	eventful   atomic.Bool // the application is told; for the storage, which is there before the sender
 	web        *web.Server
 	http       []*http.Server // one for each listener
 	listeners  []net.Listener
 	given      bool                   // the listeners were handed in
 	inherited  bool                   // they were, or are systemd's
-	menus      chan struct{}          // holds one: the menu may be another
-	username   atomic.Value           // string: the bot's
 	silent     atomic.Pointer[string] // rooms that did not answer when last asked; empty: none
 	version    string
 	started    time.Time
@@ -103,7 +96,7 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 		return nil, err
 	}
 	d := &Daemon{
-		config: o.Config, setLog: o.SetLog, registry: newRegistry(o.Version, o.Commit), menus: make(chan struct{}, 1), version: o.Version, started: time.Now(),
+		config: o.Config, setLog: o.SetLog, registry: newRegistry(o.Version, o.Commit), version: o.Version, started: time.Now(),
 	}
 	d.limiter = logging.Limit(o.Log.Handler(), d.registry)
 	d.log = slog.New(logging.Requests(d.limiter))
@@ -112,7 +105,6 @@ func New(ctx context.Context, o Options) (*Daemon, error) {
 	}
 	d.reloads = newReloads(d.registry)
 	d.warnUnguarded()
-	d.username.Store("")
 	d.inForce.Store(o.Config)
 	if err := d.open(ctx, o, rules); err != nil {
 		return nil, errors.Join(err, d.Close())
@@ -124,7 +116,7 @@ func (d *Daemon) open(ctx context.Context, o Options, rules *intake.Rules) (err 
 	if err := d.openStorage(ctx); err != nil {
 		return err
 	}
-	if err := d.openTelegram(ctx, o.Transport); err != nil {
+	if err := d.openBots(ctx, o.Transport); err != nil {
 		return err
 	}
 	if err := d.connect(ctx, rules); err != nil {
@@ -152,8 +144,8 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 	d.lock = lock
 	db, err := store.Open(ctx, store.Options{
 		URL: d.config.Storage.URL, CacheSize: d.config.Storage.CacheSize, Log: d.log, Registerer: d.registry,
-		Queued: d.wake, Ended: func(all []relay.Delivery) { d.engine.Ended(all) },
-		Events: d.eventful.Load, Happened: func() { d.events.Wake() }, Missed: func() { d.engine.Missed() },
+		Queued: d.wake, Ended: func(all []relay.Delivery) { d.first().engine.Ended(all) },
+		Events: d.eventful.Load, Happened: func() { d.events.Wake() }, Missed: d.missed,
 	})
 	if err != nil {
 		return err
@@ -163,9 +155,8 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 	if path, isFile := strings.CutPrefix(d.config.Storage.URL, "sqlite:"); isFile {
 		d.registry.MustRegister(disk{path})
 	}
-	name, err := db.Setting(ctx, usernameSetting)
-	d.username.Store(name)
-	return err
+	d.clock = newClock(db.ClockSet)
+	return nil
 }
 
 // connect makes the rooms that stand between storage and Telegram.
@@ -181,20 +172,9 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	if err != nil {
 		return err
 	}
-	d.engine = delivery.New(delivery.Options{
-		Outbox: d.db, Client: d.client, Log: d.log, Registerer: d.registry, Leases: d.leases,
-		Rates: ratesOf(c), Pace: d.db.Pace(""),
-		Drain: drainTime, Failed: d.door.Failed,
-		SurgeAfter: func() time.Duration { return d.door.Rules().SurgeAfter }, Surge: d.door.Surge, Silent: d.door.Silent,
-		Topics:       d.db,
-		ClockSet:     d.db.ClockSet,
-		TopicGone:    func(ctx context.Context, gone *relay.Delivery) { d.bot.TopicGone(ctx, gone) },
-		AllowPrivate: func() bool { return d.inForce.Load().Delivery.AllowPrivateAddresses },
-	})
 	d.events = events.New(events.Options{
 		Events: d.db, Log: d.log, Registerer: d.registry,
-		Answered: func(ctx context.Context, e relay.Event, body []byte) { d.bot.EventAnswered(ctx, e, body) },
-		Missed:   func(ctx context.Context, e relay.Event) { d.bot.EventMissed(ctx, e) },
+		Answered: d.answered, Missed: d.unanswered,
 	})
 	d.tell(c)
 	d.desk = onboarding.New(onboarding.Options{
@@ -204,15 +184,9 @@ func (d *Daemon) connect(ctx context.Context, rules *intake.Rules) (err error) {
 	d.oncall = oncall.New(oncall.Options{Door: d.door, Threads: d.db, Log: d.log})
 	d.oncall.SetManagers(managersOf(c))
 	d.actions = action.New()
-	d.bot = chat.New(chat.Options{
-		OnCall: d.oncall,
-		Desk:   d.desk, Outbox: d.db, Directory: d.db, Updates: d.db, Notes: d.db, Topics: d.db, Username: d.BotName, IsAdmin: d.isAdmin,
-		Templates: func() *render.Set { return d.door.Rules().Templates }, Acknowledge: d.acknowledge, Log: d.log,
-		AllowedUsers: func() []int64 { return d.inForce.Load().Onboarding.AllowedUsers },
-		SelfService:  func() bool { return d.inForce.Load().Onboarding.SelfService }, BaseURL: d.baseURL, Senders: d.db,
-		Events: d.db, EventsWanted: d.events.Wanted, Change: d.door.Change, Namespace: d.namespace,
-		MayCall: d.mayCall, Call: d.actions.Begin, Annotate: d.door.Annotate,
-	})
+	for _, b := range d.bots {
+		b.connect()
+	}
 	d.web = web.New(d.webOptions())
 	d.openTrouble()
 	return nil
@@ -244,28 +218,17 @@ func managersOf(c *config.Config) []oncall.Manager {
 	return managers
 }
 
-func ratesOf(c *config.Config) delivery.Rates {
-	return delivery.Rates{
-		GlobalRate: c.Delivery.GlobalRate, ChatRate: c.Delivery.ChatRate, GroupRate: c.Delivery.GroupRate, Concurrency: c.Delivery.Concurrency,
-	}
-}
-
-// wake is for the storage, which is there before the engine.
-func (d *Daemon) wake(bot string, chatID int64, priority relay.Priority) {
-	if bot == "" {
-		d.engine.Wake(chatID, priority)
-	}
-}
-
 func (d *Daemon) webOptions() web.Options {
 	o := web.Options{
 		Door: d.door, Desk: d.desk, Senders: d.db, Outbox: d.db, Directory: d.db, Links: d.db, Notes: d.db,
 		Settings: settingsOf(d.config),
 		Healthy:  d.Healthy,
-		Ready:    d.Ready, Accepting: d.db.Check, Reload: d.Reload, Status: d.standing, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry,
+		Ready:    d.Ready, Accepting: d.db.Check, Reload: d.Reload, Status: d.standing, Seen: d.watch.Seen, Metrics: metricsHandler(d.registry), Log: d.log, Registerer: d.registry, Webhooks: map[string]http.Handler{},
 	}
-	if d.webhook != nil {
-		o.Telegram, o.WebhookPath = d.webhook, d.webhookPath()
+	for _, b := range d.bots {
+		if b.webhook != nil {
+			o.Webhooks[b.webhookPath()] = b.webhook
+		}
 	}
 	return o
 }
@@ -310,9 +273,13 @@ func (d *Daemon) own(ctx context.Context) error {
 // duties are what one replica at a time does, but for getting updates. Each is safe where two do it for a moment: what must not come twice is held to that by
 // the storage.
 func (d *Daemon) duties() map[string]func(context.Context) error {
-	return map[string]func(context.Context) error{
-		"events": d.events.Run, "oncall": d.oncall.Attend, "trouble": d.trouble.Run, "clean": d.clean, "menu": d.keepMenu,
+	duties := map[string]func(context.Context) error{
+		"events": d.events.Run, "oncall": d.oncall.Attend, "trouble": d.trouble.Run, "clean": d.clean,
 	}
+	for _, b := range d.bots {
+		duties[b.duty("menu")] = b.keepMenu
+	}
+	return duties
 }
 
 // mine reports whether a duty is this replica's now; it is nil where there are no others.
@@ -350,7 +317,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l, d.http[i]) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	for _, run := range []func(context.Context) error{d.leases.Run, d.engine.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.watch.Run, d.ownTrouble.Run, d.client.Watch, d.identify, d.receive, d.noteUsed, d.supervise, d.own} {
+	runs := []func(context.Context) error{d.leases.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.watch.Run, d.ownTrouble.Run, d.noteUsed, d.supervise, d.own}
+	for _, b := range d.bots {
+		runs = append(runs, b.runs()...)
+	}
+	for _, run := range runs {
 		group.Go(func() error { return run(running) })
 	}
 	for name, run := range d.duties() {

@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/trouble"
@@ -26,8 +28,27 @@ func newRegistry(version, commit string) *prometheus.Registry {
 	return r
 }
 
+// botLabel is the label of metrics that each bot has its own of.
+const botLabel = "bot"
+
+// nameless leaves out the label of the first bot, whose name is empty: to Prometheus an empty label is none, and so it reads for people.
+func nameless(all prometheus.Gatherer) prometheus.Gatherer {
+	empty := func(l *dto.LabelPair) bool { return l.GetName() == botLabel && l.GetValue() == "" }
+	return prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		families, err := all.Gather()
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if slices.ContainsFunc(m.GetLabel(), empty) {
+					m.Label = slices.DeleteFunc(slices.Clone(m.GetLabel()), empty) // they are the collector's own
+				}
+			}
+		}
+		return families, err
+	})
+}
+
 func metricsHandler(r *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+	return promhttp.HandlerFor(nameless(r), promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
 var (

@@ -116,14 +116,12 @@ func (d *Daemon) apply(c *config.Config, rules *intake.Rules) {
 	d.inForce.Store(c)
 	d.web.Set(settingsOf(c), rules)
 	d.oncall.SetManagers(managersOf(c))
-	d.engine.SetRates(ratesOf(c))
 	d.db.SetCacheSize(c.Storage.CacheSize)
 	d.tell(c)
-	if d.webhook != nil {
-		d.webhook.SetTerms(webhookTerms(c))
+	for _, b := range d.bots {
+		b.apply(c)
 	}
 	d.setLog(c.Log)
-	d.menuChanged()
 }
 
 // waiting are the keys whose values are others than at the start and take effect at the next one. Where systemd brings the sockets, it does

@@ -28,7 +28,7 @@ func (d *Daemon) supervise(ctx context.Context) error {
 		every = watched / 3
 	}
 	d.notify(sd.SdNotifyReady)
-	dog := newWatchdog(map[string]room{"storage": d.db, "delivery": d.engine, "intake": d.door}, every, d.log)
+	dog := newWatchdog(d.rooms(), every, d.log)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -40,6 +40,15 @@ func (d *Daemon) supervise(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// rooms are those that are asked. Each bot has a delivery of its own.
+func (d *Daemon) rooms() map[string]room {
+	rooms := map[string]room{"storage": d.db, "intake": d.door}
+	for _, b := range d.bots {
+		rooms[ofBot("delivery", b.name)] = b.engine
+	}
+	return rooms
 }
 
 // look asks the rooms once, and tells.
@@ -91,10 +100,26 @@ func (d *Daemon) state(ctx context.Context) string {
 	if err := d.db.Check(ctx); err != nil {
 		return "taking no messages: " + err.Error()
 	}
-	if err := d.client.Healthy(); err != nil {
-		return "taking messages, sending none: " + err.Error()
+	return d.sends()
+}
+
+// sends is whether messages are sent now. A bot that cannot holds up no other.
+func (d *Daemon) sends() string {
+	unable := 0
+	for _, b := range d.bots {
+		if b.client.Healthy() != nil {
+			unable++
+		}
 	}
-	return "relaying, updates by " + d.config.Telegram.Mode
+	switch {
+	case unable == 0 && len(d.bots) > 1:
+		return fmt.Sprintf("relaying by %d bots", len(d.bots))
+	case unable == 0:
+		return "relaying, updates by " + d.first().terms().Mode
+	case unable < len(d.bots):
+		return fmt.Sprintf("relaying by %d of %d bots: %v", len(d.bots)-unable, len(d.bots), d.faults())
+	}
+	return fmt.Sprintf("taking messages, sending none: %v", d.faults())
 }
 
 // waits is how much waits, and for how long.
@@ -116,10 +141,10 @@ func (d *Daemon) notify(state string) {
 	}
 }
 
-// Ready tells why messages do not get through now: nil when the storage takes writes and Telegram answers.
+// Ready tells why messages do not get through now: nil when the storage takes writes and Telegram answers all bots.
 func (d *Daemon) Ready(ctx context.Context) error {
 	if err := d.db.Check(ctx); err != nil {
 		return err
 	}
-	return d.client.Healthy()
+	return d.faults()
 }

@@ -23,31 +23,27 @@ const (
 	secretSetting   = "webhook_secret_token" // that setWebhook gave to Telegram
 )
 
-func (d *Daemon) openTelegram(ctx context.Context, transport http.RoundTripper) error {
-	t := d.config.Telegram
-	client, err := telegram.New(telegram.Options{
-		Token: t.Token, APIURL: t.APIURL, ProxyURL: t.ProxyURL, Transport: transport, Log: d.log, Registerer: d.registry,
+func (b *bot) openTelegram(ctx context.Context, transport http.RoundTripper) (err error) {
+	t := b.terms()
+	b.client, err = telegram.New(telegram.Options{
+		Token: t.Token, APIURL: t.APIURL, ProxyURL: t.ProxyURL, Transport: transport, Log: b.log, Registerer: b.metrics,
 	})
+	if err != nil || t.Mode != "webhook" {
+		return err
+	}
+	token, err := WebhookSecret(ctx, b.config, b.name, b.db)
 	if err != nil {
 		return err
 	}
-	d.client = client
-	if t.Mode != "webhook" {
-		return nil
-	}
-	token, err := WebhookSecret(ctx, d.config, "", d.db)
-	if err != nil {
-		return err
-	}
-	d.webhook = telegram.NewWebhook(telegram.WebhookOptions{
-		Client: client, URL: t.Webhook.URL, SecretToken: token, WebhookTerms: webhookTerms(d.config),
-		Handle: func(ctx context.Context, u telegram.Update) error { return d.bot.Handle(ctx, u) }, Log: d.log,
+	b.webhook = telegram.NewWebhook(telegram.WebhookOptions{
+		Client: b.client, URL: t.Webhook.URL, SecretToken: token, WebhookTerms: webhookTerms(t),
+		Handle: func(ctx context.Context, u telegram.Update) error { return b.chat.Handle(ctx, u) }, Log: b.log,
 	})
 	return nil
 }
 
-func webhookTerms(c *config.Config) telegram.WebhookTerms {
-	w := c.Telegram.Webhook
+func webhookTerms(b config.Bot) telegram.WebhookTerms {
+	w := b.Webhook
 	return telegram.WebhookTerms{CertificateFile: w.CertificateFile, MaxConnections: w.MaxConnections, AllowedSources: w.AllowedSources}
 }
 
@@ -86,8 +82,8 @@ func KeptSecret(ctx context.Context, c *config.Config, bot string) (secret.Value
 	return secret.New(kept), err
 }
 
-func (d *Daemon) webhookPath() string {
-	u, err := url.Parse(d.config.Telegram.Webhook.URL)
+func (b *bot) webhookPath() string {
+	u, err := url.Parse(b.terms().Webhook.URL)
 	if err != nil {
 		return "/telegram" // not reached: package config has parsed the URL
 	}
@@ -95,61 +91,63 @@ func (d *Daemon) webhookPath() string {
 }
 
 // receive gets updates until ctx ends, by polling or by webhook.
-func (d *Daemon) receive(ctx context.Context) error {
-	if d.webhook != nil {
-		return onDuty(d.leases, "webhook", d.webhook.Run)(ctx)
+func (b *bot) receive(ctx context.Context) error {
+	if b.webhook != nil {
+		return onDuty(b.leases, b.duty("webhook"), b.webhook.Run)(ctx)
 	}
-	return onDuty(d.leases, "poll", d.poll)(ctx)
+	return onDuty(b.leases, b.duty("poll"), b.poll)(ctx)
 }
 
-func (d *Daemon) poll(ctx context.Context) error {
-	poller := telegram.Poller{Client: d.client, Updates: d.db, Handle: d.bot.Handle, Log: d.log}
+func (b *bot) poll(ctx context.Context) error {
+	poller := telegram.Poller{Bot: b.name, Client: b.client, Updates: b.db, Handle: b.chat.Handle, Log: b.log}
 	return poller.Run(ctx)
 }
 
-// BotName is the bot's username, empty while Telegram has never been reached.
-func (d *Daemon) BotName() string { return d.username.Load().(string) }
+// Username is the bot's, empty while Telegram has never been reached.
+func (b *bot) Username() string { return b.username.Load().(string) }
 
-// usernameOf is a bot's.
-func (d *Daemon) usernameOf(bot string) string {
-	if bot != "" {
-		return ""
+// BotName is the first bot's username, empty while Telegram has never been reached.
+func (d *Daemon) BotName() string { return d.first().Username() }
+
+// usernameOf is that of a bot by its name, empty for one that is not configured.
+func (d *Daemon) usernameOf(name string) string {
+	if b := d.named[name]; b != nil {
+		return b.Username()
 	}
-	return d.BotName()
+	return ""
 }
 
 // linkURL is the base of a bot's deep links.
-func (d *Daemon) linkURL(bot string) string {
-	c := d.inForce.Load()
-	if b, known := c.Bot(bot); known {
-		return b.LinkURL
+func (d *Daemon) linkURL(name string) string {
+	if b := d.named[name]; b != nil {
+		return b.terms().LinkURL
 	}
-	return c.Telegram.LinkURL // a bot that a reload took out runs on to the end
+	return d.first().terms().LinkURL
 }
 
 // identify learns the bot's name as soon as Telegram can be reached.
-func (d *Daemon) identify(ctx context.Context) error {
-	me, err := d.client.Bot(ctx)
+func (b *bot) identify(ctx context.Context) error {
+	me, err := b.client.Bot(ctx)
 	if err != nil {
 		return nil // ctx ended first
 	}
-	if me.Username != d.BotName() {
-		d.username.Store(me.Username)
-		if err := d.db.SetSetting(ctx, usernameSetting, me.Username); err != nil {
-			d.log.Error("cannot keep the bot's name", "error", err)
+	if me.Username != b.Username() {
+		b.username.Store(me.Username)
+		if err := b.db.SetSetting(ctx, ofBot(usernameSetting, b.name), me.Username); err != nil {
+			b.log.Error("cannot keep the bot's name", "error", err)
 		}
 	}
-	d.log.Info("Telegram knows the bot", "username", me.Username)
+	b.log.Info("Telegram knows the bot", "username", me.Username)
 	return nil
 }
 
 // adminTime is how long Telegram may take to say who is an administrator: whoever asked is then told to try again.
 const adminTime = 5 * time.Second
 
-func (d *Daemon) isAdmin(ctx context.Context, chatID, userID int64) (bool, error) {
+func (b *bot) isAdmin(ctx context.Context, chatID, userID int64) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, adminTime)
 	defer cancel()
-	member, err := d.client.GetChatMember(ctx, telegram.GetChatMember{ChatID: chatID, UserID: userID})
+	member, err := b.client.GetChatMember(ctx, telegram.GetChatMember{ChatID: chatID, UserID: userID})
 	if err != nil {
 		return false, fmt.Errorf("ask who is an administrator: %w", err)
 	}
@@ -157,8 +155,8 @@ func (d *Daemon) isAdmin(ctx context.Context, chatID, userID int64) (bool, error
 }
 
 // acknowledge takes the waiting sign off a button that was pressed. Telegram takes that for a short time only, and nothing is lost without it.
-func (d *Daemon) acknowledge(ctx context.Context, queryID, text string) {
-	if err := d.client.AnswerCallbackQuery(ctx, telegram.AnswerCallbackQuery{CallbackQueryID: queryID, Text: text}); err != nil {
-		d.log.Debug("the press of a button was not acknowledged", "error", err)
+func (b *bot) acknowledge(ctx context.Context, queryID, text string) {
+	if err := b.client.AnswerCallbackQuery(ctx, telegram.AnswerCallbackQuery{CallbackQueryID: queryID, Text: text}); err != nil {
+		b.log.Debug("the press of a button was not acknowledged", "error", err)
 	}
 }

@@ -14,10 +14,13 @@ const lookEvery = 30 * time.Second
 // openTrouble makes the watches over the daemon itself. A storage that is away takes duties with it, so each replica looks at that for itself.
 func (d *Daemon) openTrouble() {
 	after := func() time.Duration { return time.Duration(d.alertAfter.Load()) }
-	outbox := trouble.Outbox{
-		Outbox: d.db, Directory: d.db, Fallback: func() string { return d.door.Rules().Fallback }, After: after, Healthy: d.client.Healthy,
+	var kinds []trouble.Kind
+	for _, b := range d.bots {
+		outbox := trouble.Outbox{
+			Bot: b.name, Outbox: d.db, Directory: d.db, Fallback: func() string { return d.door.Rules().Fallback }, After: after, Healthy: b.client.Healthy,
+		}
+		kinds = append(kinds, outbox.Kind(), trouble.Refused(b.name, b.client.Healthy), trouble.Unreachable(b.name, b.client.Healthy, after))
 	}
-	kinds := []trouble.Kind{outbox.Kind(), trouble.Refused(d.client.Healthy), trouble.Unreachable(d.client.Healthy, after)}
 	if path, isFile := strings.CutPrefix(d.config.Storage.URL, "sqlite:"); isFile {
 		kinds = append(kinds, trouble.Disk(filepath.Dir(path), trouble.SpaceOf))
 	}

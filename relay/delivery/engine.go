@@ -103,7 +103,7 @@ func New(o Options) *Engine {
 	if o.Failed == nil {
 		o.Failed = func(relay.Delivery) {}
 	}
-	e := &Engine{o: o, metrics: newMetrics(o.Registerer, o.Outbox), questions: make(chan chan<- error), woken: map[int64]relay.Priority{}, signal: make(chan struct{}, 1)}
+	e := &Engine{o: o, metrics: newMetrics(o.Registerer, &o), questions: make(chan chan<- error), woken: map[int64]relay.Priority{}, signal: make(chan struct{}, 1)}
 	e.SetRates(o.Rates)
 	return e
 }

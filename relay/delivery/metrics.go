@@ -19,7 +19,7 @@ type metrics struct {
 }
 
 // newMetrics registers with r; nil counts in vain.
-func newMetrics(r prometheus.Registerer, outbox relay.Outbox) *metrics {
+func newMetrics(r prometheus.Registerer, o *Options) *metrics {
 	f := promauto.With(r)
 	m := &metrics{
 		latency: f.NewHistogram(prometheus.HistogramOpts{
@@ -47,8 +47,8 @@ func newMetrics(r prometheus.Registerer, outbox relay.Outbox) *metrics {
 	for reason := range reactions {
 		m.failures.WithLabelValues(string(reason))
 	}
-	if r != nil {
-		r.MustRegister(backlog{outbox})
+	if r != nil && o.Bot == "" { // the outbox is one, whichever bot sends what is in it
+		r.MustRegister(backlog{o.Outbox})
 	}
 	return m
 }

@@ -75,6 +75,20 @@ func (db *DB) Lanes(ctx context.Context, bot string, now time.Time) (chats []int
 	return chats, next, fault("list lanes", err)
 }
 
+// bots goes from bot to bot over the index of what waits.
+const bots = `WITH RECURSIVE who (bot) AS (
+		SELECT min(bot) FROM deliveries WHERE state IN (1, 2)
+		UNION ALL
+		SELECT (SELECT min(bot) FROM deliveries WHERE state IN (1, 2) AND bot > who.bot) FROM who WHERE bot IS NOT NULL
+	)
+	SELECT bot FROM who WHERE bot IS NOT NULL`
+
+// WaitingBots are the bots by which something is to be sent, the empty name for the first.
+func (db *DB) WaitingBots(ctx context.Context) ([]string, error) {
+	names, err := list(ctx, db.read, value[string], bots)
+	return names, fault("list bots", err)
+}
+
 // heads are the first of what was never scheduled, in the order of the index, and all of what was scheduled and is due.
 const heads = `SELECT ` + deliveryColumns + `, m.content, coalesce(live.telegram_message_ids, '') FROM (
 		SELECT seq FROM (SELECT seq FROM deliveries WHERE state IN (1, 2) AND bot = $4 AND chat_id = $1 AND send_at = 0 ORDER BY priority DESC, rank LIMIT $3) AS soon

@@ -122,6 +122,11 @@ func lanesOfBots(t *testing.T, p *place) {
 			t.Errorf("%q has lanes %v, want %v", bot, got, want)
 		}
 	}
+	waiting, err := p.WaitingBots(t.Context())
+	must(t, err)
+	if !slices.Equal(waiting, []string{"", second}) {
+		t.Errorf("something waits for %q", waiting)
+	}
 	p.reopen()
 	p.wantTextsOf(t, "", 1, "one")
 	p.wantTextsOf(t, second, 1, "two")

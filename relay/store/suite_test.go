@@ -24,6 +24,7 @@ type storage interface {
 	relay.Threads
 	relay.Topics
 	relay.Notes
+	WaitingBots(ctx context.Context) ([]string, error)
 }
 
 // place is a storage that a test of the suite may close and open again.

@@ -29,12 +29,22 @@ const atOnce = time.Minute
 // Kind is what to watch for.
 func (o *Outbox) Kind() Kind {
 	return Kind{
-		Name: "outbox", Start: func() { o.reached = time.Now() }, Check: o.check, Patience: func() time.Duration { return min(o.After()/2, atOnce) },
+		Name: ofBot("outbox", o.Bot), Start: func() { o.reached = time.Now() }, Check: o.check, Patience: func() time.Duration { return min(o.After()/2, atOnce) },
 		Begin: func(c Case) string {
-			return fmt.Sprintf("⏳ Messages wait too long: %s.\n`tgrelay deliveries --state queued` lists them.", c.Detail)
+			return fmt.Sprintf("⏳ Messages%s wait too long: %s.\n`tgrelay deliveries --state queued` lists them.", o.whose(), c.Detail)
 		},
-		End: func(c Case) string { return fmt.Sprintf("✅ No message waits too long any more, after %s.", c.For()) },
+		End: func(c Case) string {
+			return fmt.Sprintf("✅ No message%s waits too long any more, after %s.", o.whose(), c.For())
+		},
 	}
+}
+
+// whose says which bot's messages are meant.
+func (o *Outbox) whose() string {
+	if o.Bot == "" {
+		return ""
+	}
+	return " of " + theBot(o.Bot)
 }
 
 // check looks for one delivery that waits too long. A trouble that stands is over when none waits half as long. After an outage of

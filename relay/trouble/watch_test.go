@@ -101,7 +101,7 @@ func (h *house) start() {
 	outbox := trouble.Outbox{Outbox: h.db, Directory: h.db, Fallback: func() string { return "admin" }, After: patience, Healthy: healthy}
 	w := trouble.New(trouble.Options{
 		Every: func() time.Duration { return 30 * time.Second }, Updates: h.db, Door: h.door, Log: slog.New(slog.DiscardHandler), Kinds: []trouble.Kind{
-			outbox.Kind(), trouble.Refused(healthy), trouble.Unreachable(healthy, patience),
+			outbox.Kind(), trouble.Refused("", healthy), trouble.Unreachable("", healthy, patience),
 			trouble.Storage(func(context.Context) error { return get(h, &h.written) }),
 			trouble.Disk("/srv", func(string) (trouble.Space, error) { return get(h, &h.space), nil }),
 		},

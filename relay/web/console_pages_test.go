@@ -445,7 +445,7 @@ func TestConsoleTry(t *testing.T) {
 
 func TestConsoleOverview(t *testing.T) {
 	beat := console.Heartbeat{Name: "watchdog", Interval: 5 * time.Minute, Missing: true}
-	status := console.Status{Version: "1.2.3", Started: time.Now(), Bot: "relay_bot", TelegramFault: "telegram cannot be reached", Size: 5 << 20, Free: 7 << 30, Recipients: 12345, Gone: 2, Heartbeats: []console.Heartbeat{beat}}
+	status := console.Status{Version: "1.2.3", Started: time.Now(), Bots: []console.Bot{{Name: "telegram", Username: "relay_bot"}}, TelegramFault: "telegram cannot be reached", Size: 5 << 20, Free: 7 << 30, Recipients: 12345, Gone: 2, Heartbeats: []console.Heartbeat{beat}}
 	h := newHouse(t, func(o *web.Options, _ *intake.Rules) {
 		o.Status = func(context.Context) console.Status { return status }
 	})

@@ -47,9 +47,8 @@ type Options struct {
 	Metrics http.Handler
 	// Seen notes a sign of life of a heartbeat; CodeNotFound for one that is not configured. nil: none is.
 	Seen func(ctx context.Context, heartbeat string) error
-	// Telegram takes the updates at WebhookPath; nil with long polling.
-	Telegram    http.Handler
-	WebhookPath string
+	// Webhooks take Telegram's updates, each bot's at its path; none of bots with long polling.
+	Webhooks map[string]http.Handler
 
 	Log        *slog.Logger
 	Registerer prometheus.Registerer
@@ -97,8 +96,8 @@ func New(o Options) *Server {
 	}
 	s.openConsole()
 	s.mux.HandleFunc("/", s.elsewhere(s.aliases()))
-	if o.Telegram != nil {
-		s.mux.HandleFunc("POST "+o.WebhookPath, s.update)
+	for path, webhook := range o.Webhooks {
+		s.mux.Handle("POST "+path, update(webhook))
 	}
 	return s
 }
@@ -193,11 +192,13 @@ func bringsMessages(r *http.Request) bool {
 }
 
 // update takes one of Telegram's, from where a trusted proxy says that it comes.
-func (s *Server) update(w http.ResponseWriter, r *http.Request) {
-	if from := remote(r); from.IsValid() {
-		r.RemoteAddr = netip.AddrPortFrom(from, 0).String()
-	}
-	s.Telegram.ServeHTTP(w, r)
+func update(webhook http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if from := remote(r); from.IsValid() {
+			r.RemoteAddr = netip.AddrPortFrom(from, 0).String()
+		}
+		webhook.ServeHTTP(w, r)
+	})
 }
 
 // dotted reports whether a path leads up: a proxy that lets only some paths through may have read it otherwise.

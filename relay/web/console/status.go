@@ -10,10 +10,8 @@ type Status struct {
 	Version string
 	Started time.Time
 
-	Bot           string // its username; empty while Telegram has never been reached
-	Webhook       bool   // updates come by webhook; else by polling
-	TelegramFault string // why it does not work; empty while it does
-	Update        time.Time
+	Bots          []Bot  // the first one first
+	TelegramFault string // why they do not all work; empty while they do
 
 	StorageFault string
 	Size         int64 // of the storage's files, in bytes; 0: not known
@@ -23,6 +21,15 @@ type Status struct {
 	Chats      int64 // connected and reachable
 	Gone       int64 // blocked or left
 	Heartbeats []Heartbeat
+}
+
+// Bot is one of the relay's.
+type Bot struct {
+	Name     string // by which it is asked for
+	Username string // without @; empty while Telegram has never been reached
+	Webhook  bool   // updates come by webhook; else by polling
+	Update   time.Time
+	Works    bool
 }
 
 // Heartbeat is a sign of life that is waited for.
