@@ -78,14 +78,15 @@ func replicasInChaos(t *testing.T, r *rand.Rand) {
 	shared := pacetest.New(way(5 * time.Millisecond))
 	p := shareAmong(t, 3, func(o *delivery.Options) { o.Pace, o.GlobalRate, o.ChatRate, o.GroupRate = shared, rate, 10, 600 })
 	p.bot.latency = 300 * time.Millisecond
+	luck := rand.New(rand.NewPCG(r.Uint64(), 0))
 	p.bot.answer = func(int, telegram.SendMessage) (status, string) {
-		switch r.IntN(20) { // under the lock of bot
+		switch luck.IntN(20) { // under the lock of bot
 		case 0:
 			return broken()
 		case 1:
 			return 502, "<html>"
 		case 2:
-			return flood(1 + r.IntN(3))
+			return flood(1 + luck.IntN(3))
 		}
 		return 0, ""
 	}
