@@ -3,8 +3,11 @@ package doctor_test
 import (
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/simulator"
+	"github.com/tgrelay/tgrelay/relay/store"
 )
 
 const teamToken = "234567:" + half
@@ -38,4 +41,30 @@ func TestCredentialOfABot(t *testing.T) {
 	h = newHouse(t, "[bots.team]\n")
 	h.write("relay.toml", "", 0o644)
 	h.expect("files", "ok")
+}
+
+// What waits for a bot that was taken out of relay.toml is told of.
+func TestAwaitedBots(t *testing.T) {
+	h := newHouse(t, "[bots.team]\ntoken = \""+teamToken+"\"\n")
+	db, err := store.Open(t.Context(), store.Options{URL: h.options.Config.Storage.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bot := range []string{"team", "gone", relay.FirstBot, ""} {
+		id := relay.NewID()
+		m := &relay.Message{ID: id, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour), Bot: bot, Deliveries: []relay.Delivery{
+			{ID: relay.NewID(), MessageID: id, Recipient: "alice", Bot: bot, State: relay.Held, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)},
+			{ID: relay.NewID(), MessageID: id, Recipient: "bob", Bot: relay.BotOf(bot), ChatID: 7, State: relay.Queued, CreatedAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)},
+		}}
+		if err := db.Accept(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h.expect("storage", "warning", "wait for the bot gone", "`tgrelay deliveries --bot gone`")
+	if got := h.look("storage"); strings.Contains(got, "bot team") || strings.Contains(got, "bot telegram") {
+		t.Errorf("it complains of bots that are there: %s", got)
+	}
 }

@@ -52,7 +52,22 @@ func lookAtStorage(ctx context.Context, o *Options) []Finding {
 	if len(plan.Steps) > 0 {
 		return one(Note, found, fmt.Sprintf("tgrelay serve brings it to schema %d; `tgrelay migrate` does so after making a copy", plan.Newest))
 	}
-	return fine(found)
+	return append(fine(found), forOthers(ctx, o)...)
+}
+
+// forOthers finds what waits for bots that relay.toml has not, or not any more.
+func forOthers(ctx context.Context, o *Options) []Finding {
+	names, err := store.AwaitedBots(ctx, o.Config.Storage.URL)
+	if err != nil {
+		return nil // a storage that cannot be read is told of by itself
+	}
+	var all []Finding
+	for _, name := range names {
+		if _, known := o.Config.Bots[name]; !known && name != config.FirstBot {
+			all = append(all, Finding{State: Warning, Found: "messages wait for the bot " + name + ", and there is no [bots." + name + "]", Remedy: "put it back, and they go; else they expire at max_age. `tgrelay deliveries --bot " + name + "` lists them"})
+		}
+	}
+	return all
 }
 
 // lookAtServer asks a database server. How it looks after its disks is its own affair.
@@ -66,7 +81,7 @@ func lookAtServer(ctx context.Context, o *Options) []Finding {
 	case plan.Schema == 0:
 		return fine("the database server answers; tgrelay serve makes its tables")
 	}
-	return fine(fmt.Sprintf("the database server answers, schema %d", plan.Schema))
+	return append(fine(fmt.Sprintf("the database server answers, schema %d", plan.Schema)), forOthers(ctx, o)...)
 }
 
 func absent(path, folder string, err error) []Finding {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 )
 
 // Plan is how far a storage's schema is from this version's.
@@ -103,13 +105,30 @@ func QuickCheck(ctx context.Context, address string) (err error) {
 
 // KeptSetting reads a setting of the storage at address, empty where there is none. A daemon may be running on it.
 func KeptSetting(ctx context.Context, address, name string) (value string, err error) {
-	const text = `SELECT coalesce((SELECT value FROM settings WHERE name = $1), '')`
+	return glance(ctx, address, `SELECT coalesce((SELECT value FROM settings WHERE name = $1), '')`, name)
+}
+
+// AwaitedBots are the named bots for which something waits in the storage at address: to be sent, or for a chat with them. A daemon may be running
+// on it.
+func AwaitedBots(ctx context.Context, address string) ([]string, error) {
+	names, err := glance(ctx, address, `SELECT coalesce(string_agg(bot, ','), '') FROM (
+		SELECT bot FROM deliveries WHERE state IN (1, 2) AND bot <> '' UNION SELECT bot FROM deliveries WHERE state = 0 AND bot <> '') AS waiting`)
+	if err != nil || names == "" {
+		return nil, err
+	}
+	list := strings.Split(names, ",") // which no name has in it
+	slices.Sort(list)
+	return list, nil
+}
+
+// glance asks the storage at address for one text.
+func glance(ctx context.Context, address, text string, args ...any) (value string, err error) {
 	if isPostgres(address) {
 		p, err := newPostgres(Options{URL: address})
 		if err != nil {
 			return "", err
 		}
-		err = p.once(ctx, func(tx *sql.Tx) error { return tx.QueryRowContext(ctx, text, name).Scan(&value) })
+		err = p.once(ctx, func(tx *sql.Tx) error { return tx.QueryRowContext(ctx, text, args...).Scan(&value) })
 		if err != nil {
 			return "", fmt.Errorf("read storage: %s: %w", reason(err), err)
 		}
@@ -124,7 +143,7 @@ func KeptSetting(ctx context.Context, address, name string) (value string, err e
 		return "", err
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	err = pool.QueryRowContext(ctx, numbered(text), name).Scan(&value)
+	err = pool.QueryRowContext(ctx, numbered(text), args...).Scan(&value)
 	if err != nil {
 		return "", fmt.Errorf("read storage: %s: %w", reason(err), err)
 	}
