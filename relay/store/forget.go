@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/tgrelay/tgrelay/relay"
 )
@@ -92,35 +90,10 @@ func (t *tx) deleteDeliveries(ctx context.Context, where string, arg any, limit 
 		}
 		messages = append(messages, d.message)
 	}
-	for some := range slices.Chunk(messages, messagesAtOnce) {
-		if err := t.deleteEmptied(ctx, some); err != nil {
-			return 0, err
-		}
-	}
-	return int64(len(gone)), nil
-}
-
-// messagesAtOnce is how many messages one statement looks at: each takes the way to a server and back.
-const messagesAtOnce = 16
-
-// emptied deletes those of so many messages that have no delivery any more. Of NOT EXISTS PostgreSQL would make a join with all deliveries.
-var emptied = `DELETE FROM messages WHERE seq IN (` + numberedUpTo(messagesAtOnce) + `) AND (SELECT d.seq FROM deliveries d
-	WHERE d.seq >= messages.first_delivery AND d.seq < messages.first_delivery + messages.deliveries AND d.message = messages.seq ORDER BY d.seq LIMIT 1) IS NULL`
-
-// numberedUpTo is $1, $2, and so on.
-func numberedUpTo(n int) string {
-	marks := make([]string, n)
-	for i := range marks {
-		marks[i] = "$" + strconv.Itoa(i+1)
-	}
-	return strings.Join(marks, ", ")
-}
-
-// deleteEmptied takes at least one message; the last one stands for those that are missing.
-func (t *tx) deleteEmptied(ctx context.Context, messages []any) error {
-	all := slices.Clone(messages)
-	for len(all) < messagesAtOnce {
-		all = append(all, messages[len(messages)-1])
-	}
-	return t.run(ctx, emptied, all...)
+	err = inParts(messages, func(in string, some []any) error {
+		// Of NOT EXISTS PostgreSQL would make a join with all deliveries.
+		return t.run(ctx, `DELETE FROM messages WHERE seq `+in+` AND (SELECT d.seq FROM deliveries d
+			WHERE d.seq >= messages.first_delivery AND d.seq < messages.first_delivery + messages.deliveries AND d.message = messages.seq ORDER BY d.seq LIMIT 1) IS NULL`, some...)
+	})
+	return int64(len(gone)), err
 }

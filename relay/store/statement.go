@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -124,4 +126,33 @@ func value[T any](row scanner) (T, error) {
 	var v T
 	err := row.Scan(&v)
 	return v, err
+}
+
+// atOnce is how many rows one statement names: each takes the way to a server and back.
+const atOnce = 16
+
+// inAll is a condition for so many parameters.
+var inAll = `IN ($1` + marks(2, atOnce) + `)`
+
+// marks are parameters that follow others.
+func marks(from, to int) string {
+	var b strings.Builder
+	for i := from; i <= to; i++ {
+		b.WriteString(", $" + strconv.Itoa(i))
+	}
+	return b.String()
+}
+
+// inParts hands on some parameters at a time with a condition for them. Where they are fewer than it names the last one stands for the others.
+func inParts(all []any, do func(in string, some []any) error) error {
+	for some := range slices.Chunk(all, atOnce) {
+		in := `= $1`
+		if len(some) > 1 {
+			in, some = inAll, slices.Concat(some, slices.Repeat(some[len(some)-1:], atOnce-len(some)))
+		}
+		if err := do(in, some); err != nil {
+			return err
+		}
+	}
+	return nil
 }

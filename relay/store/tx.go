@@ -165,13 +165,14 @@ func (t *tx) start(ctx context.Context, notes []relay.ID) error {
 	if err := t.seqs.load(ctx, t); err != nil {
 		return err
 	}
-	for _, id := range notes {
-		c := change{from: []relay.State{relay.Queued}, to: relay.Sending, one: true, where: `id = $1`, args: []any{id[:]}}
-		if _, err := t.move(ctx, c); err != nil {
-			return err
-		}
+	ids := make([]any, len(notes))
+	for i := range notes {
+		ids[i] = notes[i][:]
 	}
-	return nil
+	return inParts(ids, func(in string, some []any) error {
+		_, err := t.move(ctx, change{from: []relay.State{relay.Queued}, to: relay.Sending, where: `id ` + in, args: some})
+		return err
+	})
 }
 
 // guarded runs a function so that its failure undoes what it did and nothing else. The error is of the savepoint.

@@ -59,7 +59,7 @@ CREATE TABLE deliveries (
   rank                 bigint  NOT NULL,    -- its place in its lane: its own number, or that of an update whose place it took
   live_key             text    COLLATE "C" NOT NULL,
   on_update            text    NOT NULL
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02); -- each row changes twice, and what waits is found among the dead
 -- Each index costs on the way in, so most hold only the rows that they are for.
 CREATE INDEX deliveries_lane      ON deliveries (chat_id, send_at, priority DESC, rank) WHERE state IN (1, 2);
 CREATE INDEX deliveries_scheduled ON deliveries (send_at) WHERE state IN (1, 2) AND send_at > 0;
