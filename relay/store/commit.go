@@ -156,23 +156,28 @@ func (c *committer) transact(batch []*write, notes []relay.ID) (*tx, error) {
 	if err := t.followServer(ctx, c.clock); err != nil {
 		return t, err
 	}
+	alone := len(batch) == 1 && len(notes) == 0
+	t.bold = c.db.engine.remote() && c.wary == 0 && !alone
 	if err := t.start(ctx, notes); err != nil {
 		return t, err
 	}
-	alone := len(batch) == 1 && len(notes) == 0
-	bold := c.db.engine.remote() && c.wary == 0
 	for _, w := range batch {
-		if alone || bold {
+		if alone || t.bold {
 			w.err = call(t, w.fn)
 		} else if err := t.guarded(ctx, w); err != nil {
 			return t, err
 		}
-		if broken(w.err) {
+		switch {
+		case t.failed != nil:
+			return t, t.blame()
+		case broken(w.err):
 			return t, w.err
-		}
-		if w.err != nil && !alone && bold {
+		case w.err != nil && t.bold:
 			return t, errOne
 		}
+	}
+	if err := t.settled(ctx); err != nil {
+		return t, err
 	}
 	if alone && batch[0].err != nil {
 		t.undo(mark{})

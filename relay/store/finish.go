@@ -43,7 +43,10 @@ func (t *tx) holds(ctx context.Context, fence int64) (holds bool, err error) {
 
 // finish writes an outcome; lost says that another replica has the lane by now.
 func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost bool) error {
-	moved, err := t.outcome(ctx, o, parts)
+	if t.bold && o.State == relay.Sent && !o.Wipe && len(o.Live) == 0 && o.ChatID == 0 && !t.eventful { // as most end
+		return t.moveLater(ctx, t.outcome(o, parts))
+	}
+	moved, err := t.move(ctx, t.outcome(o, parts))
 	if err == nil && len(o.Live) > 0 && (moved > 0 || !lost) { // what the other one has sent is the live message
 		err = t.noteLive(ctx, o)
 	}
@@ -72,8 +75,8 @@ func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost boo
 	return err
 }
 
-// outcome writes what became of the delivery itself.
-func (t *tx) outcome(ctx context.Context, o relay.Outcome, parts string) (int64, error) {
+// outcome is what became of the delivery itself.
+func (t *tx) outcome(o relay.Outcome, parts string) change {
 	var notBefore, sentAt, finished int64
 	switch o.State {
 	case relay.Queued:
@@ -83,11 +86,11 @@ func (t *tx) outcome(ctx context.Context, o relay.Outcome, parts string) (int64,
 	default:
 		finished = millis(t.stored(o.At))
 	}
-	return t.move(ctx, change{
+	return change{
 		from: lively, to: o.State, one: true, where: `id = $1`,
 		set:  `, attempts = $2, reason = $3, last_error = $4, telegram_message_ids = $5, not_before = $6, sent_at = $7, finished_at = $8`,
 		args: []any{o.Delivery[:], o.Attempts, o.Reason, o.LastError, parts, notBefore, sentAt, finished},
-	})
+	}
 }
 
 // told notes the end of a delivery as an event.

@@ -97,7 +97,7 @@ func (t *tx) insert(ctx context.Context, m *relay.Message, content []byte) error
 		return nil
 	}
 	t.seqs.message++
-	err := t.run(ctx, `INSERT INTO messages (seq, id, created_at, receiver, owner, priority, send_at, expires_at, first_delivery, deliveries, content, bot)
+	err := t.soon(ctx, nil, `INSERT INTO messages (seq, id, created_at, receiver, owner, priority, send_at, expires_at, first_delivery, deliveries, content, bot)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		t.seqs.message, m.ID[:], millis(t.stored(m.CreatedAt)), m.Receiver, m.Owner, int64(m.Priority), millis(m.SendAt), millis(t.expiry(m.ExpiresAt, m.SendAt)),
 		t.seqs.delivery+1, len(m.Deliveries), string(content), m.Bot)
@@ -127,7 +127,7 @@ func (t *tx) acceptDelivery(ctx context.Context, m *relay.Message, d *relay.Deli
 	if !d.State.Waiting() {
 		finished = millis(t.stored(d.CreatedAt))
 	}
-	err = t.run(ctx, `INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
+	err = t.soon(ctx, nil, `INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
 			telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update, bot)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '[]', $13, $14, $15, $16, 0, $17, $18, $19, $20, $21)`,
 		d.Seq, d.ID[:], t.seqs.message, d.Recipient, d.ChatID, d.MessageThreadID, d.Receiver, code(d.State), int64(d.Priority), d.Attempts, d.Reason, d.LastError,

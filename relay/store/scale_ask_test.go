@@ -135,11 +135,11 @@ func (l *large) ids(n int) []relay.ID {
 func (l *large) changes() []ask {
 	ctx := context.Background()
 	var accepted sync.Map
-	links := make([]relay.TokenHash, 50_000)
+	links, run := make([]relay.TokenHash, 50_000), rand.Uint64()
 	return []ask{
 		{"make a link", len(links), 64, func(i int) error {
-			links[i] = sha256.Sum256(fmt.Append(nil, i))
-			return l.db.CreateLink(ctx, link(fmt.Sprintf("new-%d", i), relay.TargetPrivate), links[i])
+			links[i] = sha256.Sum256(fmt.Append(nil, run, i))
+			return l.db.CreateLink(ctx, link(fmt.Sprintf("new-%d-%d", run, i), relay.TargetPrivate), links[i])
 		}},
 		{"redeem a link, with a welcome", len(links), 64, func(i int) error {
 			if links[i] == (relay.TokenHash{}) {

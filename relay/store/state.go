@@ -60,19 +60,41 @@ func (t *tx) move(ctx context.Context, c change) (int64, error) {
 		if !slices.Contains(moves[from], c.to) {
 			return 0, fmt.Errorf("a delivery cannot go from %s to %s", from, c.to)
 		}
-		n, err := t.exec(ctx, `UPDATE deliveries SET state = `+strconv.Itoa(code(c.to))+c.set+` WHERE `+inState(from)+` AND `+c.where, c.args...)
+		n, err := t.exec(ctx, c.text(from), c.args...)
 		if err != nil {
 			return 0, err
 		}
-		t.count(from, -n)
-		t.count(c.to, n)
-		t.end(c.to, n)
+		t.moved(c, from, n)
 		moved += n
 		if c.one && n > 0 {
 			break
 		}
 	}
 	return moved, nil
+}
+
+// moveLater is move for one delivery of which nobody waits to hear whether it did. It is most often in the first state.
+func (t *tx) moveLater(ctx context.Context, c change) error {
+	return t.soon(ctx, func(n int64) {
+		t.moved(c, c.from[0], n)
+		if n == 0 {
+			t.after = append(t.after, func(ctx context.Context) error {
+				_, err := t.move(ctx, c)
+				return err
+			})
+		}
+	}, c.text(c.from[0]), c.args...)
+}
+
+func (c change) text(from relay.State) string {
+	return `UPDATE deliveries SET state = ` + strconv.Itoa(code(c.to)) + c.set + ` WHERE ` + inState(from) + ` AND ` + c.where
+}
+
+// moved counts what a change did.
+func (t *tx) moved(c change, from relay.State, n int64) {
+	t.count(from, -n)
+	t.count(c.to, n)
+	t.end(c.to, n)
 }
 
 func (t *tx) count(s relay.State, n int64) { t.counts[code(s)] += n }

@@ -17,6 +17,11 @@ type tx struct {
 	rows   int64       // written
 	last   []statement // that go with COMMIT
 
+	bold    bool                          // functions have no savepoints: statements may be kept for later
+	pending []pending                     // those that are
+	after   []func(context.Context) error // what is to be done once they were run
+	failed  error                         // of one of them
+
 	before []before // messages as they were handed in, where the transaction may have to be tried again
 
 	fences map[int64]bool // of the leases that we have; nil: not looked up yet
@@ -117,11 +122,17 @@ func scanSeqs(row scanner) (seqs, error) {
 }
 
 func (t *tx) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	if err := t.flush(ctx); err != nil {
+		return nil, err
+	}
 	return t.writer.stmts.query(ctx, text, args...)
 }
 
 // exec returns how many rows were written.
 func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	if err := t.flush(ctx); err != nil {
+		return 0, err
+	}
 	stmt, err := t.writer.stmts.get(ctx, text)
 	if err != nil {
 		return 0, err
@@ -170,8 +181,8 @@ func (t *tx) start(ctx context.Context, notes []relay.ID) error {
 		ids[i] = notes[i][:]
 	}
 	return inParts(ids, func(in string, some []any) error {
-		_, err := t.move(ctx, change{from: []relay.State{relay.Queued}, to: relay.Sending, where: `id ` + in, args: some})
-		return err
+		c := change{from: []relay.State{relay.Queued}, to: relay.Sending, where: `id ` + in, args: some}
+		return t.soon(ctx, func(n int64) { t.moved(c, relay.Queued, n) }, c.text(relay.Queued), c.args...)
 	})
 }
 
