@@ -22,7 +22,7 @@ func (o *slowOutbox) Heads(context.Context, string, int64, time.Time, int) ([]re
 func TestHeadsOfBeforeTheClockWasFollowed(t *testing.T) {
 	o := &slowOutbox{heads: make(chan []relay.Job, 1)}
 	s := newScheduler(New(Options{Outbox: o}), t.Context())
-	s.recalling = false
+	s.recalled[0] = true
 	note := func() { (<-s.results)(time.Now()) }
 	l := s.lane(1001)
 	l.busy = true

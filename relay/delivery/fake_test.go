@@ -35,6 +35,7 @@ type outbox struct {
 	jobs         []*relay.Job
 	wake         func(int64, relay.Priority)
 	down         bool                         // all calls fail
+	slow         time.Duration                // how long Recent takes
 	counts       func(chat, fence int64) bool // whether outcomes under a lease do; nil: all do
 	finished     []relay.Outcome
 }
@@ -109,6 +110,7 @@ func (o *outbox) Heads(_ context.Context, _ string, chatID int64, now time.Time,
 
 // Recent goes by the outcomes, so that what another engine finished counts too.
 func (o *outbox) Recent(_ context.Context, _ string, since time.Time) ([]relay.Arrival, error) {
+	time.Sleep(o.slow)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var all []relay.Arrival

@@ -17,25 +17,24 @@ import (
 //     that decides by the number of the lease what counts
 //   - after something was gained, what was sent lately is looked up first, for the pace; then which lanes there are
 
-// mine returns the lease by which a chat's lane may be made now.
+// mine returns the lease by which a chat's lane may be made now. Where what was sent under it is not known yet, the lane is made when it is.
 func (s *scheduler) mine(chatID int64) (lease relay.Lease, ok bool) {
 	lease, ok = s.o.Leases.Lane(s.o.Bot, chatID)
-	if !ok || s.recalling {
-		return lease, false
+	known, seen := s.recalled[lease.Fence]
+	if !ok || known {
+		return lease, ok
 	}
-	select {
-	case <-s.changed: // it may have been gained just now, and what was sent in it is not known
-		return lease, false
-	default:
-		return lease, true
+	if !seen {
+		s.recalled[lease.Fence] = false
+		s.recallSoon(time.Now())
 	}
+	s.pending[chatID] = true
+	return lease, false
 }
 
 // regroup lets go of lanes whose lease has ended, goes on with those that waited for it to be renewed, and looks for new ones.
 func (s *scheduler) regroup(now time.Time) {
 	s.changed = s.o.Leases.Changed()
-	s.changes++
-	s.recallAt, s.recalling = now, true
 	for _, l := range s.lanes {
 		lease, ok := s.o.Leases.Lane(s.o.Bot, l.chatID)
 		switch {
@@ -45,6 +44,7 @@ func (s *scheduler) regroup(now time.Time) {
 			s.place(l, now)
 		}
 	}
+	s.lanesAt = later(now, s.lanesDone.Add(4*s.lanesTook))
 }
 
 // lose notes that the lease of a lane has ended.
@@ -117,33 +117,46 @@ func (s *scheduler) brokenOff(ctx context.Context, failed *telegram.Error) bool 
 	return ctx.Err() != nil && unknown || errors.Is(failed, relay.ErrLeaseLost)
 }
 
-// recall asks what was sent lately by whoever had the lanes before, this engine's last run for one.
+// recallSoon has it asked what was sent lately, at once where that is not under way.
+func (s *scheduler) recallSoon(at time.Time) {
+	if !s.recalling {
+		s.recallAt = at
+	}
+}
+
+// recall asks what was sent lately by whoever had lanes before, this engine's last run for one. What comes to be ours meanwhile it says nothing of.
 func (s *scheduler) recall(asked time.Time) {
+	var about []int64
+	for fence, known := range s.recalled {
+		if !known {
+			about = append(about, fence)
+		}
+	}
 	if s.rates.ChatRate <= 0 && s.rates.GroupRate <= 0 && s.rates.GlobalRate <= 0 {
-		s.recalled(nil, asked)
+		s.remembers(nil, about, asked)
 		return
 	}
-	since, changes := asked.Add(-max(groupWindow, newGroupPace(s.rates.GroupRate).span)), s.changes
+	s.recalling = true
+	since := asked.Add(-max(groupWindow, newGroupPace(s.rates.GroupRate).span))
 	s.workers.Go(func() {
 		sent, err := s.o.Outbox.Recent(s.working, s.o.Bot, since)
 		s.note(func(now time.Time) {
-			switch {
-			case changes != s.changes: // it is asked again
-			case err != nil:
-				s.broken++
-				s.recallAt = now.Add(storageBackoff(s.broken))
+			s.recalling = false
+			if err != nil {
+				s.forgot++
+				s.recallSoon(now.Add(storageBackoff(s.forgot)))
 				s.storage("read what was sent lately; trying again", err)
-			default:
-				s.storage("", nil)
-				s.broken = 0
-				s.recalled(sent, now)
+				return
 			}
+			s.storage("", nil)
+			s.forgot = 0
+			s.remembers(sent, about, now)
 		})
 	})
 }
 
-// recalled goes on to look for lanes.
-func (s *scheduler) recalled(sent []relay.Arrival, now time.Time) {
+// remembers notes what was sent lately under leases, and makes the lanes that waited for that.
+func (s *scheduler) remembers(sent []relay.Arrival, about []int64, now time.Time) {
 	for i := range sent { // on the clock that does not jump
 		sent[i].At = now.Add(min(0, sent[i].At.Sub(now)))
 	}
@@ -155,7 +168,22 @@ func (s *scheduler) recalled(sent []relay.Arrival, now time.Time) {
 			s.bot.take(a.At, a.Messages)
 		}
 	}
-	s.recalling, s.lanesAt = false, now
+	if len(s.recalled) > 100*relay.Shards {
+		clear(s.recalled) // most are long over
+	}
+	for _, fence := range about {
+		s.recalled[fence] = true
+	}
+	for _, known := range s.recalled {
+		if !known { // gained meanwhile
+			s.recallSoon(now)
+		}
+	}
+	pending := s.pending
+	s.pending = map[int64]bool{}
+	for chatID := range pending {
+		s.wake(chatID, now)
+	}
 }
 
 // remember has the pace of a new lane go on from what was sent in its chat.

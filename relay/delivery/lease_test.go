@@ -293,6 +293,35 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// Leases that change hands all the time, elsewhere and here, hold up no chat for longer than it takes to look up what was sent there.
+func TestChangesAllTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.outbox.slow = 300 * time.Millisecond
+		p.give(0, 1)
+		p.outbox.add(1, "old")
+		after(5 * time.Second)
+		for chat := int64(2); chat <= 60; chat++ {
+			p.give(int(chat%2), chat)
+			p.outbox.add(chat, "new")
+			p.outbox.add(1000+chat, "nobody's")
+			if chat%20 == 0 {
+				p.outbox.add(1, "old")
+			}
+			after(50 * time.Millisecond)
+			if chat == 30 {
+				p.wantTexts(t, 1, "old", "old")
+			}
+			if chat > 21 {
+				p.wantTexts(t, chat-20, "new")
+			}
+		}
+		after(2 * time.Second)
+		p.wantTexts(t, 1, "old", "old", "old", "old")
+		p.wantTexts(t, 60, "new")
+	})
+}
+
 // A lease that is renewed late lets a lane pause and go on.
 func TestLateRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -40,7 +40,7 @@ func (s *scheduler) findLanes(asked time.Time) {
 	s.workers.Go(func() {
 		chats, next, err := s.o.Outbox.Lanes(s.working, s.o.Bot, asked)
 		s.note(func(now time.Time) {
-			s.lanesTook = now.Sub(asked)
+			s.lanesTook, s.lanesDone = now.Sub(asked), now
 			if err != nil {
 				s.broken++
 				s.lanesAt = now.Add(storageBackoff(s.broken))
@@ -49,13 +49,21 @@ func (s *scheduler) findLanes(asked time.Time) {
 			}
 			s.storage("", nil)
 			s.broken = 0
-			s.lanesAt = now.Add(lanesEvery)
+			s.lanesAt = s.orSooner(now.Add(lanesEvery))
 			if !next.IsZero() {
 				s.lanesAt = earlier(s.lanesAt, later(next, now))
 			}
 			s.takeUp(chats, now)
 		})
 	})
+}
+
+// orSooner is when the outbox is asked for lanes: at a moment, or sooner where that was wanted while it was being asked.
+func (s *scheduler) orSooner(at time.Time) time.Time {
+	if s.lanesAt.IsZero() {
+		return at
+	}
+	return earlier(at, s.lanesAt)
 }
 
 // catchUp asks the outbox for lanes at once, and for what comes first in those that are at work.
@@ -90,7 +98,7 @@ func (s *scheduler) takeUp(chats []int64, now time.Time) {
 
 // crowded reports whether there is no room for a chat's lane; the outbox is then asked for lanes again before long.
 func (s *scheduler) crowded(chatID int64, now time.Time) bool {
-	if s.lanes[chatID] != nil || len(s.lanes) < lanesInAll {
+	if s.lanes[chatID] != nil || len(s.lanes)+len(s.pending) < lanesInAll {
 		return false
 	}
 	if !s.lanesAt.IsZero() {

@@ -39,13 +39,16 @@ type scheduler struct {
 	refreshing int // lanes that were ready and ask the outbox once more
 
 	changed   <-chan struct{}           // closed when leases have changed since they were looked at
-	recalling bool                      // what was sent lately is looked up: no lane is made meanwhile
-	changes   int                       // how often leases have
+	recalled  map[int64]bool            // leases by their numbers: whether it is known what was sent in their lanes before
+	pending   map[int64]bool            // chats whose lanes wait for that
+	recalling bool                      // it is looked up
+	forgot    int                       // failures of that in a row
 	recent    map[int64][]relay.Arrival // what was sent in chats before recentAt, until they have a lane
 	recentAt  time.Time
 
 	lanesAt, expireAt, probeAt, recallAt time.Time // zero: under way
 	lanesTook                            time.Duration
+	lanesDone                            time.Time
 	broken                               int  // failures of Lanes in a row
 	stopped                              bool // the token is refused: nothing is sent
 	outage                               outage
@@ -67,7 +70,7 @@ func newScheduler(e *Engine, working context.Context) *scheduler {
 		results: make(chan func(time.Time)), lanes: map[int64]*lane{},
 		waiting: queue{less: byTime}, ready: queue{less: byPriority},
 		bot: newAllowance(e.rates.Load().GlobalRate, e.o.Pace), rates: *e.rates.Load(),
-		changed: e.o.Leases.Changed(), recalling: true, recallAt: now, expireAt: now.Add(expireEvery), clock: clock{seen: now},
+		changed: e.o.Leases.Changed(), recalled: map[int64]bool{}, pending: map[int64]bool{}, lanesAt: now, expireAt: now.Add(expireEvery), clock: clock{seen: now},
 	}
 }
 

@@ -118,9 +118,9 @@ func (db *DB) Recent(ctx context.Context, bot string, since time.Time) ([]relay.
 		var at int64
 		var ids []byte
 		err := row.Scan(&a.ChatID, &at, &ids)
-		a.At, a.Messages = moment(at), 1+bytes.Count(ids, []byte{','})
+		a.At, a.Messages = db.ours(moment(at)), 1+bytes.Count(ids, []byte{','})
 		return a, err
-	}, recent, millis(since), bot)
+	}, recent, millis(db.stored(since)), bot)
 	return all, fault("read what was sent lately", err)
 }
 
