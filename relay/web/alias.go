@@ -169,7 +169,8 @@ func (s *Server) alone(r *http.Request, caller *Token, bindings []relay.Binding)
 		if err != nil {
 			return "", err
 		}
-		if len(recipient.Chats) == 1 {
+		elsewhere := func(c relay.Binding) bool { return c.ChatID != b.ChatID || c.MessageThreadID != b.MessageThreadID }
+		if !slices.ContainsFunc(recipient.Chats, elsewhere) { // at another bot it is the same one
 			return caller.own(b.Recipient), nil
 		}
 	}

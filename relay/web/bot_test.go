@@ -142,3 +142,19 @@ func TestConsoleOfBots(t *testing.T) {
 		a.lacks(t, ">Bot<", "bot telegram", "(telegram)", `id="bot"`)
 	}
 }
+
+// Addresses of other bridges name a chat by its number: whoever is connected to it with both bots has it alone all the same.
+func TestNumberOfAChatAtTwoBots(t *testing.T) {
+	h := newHouse(t, func(_ *web.Options, rules *intake.Rules) {
+		rules.Bots = []string{relay.FirstBot, "team"}
+		rules.Receivers["alertmanager"].Aliases = []string{"prometheus_bot"}
+	})
+	for _, chat := range []string{"1001", "1001?bot=team"} {
+		h.call(t, "PUT", "/api/v1/recipients/ada/chats/"+chat, "").wants(t, 200)
+	}
+	a := h.call(t, "POST", "/alert/1001", alert)
+	a.wants(t, 202, `"recipient":"ada","chat_id":1001`)
+	a.lacks(t, `"bot"`)
+	h.call(t, "PUT", "/api/v1/recipients/ada/chats/1002?bot=team", "").wants(t, 200)
+	h.call(t, "POST", "/alert/1001", alert).wants(t, 404, "alone")
+}
