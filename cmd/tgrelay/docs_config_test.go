@@ -52,6 +52,8 @@ func (s *session) filesOf(text string) {
 			continue
 		}
 		switch {
+		case strings.Contains(name, "bot-token-"):
+			s.write(name, teamToken+"\n")
 		case strings.Contains(name, "bot-token"):
 			s.write(name, botToken+"\n")
 		case found[1] == "web_config_file":

@@ -144,7 +144,7 @@ func (s *session) running() *world {
 func (s *session) simulate() {
 	s.t.Helper()
 	if !s.page.runs("simulator") {
-		start(s.t, "simulator", "--listen", s.sim, "--token", botToken).await(s.t, `serves (http://\S+)`)
+		start(s.t, "simulator", "--listen", s.sim, "--token", botToken, "--bot", "team_bot").await(s.t, `serves (http://\S+)`)
 	}
 }
 

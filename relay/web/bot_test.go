@@ -126,7 +126,7 @@ func TestConsoleOfBots(t *testing.T) {
 	none.wants(t, 200, "Nothing fits")
 
 	made := h.call(t, "POST", "/links/new", "recipient=carol&bot=team&target=private", "Content-Type", "application/x-www-form-urlencoded")
-	made.wants(t, 200, "with team", "https://t.me/team_bot?start=")
+	made.wants(t, 200, "with the bot team", "https://t.me/team_bot?start=")
 	h.call(t, "POST", "/links/new", "recipient=carol&bot=tean", "Content-Type", "application/x-www-form-urlencoded").wants(t, 400, "there are telegram, team")
 	h.call(t, "POST", "/recipients/alice/chat", "do=unbind&chat_id=1001&bot=team", "Content-Type", "application/x-www-form-urlencoded").wants(t, 303)
 	left := page("/recipients/alice")

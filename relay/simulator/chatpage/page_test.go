@@ -165,7 +165,7 @@ func TestSeveralBots(t *testing.T) {
 	team.Find(g.ID()).AddBot(ada)
 	_, page = s.get("/?p=1001.1001&p=1001.1001@team_bot&p=1001.-5001&p=1001.1001@other_bot")
 	s.has(page,
-		"Chat with @relay_bot", "Chat with @team_bot", `id="pane-1001.1001@team_bot"`, "/start</span> x",
+		"</span> @relay_bot</a>", "</span> @team_bot</a>", `id="pane-1001.1001@team_bot"`, "/start</span> x",
 		`/sim/users/1001/write?bot=team_bot"`, "Block @team_bot", "@relay_bot is not here, @team_bot is a member", "Add @relay_bot", "Remove @team_bot", `/sim/groups/-5001/bot?bot=team_bot"`,
 	)
 	if n := strings.Count(page, `class="pane"`); n != 3 {

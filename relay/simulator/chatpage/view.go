@@ -79,7 +79,7 @@ func (p *page) personOf(u simulator.User, chats []simulator.Chat, open []place, 
 	}
 	for i, b := range p.sim.Bots() {
 		if c := find(b.Chats(), u.ID); c != nil {
-			add(place{person: u.ID, chat: u.ID, bot: extra(b, i)}, *c, "Chat with "+p.name(b))
+			add(place{person: u.ID, chat: u.ID, bot: extra(b, i)}, *c, p.chatWith(b))
 			if c.Bot == "kicked" {
 				out.Blocked = append(out.Blocked, p.name(b))
 			}
@@ -107,6 +107,14 @@ func (p *page) name(b *simulator.Server) string {
 		return "the bot"
 	}
 	return "@" + b.Username()
+}
+
+// chatWith is what a private chat with a bot is called.
+func (p *page) chatWith(b *simulator.Server) string {
+	if len(p.sim.Bots()) == 1 {
+		return "Chat with the bot"
+	}
+	return p.name(b)
 }
 
 // bot is the bot of a username, the first for none.
