@@ -14,12 +14,13 @@ const clockStep = 30 * time.Second
 type clock struct {
 	follow func(ctx context.Context, by time.Duration) error
 
-	mu   sync.Mutex
-	seen time.Time // when both clocks agreed, as far as the storage has followed
+	mu       sync.Mutex
+	began    time.Time     // when both clocks agreed
+	followed time.Duration // by how much the storage has followed since
 }
 
 func newClock(follow func(context.Context, time.Duration) error) *clock {
-	return &clock{follow: follow, seen: time.Now()}
+	return &clock{follow: follow, began: time.Now()}
 }
 
 // set is what an engine calls that noticed. How much is still to be followed is known here.
@@ -27,13 +28,13 @@ func (c *clock) set(ctx context.Context, _ time.Duration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	by := now.Round(0).Sub(c.seen.Round(0)) - now.Sub(c.seen)
+	by := now.Round(0).Sub(c.began.Round(0)) - now.Sub(c.began) - c.followed
 	if by.Abs() < clockStep {
 		return nil
 	}
 	err := c.follow(ctx, by)
 	if err == nil {
-		c.seen = now
+		c.followed += by
 	}
 	return err
 }

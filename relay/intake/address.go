@@ -21,7 +21,7 @@ func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules
 			return err
 		}
 		bot := botFor(m, recipient, rules)
-		chats := chatsAt(recipient.Chats, bot)
+		chats := rules.chatsAt(recipient.Chats, bot)
 		if len(chats) == 0 {
 			unlinked = append(unlinked, id)
 			held := delivery(m, id, relay.Held)
@@ -51,9 +51,9 @@ func botFor(m *relay.Message, recipient *relay.Recipient, rules *Rules) string {
 	return m.Bot
 }
 
-// chatsAt are those at a bot, or at all where none is named. One that several bots have is then told by one of them: by one that it takes messages
-// of, and among these by the first bot, else by the one that it was connected to first.
-func chatsAt(chats []relay.Binding, bot string) []relay.Binding {
+// chatsAt are those at a bot, or at all where none is named. One that several bots have is then told by one of them: rather by one that is configured
+// still, and that it takes messages of; among these by the first bot, else by the one that it was connected to first.
+func (r *Rules) chatsAt(chats []relay.Binding, bot string) []relay.Binding {
 	if !slices.ContainsFunc(chats, func(b relay.Binding) bool { return b.Bot != "" || !b.At(bot) }) {
 		return chats // as where there is one bot only
 	}
@@ -68,7 +68,7 @@ func chatsAt(chats []relay.Binding, bot string) []relay.Binding {
 		switch {
 		case i < 0:
 			out = append(out, b)
-		case better(b, out[i]):
+		case r.better(b, out[i]):
 			out[i] = b
 		}
 	}
@@ -76,12 +76,18 @@ func chatsAt(chats []relay.Binding, bot string) []relay.Binding {
 }
 
 // better reports whether a chat is rather told by the bot of b than by that of an older binding.
-func better(b, older relay.Binding) bool {
+func (r *Rules) better(b, older relay.Binding) bool {
+	if known := r.knows(b.Bot); known != r.knows(older.Bot) {
+		return known
+	}
 	if active := b.State == relay.Active; active != (older.State == relay.Active) {
 		return active
 	}
 	return b.Bot == ""
 }
+
+// knows reports whether a bot is configured.
+func (r *Rules) knows(bot string) bool { return bot == "" || slices.Contains(r.Bots, bot) }
 
 // recipient is one without chats where the directory knows none.
 func (d *Door) recipient(ctx context.Context, id string) (*relay.Recipient, error) {
