@@ -137,6 +137,42 @@ func twoBots(t *testing.T, w *world) {
 	}
 }
 
+// A button below a message of the second bot's is answered by that bot, although the person has the same number at both.
+func TestPressedAtSecondBot(t *testing.T) {
+	t.Parallel()
+	a := newApplication(t)
+	a.answer = func(e event) (int, string) {
+		if e.Type != "button.pressed" {
+			return 204, ""
+		}
+		return 200, `{"text":"Approved!","message":{"text":"approved"}}`
+	}
+	w := newTeam(t, a.config())
+	ada := w.user("Ada")
+	for _, link := range []string{`{"recipient":"alice"}`, `{"recipient":"alice","bot":"team"}`} {
+		w.open(ada, w.link(link))
+	}
+	w.textsBy("relay_bot", ada, 1)
+	w.textsBy("team_bot", ada, 1)
+	w.do("POST", w.relay+"/api/v1/messages", `{"to":"alice","bot":"team","text":"Deploy?","reply_markup":{"inline_keyboard":[[{"text":"Approve","callback":"yes"}]]}}`, nil)
+	w.textsBy("team_bot", ada, 2)
+	var all []message
+	w.do("GET", fmt.Sprintf("%s/sim/chats/%d/messages?bot=team_bot", w.sim, ada), "", &all)
+	var pressed struct {
+		Query string `json:"callback_query_id"`
+	}
+	w.do("POST", fmt.Sprintf("%s/sim/users/%d/press?bot=team_bot", w.sim, ada), fmt.Sprintf(`{"message_id":%d,"text":"Approve"}`, all[len(all)-1].ID), &pressed)
+	w.eventually(func() bool { return w.textsBy("team_bot", ada, 2)[1] == "approved" })
+	if got := w.textsBy("relay_bot", ada, 1); len(got) != 1 {
+		t.Errorf("the first bot wrote %q", got)
+	}
+	var shown struct{ Text string }
+	w.eventually(func() bool {
+		w.do("GET", w.sim+"/sim/presses/"+pressed.Query+"?bot=team_bot", "", &shown)
+		return shown.Text == "Approved!"
+	})
+}
+
 // What waits for a bot that was taken out of relay.toml waits on.
 func TestBotIsTakenOut(t *testing.T) {
 	t.Parallel()
