@@ -23,6 +23,8 @@ const (
 	unwantedAfter = 3 * time.Second
 	// takeOverWithin is how long what the former holder left may take to be put in order.
 	takeOverWithin = 5 * time.Second
+	// awayFor is for how long a replica that could not take over leaves the work to the others.
+	awayFor = 30 * time.Second
 	// handOverWithin is how long what is under way at the end is waited for. The daemon drains for less.
 	handOverWithin = 15 * time.Second
 )
@@ -47,6 +49,7 @@ type keeper struct {
 
 	ending bool
 	rest   time.Time // nothing is taken before then; under mu
+	away   time.Time // before then this is none of the replicas that share the work; under mu
 }
 
 func newKeeper(db *DB, p *postgres) *keeper {
@@ -178,7 +181,8 @@ func (k *keeper) takeOver(got []grant) {
 				}
 			}
 			if err != nil {
-				k.rest = time.Now().Add(takeOverWithin)
+				k.away = time.Now().Add(awayFor)
+				k.rest = k.away
 			}
 		})
 		k.wakeUp()

@@ -25,9 +25,12 @@ type sharer struct {
 	stop   func() // ends Run and waits for it
 }
 
-func newSharer(t *testing.T, address string) *sharer {
+func newSharer(t *testing.T, address string, edit ...func(*store.DB)) *sharer {
 	t.Helper()
 	r := &sharer{DB: open(t, store.Options{URL: address})}
+	for _, f := range edit {
+		f(r.DB)
+	}
 	r.leases = r.Leases()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)
@@ -273,6 +276,25 @@ func TestLeasesEndByThemselves(t *testing.T) {
 		if fence <= before[n] {
 			t.Errorf("shard %d is had by number %d, and was by %d", n, fence, before[n])
 		}
+	}
+}
+
+// What a replica cannot take over it gives back, and others take it.
+func TestTakeOverFails(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := newSharer(t, address)
+	divided(t, []int{64}, a)
+	before := fmt.Sprint(a.has())
+	b := newSharer(t, address, func(db *store.DB) { db.BeforeCommit(func() error { return errors.New("disk full") }) })
+	must(t, eventually(func() error {
+		if fmt.Sprint(a.has()) == before {
+			return errors.New("nothing was handed over")
+		}
+		return nil
+	}))
+	if took := divided(t, []int{64, 0}, a, b); took > 6*time.Second {
+		t.Errorf("it took %s", took)
 	}
 }
 

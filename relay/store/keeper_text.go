@@ -79,12 +79,19 @@ func (k *keeper) renew(ctx context.Context) (ours []grant, err error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("renew leases: %w", err)
-	case k.ending && member:
+	case !k.shares() && member:
 		_, err = k.conn.Exec(ctx, partText, k.replicaName())
-	case !k.ending && !member:
+	case k.shares() && !member:
 		err = k.join(ctx)
 	}
 	return ours, err
+}
+
+// shares reports whether this replica is to be one of those that share the work.
+func (k *keeper) shares() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return !k.ending && !time.Now().Before(k.away)
 }
 
 // join makes this replica one of those that share the work.
