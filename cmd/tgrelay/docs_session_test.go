@@ -301,9 +301,13 @@ func (s *session) end(b *block, t *terminal) {
 func (s *session) open(output string) {
 	s.t.Helper()
 	link := regexp.MustCompile(`https://t\.me/relay_bot\?start=[\w-]+`).FindString(output)
-	if link != "" && !strings.Contains(string(s.page.source), "/open") {
-		s.world.open(s.world.user("Ada"), link)
+	if link == "" || strings.Contains(string(s.page.source), "/open") {
+		return
 	}
+	ada := s.world.user("Ada")
+	said := len(s.world.messages(ada, 0))
+	s.world.open(ada, link)
+	s.world.messages(ada, said+1) // what comes next finds her connected
 }
 
 // await waits until a line of shell has said something.
