@@ -134,3 +134,31 @@ func TestCommandsOfTwoBots(t *testing.T) {
 	out, _, _ = run(t, "", "doctor", "--config", config, "bot", "webhook")
 	has(out, "[telegram] @relay_bot", "[bots.team] @team_bot")
 }
+
+// A receiver's alerts go by its bot: the message, the button below it, what becomes of it then, and the end. The first bot hears nothing of it, though
+// the recipient has a chat with it too.
+func TestReceiverOfABot(t *testing.T) {
+	t.Parallel()
+	w := newTeam(t, fast+"[receivers.alertmanager]\nbot = \"team\"\n")
+	ada := w.connect("Ada", "ops")
+	w.open(ada, w.link(`{"recipient":"ops","bot":"team"}`))
+	w.textsBy("team_bot", ada, 1)
+	w.hook("alertmanager", "alertmanager/mixed-1-three-firing")
+	if got := w.textsBy("team_bot", ada, 2)[1]; !strings.Contains(got, "3 firing") {
+		t.Fatalf("%q arrives", got)
+	}
+	private := fmt.Sprintf("%s/sim/chats/%d/messages?bot=team_bot", w.sim, ada)
+	var all []message
+	w.do("GET", private, "", &all)
+	alert := all[len(all)-1]
+	w.do("POST", fmt.Sprintf("%s/sim/users/%d/press?bot=team_bot", w.sim, ada), fmt.Sprintf(`{"message_id":%d,"text":%q}`, alert.ID, alert.buttons()[0]), nil)
+	w.eventually(func() bool {
+		w.do("GET", private, "", &all)
+		return strings.Contains(all[len(all)-1].Text, "Ada has it")
+	})
+	w.hook("alertmanager", "alertmanager/mixed-2-one-resolved")
+	w.eventually(func() bool { return strings.Contains(strings.Join(w.textsBy("team_bot", ada, 2), "\n"), "2 firing") })
+	if got := w.messages(ada, 1); len(got) != 1 {
+		t.Errorf("the first bot says %+v", got)
+	}
+}

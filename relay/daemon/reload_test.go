@@ -17,6 +17,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/daemon"
 	"github.com/tgrelay/tgrelay/relay/simulator"
@@ -254,5 +255,12 @@ func (l *lodging) arrived(want *expected) {
 	}
 	if seen != len(want.by) || seen == 0 {
 		l.t.Errorf("%d arrived, of %d that were accepted", seen, len(want.by))
+	}
+}
+
+// Two packages of one floor have a name for the first bot.
+func TestNameOfTheFirstBot(t *testing.T) {
+	if config.FirstBot != relay.FirstBot {
+		t.Errorf("it is %q in relay.toml and %q in messages", config.FirstBot, relay.FirstBot)
 	}
 }
