@@ -30,6 +30,7 @@ type room struct {
 	t       *testing.T
 	db      *store.DB
 	desk    *onboarding.Desk
+	options chat.Options
 	bot     *chat.Bot
 	admins  error // nil: everybody is one
 	updates int64
@@ -50,9 +51,10 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 	}
 	r := &room{t: t, db: db}
 	username := func() string { return "relay_bot" }
-	r.desk = onboarding.New(onboarding.Options{Links: db, Username: func(string) string { return username() }, LinkURL: func(string) string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry})
+	usernames := map[string]string{"": username(), "team": "team_bot"}
+	r.desk = onboarding.New(onboarding.Options{Links: db, Username: func(bot string) string { return usernames[bot] }, LinkURL: func(string) string { return "https://t.me" }, TTL: func() time.Duration { return time.Hour }, Registerer: registry})
 	door := intake.New(intake.Options{Outbox: db, Directory: db, Threads: db, Log: log, Registerer: registry}, &intake.Rules{Templates: set, Builtin: set, MaxAge: time.Hour})
-	r.bot = chat.New(chat.Options{
+	r.options = chat.Options{
 		OnCall: oncall.New(oncall.Options{Door: door, Threads: db, Log: log}),
 		Desk:   r.desk, Outbox: db, Directory: db, Updates: db, Notes: db, Topics: db, Username: username, AllowedUsers: func() []int64 { return allowed }, Log: log,
 		Templates:   func() *render.Set { return set },
@@ -67,8 +69,17 @@ func newRoom(t *testing.T, allowed ...int64) *room {
 		},
 		Acknowledge: func(_ context.Context, _, text string) { r.toast = text },
 		IsAdmin:     func(context.Context, int64, int64) (bool, error) { return r.admins == nil, r.admins },
-	})
+	}
+	r.bot = chat.New(r.options)
 	return r
+}
+
+// team is the same room for the second bot.
+func (r *room) team() *room {
+	other := *r
+	other.options.Bot, other.options.Username = "team", func() string { return "team_bot" }
+	other.bot, other.updates = chat.New(other.options), 0
+	return &other
 }
 
 // handle gives the bot an update and returns what it says then, "" for nothing.

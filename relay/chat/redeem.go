@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/onboarding"
 	"github.com/tgrelay/tgrelay/relay/render"
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
@@ -88,6 +89,12 @@ func (b *Bot) ownWelcome(m *telegram.Message, own *relay.Welcome, data welcome) 
 // explain answers a redemption that did not come about. Used, expired, revoked and unknown tokens are told alike.
 func (b *Bot) explain(ctx context.Context, m *telegram.Message, err error) error {
 	private := m.Chat.Type == "private"
+	if other, is := errors.AsType[onboarding.OtherBot](err); is {
+		if !private {
+			return nil // the one that is meant reads it too, and answers
+		}
+		return b.answer(ctx, m, "chat.other_bot", other.Username)
+	}
 	switch relay.ErrorCode(err) {
 	case relay.CodeLinkNotOpen:
 		return b.answer(ctx, m, "chat.link_not_open", nil)

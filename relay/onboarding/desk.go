@@ -114,7 +114,7 @@ func (d *Desk) Show(ctx context.Context, id relay.ID, token string) (*Link, erro
 	}
 	l, err := d.Links.LinkOf(ctx, Hash(token), time.Now())
 	switch {
-	case relay.ErrorCode(err) == relay.CodeNotFound, err == nil && l.ID != id:
+	case relay.ErrorCode(err) == relay.CodeNotFound, err == nil && (l.ID != id || d.Username(l.Bot) == ""): // its bot is not configured any more
 		return nil, absent
 	case err != nil:
 		return nil, err
@@ -173,7 +173,12 @@ func startCommand(bot string, target relay.Target, token string) string {
 	return "/start " + token
 }
 
-// Redeem binds a chat by a token that a person brought. Errors: relay.CodeLinkNotOpen, relay.CodeWrongPlace,
+// OtherBot is the error for a link that was brought to another bot than its own.
+type OtherBot struct{ Username string } // of its own, without @; empty where that is not known
+
+func (e OtherBot) Error() string { return "this link is for the bot @" + e.Username }
+
+// Redeem binds a chat by a token that a person brought. Errors: relay.CodeLinkNotOpen, relay.CodeWrongPlace, OtherBot,
 // relay.CodeRateLimited for a person who brought too many wrong tokens, and the storage's.
 func (d *Desk) Redeem(ctx context.Context, token string, userID int64, r relay.Redemption) (*relay.Redeemed, error) {
 	if wait := d.guesses.wait(userID, r.At); wait > 0 {
@@ -191,6 +196,10 @@ func (d *Desk) Redeem(ctx context.Context, token string, userID int64, r relay.R
 		d.events.WithLabelValues(eventRedeemed).Inc()
 		d.watches.tell(redeemed.Link.ID)
 	case relay.ErrorCode(err) == relay.CodeLinkNotOpen:
+		l, look := d.Links.LinkOf(ctx, r.Token, r.At)
+		if look == nil && l.Bot != r.Chat.Bot {
+			return nil, OtherBot{d.Username(l.Bot)} // whoever holds a link does not guess
+		}
 		d.wrong(userID, r.At)
 	}
 	return redeemed, err

@@ -67,6 +67,15 @@ func (m *memory) Redeem(_ context.Context, r relay.Redemption) (*relay.Redeemed,
 	return nil, &relay.Error{Code: relay.CodeLinkNotOpen}
 }
 
+func (m *memory) LinkOf(_ context.Context, token relay.TokenHash, _ time.Time) (*relay.Link, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l := m.links[token]; l != nil {
+		return l, nil
+	}
+	return nil, &relay.Error{Code: relay.CodeNotFound}
+}
+
 func newDesk(username string) (*onboarding.Desk, *memory) {
 	m := &memory{links: map[relay.TokenHash]*relay.Link{}}
 	return onboarding.New(onboarding.Options{
@@ -180,5 +189,26 @@ func TestWhatCannotBeATokenIsNotLookedUp(t *testing.T) {
 	}
 	if kept.asked != 0 {
 		t.Errorf("%d look-ups", kept.asked)
+	}
+}
+
+// A link of a bot that is not in the configuration any more leads nowhere: whoever shows it is told so, instead of being sent to nobody.
+func TestLinkOfABotThatIsGone(t *testing.T) {
+	kept := &memory{links: map[relay.TokenHash]*relay.Link{}}
+	usernames := map[string]string{"": "relay_bot", "team": "team_bot"}
+	desk := onboarding.New(onboarding.Options{
+		Links: kept, Username: func(bot string) string { return usernames[bot] }, LinkURL: func(string) string { return "https://t.me" },
+		TTL: func() time.Duration { return time.Hour }, Registerer: prometheus.NewRegistry(),
+	})
+	link, err := desk.Make(t.Context(), onboarding.Request{Recipient: "alice", Bot: "team"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown, err := desk.Show(t.Context(), link.ID, link.Token); err != nil || shown.URL != link.URL {
+		t.Errorf("while it is there: %+v, %v", shown, err)
+	}
+	delete(usernames, "team")
+	if _, err := desk.Show(t.Context(), link.ID, link.Token); relay.ErrorCode(err) != relay.CodeNotFound {
+		t.Errorf("when it is gone: %v", err)
 	}
 }
