@@ -10,10 +10,15 @@ import (
 )
 
 // address gives a message its deliveries: one for each chat of its recipients, held ones for recipients without a chat.
-// Recipients named twice are one, and a chat that several share gets one copy, in the name of the first. Where the message names a bot, only
-// the chats at that bot count.
+// Recipients named twice are one, and a chat that several share gets one copy, in the name of the first whose bot can tell it. Where the message
+// names a bot, only the chats at that bot count.
 func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules *Rules) error {
-	seen := map[[2]int64]bool{}
+	type place struct{ chat, thread int64 }
+	type placeOfBot struct {
+		place
+		bot string
+	}
+	told, seen := map[place]bool{}, map[placeOfBot]bool{}
 	var unlinked []string
 	for _, id := range unique(to) {
 		recipient, err := d.recipient(ctx, id)
@@ -29,9 +34,9 @@ func (d *Door) address(ctx context.Context, m *relay.Message, to []string, rules
 			m.Deliveries = append(m.Deliveries, held)
 		}
 		for _, b := range chats {
-			place := [2]int64{b.ChatID, b.MessageThreadID}
-			if !seen[place] {
-				seen[place] = true
+			at := place{b.ChatID, b.MessageThreadID}
+			if !told[at] && !seen[placeOfBot{at, b.Bot}] {
+				told[at], seen[placeOfBot{at, b.Bot}] = rules.tells(&b), true
 				m.Deliveries = append(m.Deliveries, deliveryTo(m, recipient, b, rules))
 			}
 		}
@@ -88,6 +93,9 @@ func (r *Rules) better(b, older relay.Binding) bool {
 
 // knows reports whether a bot is configured.
 func (r *Rules) knows(bot string) bool { return bot == "" || slices.Contains(r.Bots, bot) }
+
+// tells reports whether a chat can be told now: its bot is configured, and it takes messages of it.
+func (r *Rules) tells(b *relay.Binding) bool { return r.knows(b.Bot) && b.State == relay.Active }
 
 // recipient is one without chats where the directory knows none.
 func (d *Door) recipient(ctx context.Context, id string) (*relay.Recipient, error) {

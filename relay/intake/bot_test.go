@@ -9,6 +9,7 @@ import (
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
 	"github.com/tgrelay/tgrelay/relay/intake"
+	"github.com/tgrelay/tgrelay/relay/thread"
 )
 
 // newLobbyOfBots has a second bot, team, with whom ops has another group and alice a chat.
@@ -129,5 +130,51 @@ func TestFallbackHasAnotherBot(t *testing.T) {
 	}
 	if got := hook(); !slices.Equal(got, []string{"admin by team"}) {
 		t.Errorf("%q", got)
+	}
+}
+
+// Who blocked one bot hears from the other, also where the chat is two recipients': what fails at the first is no reason to leave out the second.
+func TestSharedChatBlockedAtOne(t *testing.T) {
+	l := newLobbyOfBots(t)
+	ctx := t.Context()
+	for recipient, bot := range map[string]string{"ada": "", "duty": "team"} {
+		if err := l.db.Bind(ctx, recipient, relay.Chat{Bot: bot, ChatID: 21, Type: "private", State: relay.Active}, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const both = `{"to":["ada","duty"],"text":"x"}`
+	if got, err := l.send(both); err != nil || !slices.Equal(got, []string{"ada by "}) {
+		t.Errorf("one copy: %q, %v", got, err)
+	}
+	if err := l.db.SetChatState(ctx, "", 21, relay.Blocked); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := l.send(both); err != nil || !slices.Equal(got, []string{"ada by ", "duty by team"}) {
+		t.Errorf("blocked at the first: %q, %v", got, err)
+	}
+}
+
+// A chat that has alerts by one bot is not told them anew by another when they are escalated to somebody who is in it by that one.
+func TestEscalationInASharedChat(t *testing.T) {
+	l := newLobbyOfBots(t)
+	l.alerting()
+	if err := l.db.Bind(t.Context(), "boss", relay.Chat{Bot: "team", ChatID: opsChat, Type: "supergroup", State: relay.Active}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.db.Unbind(t.Context(), "ops", "team", -2002, 0); err != nil {
+		t.Fatal(err)
+	}
+	l.hook("alertmanager", group("g", firstTime, "a"))
+	l.sent(opsChat)
+	l.amend(func(t *relay.Thread, s *thread.State) {
+		s.Escalation = &thread.Escalation{To: []string{"boss"}, At: time.Now()}
+		t.To = append(t.To, "boss")
+	})
+	if got := l.sent(opsChat); len(got) != 2 || got[0].OnUpdate != relay.Edit || got[1].OnUpdate != relay.Reply || got[1].Recipient != "ops" {
+		t.Errorf("the bot that told it says: %s", texts(got))
+	}
+	by, err := l.db.Heads(t.Context(), "team", opsChat, time.Now(), 10)
+	if err != nil || len(by) > 0 {
+		t.Errorf("the other bot says: %s, %v", texts(by), err)
 	}
 }

@@ -160,27 +160,42 @@ func (d *Door) amended(ctx context.Context, a *amendment) ([]*relay.Message, err
 }
 
 // divide leaves of two messages the one that tells all of it to chats that did not have it, and the one that answers to those that did, in
-// the name of whom they had it for.
+// the name of whom they had it for, and by the bot that told it.
 func divide(first, all, answer *relay.Message) {
 	type place struct {
 		recipient    string // where there is no chat yet
-		bot          string
 		chat, thread int64
+		failed       string // whose bot did not tell it: another may
 	}
 	placeOf := func(d relay.Delivery) place {
 		if d.ChatID == 0 {
 			return place{recipient: d.Recipient}
 		}
-		return place{bot: d.Bot, chat: d.ChatID, thread: d.MessageThreadID}
+		return place{chat: d.ChatID, thread: d.MessageThreadID}
 	}
-	has := map[place]string{}
+	failedAt := func(d relay.Delivery) place {
+		return place{chat: d.ChatID, thread: d.MessageThreadID, failed: relay.BotAsked(d.Bot)}
+	}
+	has := map[place]relay.Delivery{}
 	for _, d := range first.Deliveries {
-		has[placeOf(d)] = d.Recipient
+		if d.State == relay.Failed {
+			has[failedAt(d)] = d
+		} else {
+			has[placeOf(d)] = d
+		}
 	}
-	all.Deliveries = slices.DeleteFunc(all.Deliveries, func(d relay.Delivery) bool { return has[placeOf(d)] != "" })
-	answer.Deliveries = slices.DeleteFunc(answer.Deliveries, func(d relay.Delivery) bool { return has[placeOf(d)] == "" })
+	had := func(d relay.Delivery) (relay.Delivery, bool) {
+		if was, told := has[placeOf(d)]; told {
+			return was, true
+		}
+		was, told := has[failedAt(d)]
+		return was, told
+	}
+	all.Deliveries = slices.DeleteFunc(all.Deliveries, func(d relay.Delivery) bool { _, told := had(d); return told })
+	answer.Deliveries = slices.DeleteFunc(answer.Deliveries, func(d relay.Delivery) bool { _, told := had(d); return !told })
 	for i := range answer.Deliveries {
-		answer.Deliveries[i].Recipient = has[placeOf(answer.Deliveries[i])]
+		was, _ := had(answer.Deliveries[i])
+		answer.Deliveries[i].Recipient, answer.Deliveries[i].Bot = was.Recipient, was.Bot
 	}
 }
 
