@@ -115,7 +115,7 @@ func (d *Daemon) sends() string {
 	case unable == 0 && len(d.bots) > 1:
 		return fmt.Sprintf("relaying by %d bots", len(d.bots))
 	case unable == 0:
-		return "relaying, updates by " + d.first().terms().Mode
+		return "relaying, updates by " + d.config.Telegram.Mode
 	case unable < len(d.bots):
 		return fmt.Sprintf("relaying by %d of %d bots: %v", len(d.bots)-unable, len(d.bots), d.faults())
 	}
