@@ -56,6 +56,9 @@ func (db *DB) Texts() []string {
 	return out
 }
 
+// Fault is what callers are told of an error of a database's.
+func Fault(operation string, err error) error { return fault(operation, err) }
+
 // Path is where the file is.
 func (db *DB) Path() string { return db.engine.name() }
 

@@ -14,11 +14,15 @@ import (
 
 // This file holds what PostgreSQL's errors mean, and how a lost connection is noticed.
 
-// dial has the system notice within about ten seconds that the server is gone without a word: queries wait without a deadline of their own.
+// dial has the system notice within about ten seconds that the server is gone without a word: queries wait without a deadline of their own. A new
+// connection is tried for less, once with TLS and once without, so that whoever waits hears within twenty that there is none.
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	const gone = 10 * time.Second
+	const (
+		gone   = 10 * time.Second
+		absent = 4 * time.Second
+	)
 	d := net.Dialer{
-		Timeout:         gone,
+		Timeout:         absent,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: gone / 2, Interval: gone / 5, Count: 3},
 	}
 	if network != "unix" {
@@ -83,7 +87,11 @@ func unconnected(err error) bool {
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, errAborted)
 }
 
-func postgresInterrupted(err error) bool { return pgconn.Timeout(err) }
+// postgresInterrupted is false for a network that answers no more, which the system reports as a timeout too.
+func postgresInterrupted(err error) bool {
+	_, network := errors.AsType[*net.OpError](err)
+	return pgconn.Timeout(err) && !network
+}
 
 // postgresReasons are what a person can do about a fault, by its code or the first half of it.
 var postgresReasons = map[string]string{

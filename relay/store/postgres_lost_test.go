@@ -70,6 +70,7 @@ type cutter struct {
 	dir    string
 	server string
 	armed  atomic.Int32
+	silent atomic.Bool // nothing comes through any more
 }
 
 const (
@@ -128,6 +129,9 @@ func (c *cutter) serve(client net.Conn) {
 			return
 		case cutAfter:
 			deaf.Store(true)
+		}
+		if c.silent.Load() {
+			continue
 		}
 		if _, err := server.Write(buffer[:n]); err != nil {
 			return

@@ -47,7 +47,9 @@ func (s *Server) coded(w http.ResponseWriter, r *http.Request, err error) *relay
 		e = &relay.Error{Code: relay.CodeInternal, Err: err}
 	}
 	status := e.Code.Status()
-	if e.Code == relay.CodeInternal || e.Err != nil && status >= http.StatusInternalServerError {
+	if gone := r.Context().Err(); gone != nil && errors.Is(err, gone) {
+		s.Log.InfoContext(r.Context(), "a caller went away before the answer", "method", r.Method, "route", r.Pattern)
+	} else if e.Code == relay.CodeInternal || e.Err != nil && status >= http.StatusInternalServerError {
 		s.Log.ErrorContext(r.Context(), "a request failed", "method", r.Method, "route", r.Pattern, "code", e.Code, "error", err)
 	}
 	if bringsMessages(r) && status < http.StatusInternalServerError { // its sentence may show what was sent, and is the caller's

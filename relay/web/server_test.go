@@ -784,6 +784,22 @@ func TestReadyAndReload(t *testing.T) {
 	}
 }
 
+// A caller who does not wait for the answer is no fault of the server's.
+func TestCallerWentAway(t *testing.T) {
+	h := newIndoors(t, nil)
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	r := httptest.NewRequestWithContext(ctx, "POST", "/api/v1/messages", strings.NewReader(`{"to":"ops","text":"hello"}`))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Idempotency-Key", "k")
+	r.Host, r.RemoteAddr = "127.0.0.1", "127.0.0.1:1"
+	answer := httptest.NewRecorder()
+	h.web.ServeHTTP(answer, r)
+	if log := h.log.String(); strings.Contains(log, "level=ERROR") || !strings.Contains(log, "a caller went away before the answer") {
+		t.Errorf("%d %s: the log says %s", answer.Code, answer.Body, log)
+	}
+}
+
 func TestRequestID(t *testing.T) {
 	h := newHouse(t, nil)
 	if a := h.call(t, "GET", "/-/healthy", "", "X-Request-Id", "abc-1"); a.header.Get("X-Request-Id") != "abc-1" {
