@@ -18,6 +18,8 @@ type Message struct {
 	Bot       string   // whose chats of the recipient it goes to, as it is asked for (FirstBot); empty: those of all
 	Key       string   // of a live message; empty: the message stands alone
 	OnUpdate  OnUpdate // what becomes of the live message that is in the chat already
+	// Follows is the delivery of the live message that this one was made of: it is refused with CodeConflict where a newer one is there. Zero: whichever is.
+	Follows ID
 	// Patient lets an edit take over the hour of the version that it supersedes, where that is held back for quiet hours or a digest:
 	// it brings up to date and has nothing urgent to say.
 	Patient    bool

@@ -11,12 +11,19 @@ import (
 // Annotate adds a line to a message that is in a chat, which stays as it is otherwise, buttons included. One with a file, or with a secret,
 // is left alone: it could not be told again. Errors: those of the storage.
 func (d *Door) Annotate(ctx context.Context, of *relay.Delivery, line string) error {
-	d.annotating.Lock() // each line is added to what has the one before
-	defer d.annotating.Unlock()
 	key, err := d.keyOf(ctx, of)
 	if err != nil {
 		return err
 	}
+	for try := 1; ; try++ { // each line is added to what has the one before
+		err := d.annotate(ctx, of, key, line)
+		if err == nil || relay.ErrorCode(err) != relay.CodeConflict || try == maxTries {
+			return err
+		}
+	}
+}
+
+func (d *Door) annotate(ctx context.Context, of *relay.Delivery, key, line string) error {
 	newest, err := d.outbox.Newest(ctx, of, key)
 	if err != nil {
 		return err
@@ -28,7 +35,7 @@ func (d *Door) Annotate(ctx context.Context, of *relay.Delivery, line string) er
 	rules, now := d.Rules(), time.Now().UTC().Truncate(time.Millisecond)
 	m := &relay.Message{
 		ID: relay.NewID(), CreatedAt: now, Receiver: was.Receiver, Owner: was.Owner, Priority: relay.High, ExpiresAt: now.Add(rules.MaxAge),
-		Key: key, OnUpdate: relay.Edit, Content: was.Content,
+		Key: key, OnUpdate: relay.Edit, Follows: newest.ID, Content: was.Content,
 	}
 	m.Content.Attachment = nil
 	m.Content.Text = tidy(was.Content.Text.Append(markup.Text{Text: "\n"}, markup.Text{Text: line}))

@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -117,8 +116,7 @@ type house struct {
 	notices   notices
 	kept      payloads
 
-	annotating sync.Mutex
-	questions  chan chan struct{} // of Alive, for Run
+	questions chan chan struct{} // of Alive, for Run
 }
 
 // New returns a Door that works by rules.

@@ -176,13 +176,34 @@ func (db *DB) DeliveryOf(ctx context.Context, bot string, chatID, telegramMessag
 
 // Newest implements relay.Outbox.
 func (db *DB) Newest(ctx context.Context, d *relay.Delivery, key string) (*relay.Delivery, error) {
-	newest, found, err := first(ctx, db.read, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
-		`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.recipient = $1 AND d.recipient <> '' AND d.chat_id = $2
-		AND d.message_thread_id = $3 AND d.live_key = $4 AND d.bot = $5 AND d.state IN (0, 1, 2, 3) ORDER BY d.seq DESC LIMIT 1`, d.Recipient, d.ChatID, d.MessageThreadID, key, d.Bot)
+	newest, found, err := newestOf(ctx, db.read, d, key)
 	if err != nil || !found {
 		return d, fault("find delivery", err)
 	}
 	return &newest, nil
+}
+
+func newestOf(ctx context.Context, q querier, d *relay.Delivery, key string) (relay.Delivery, bool, error) {
+	return first(ctx, q, func(row scanner) (relay.Delivery, error) { return scanDelivery(row) },
+		`SELECT `+deliveryColumns+` FROM deliveries d JOIN messages m ON m.seq = d.message WHERE d.recipient = $1 AND d.recipient <> '' AND d.chat_id = $2
+		AND d.message_thread_id = $3 AND d.live_key = $4 AND d.bot = $5 AND d.state IN (0, 1, 2, 3) ORDER BY d.seq DESC LIMIT 1`, d.Recipient, d.ChatID, d.MessageThreadID, key, d.Bot)
+}
+
+// follows refuses a message that was made of what is not the newest of its live message any more.
+func (t *tx) follows(ctx context.Context, m *relay.Message) error {
+	if m.Follows.IsZero() {
+		return nil
+	}
+	for i := range m.Deliveries {
+		newest, found, err := newestOf(ctx, t, &m.Deliveries[i], m.Key)
+		if err != nil {
+			return err
+		}
+		if found && newest.ID != m.Follows {
+			return &relay.Error{Code: relay.CodeConflict, Detail: "the message was changed meanwhile"}
+		}
+	}
+	return nil
 }
 
 // Adopt implements relay.Outbox.

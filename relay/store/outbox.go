@@ -59,6 +59,9 @@ func (t *tx) accept(ctx context.Context, m *relay.Message, content []byte) error
 			return nil
 		}
 	}
+	if err := t.follows(ctx, m); err != nil {
+		return err
+	}
 	if err := t.address(ctx, m); err != nil {
 		return err
 	}
