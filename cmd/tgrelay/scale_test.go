@@ -3,8 +3,10 @@ package main_test
 import (
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -83,6 +85,52 @@ func keepUp(t *testing.T, config string, server *pgtest.Server) {
 	fmt.Printf("%s: %d messages/s for %s: accepted in %s, p50 %s p99 %s; waiting at the end %s; delivered in %s; CPU for each: relay %s, server %s; relay's peak %.0f MiB; connections to the server %s\n",
 		t.Name(), *rate, *sustain, accepted.Round(time.Millisecond), took[n/2].Round(10*time.Microsecond), took[n*99/100].Round(10*time.Microsecond), late,
 		time.Since(began).Round(time.Millisecond), (w.cpu()-cpu)/time.Duration(n), (serverCPU(server)-onServer)/time.Duration(n), w.memory("VmHWM"), connections(t, server))
+}
+
+// TestScaleBots runs one relay with many bots, for whom nothing happens.
+func TestScaleBots(t *testing.T) {
+	if *sustain == 0 {
+		t.Skip("-sustain says that it is to run")
+	}
+	telegram := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path.Base(r.URL.Path) {
+		case "getMe":
+			id, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/bot"), ":")
+			fmt.Fprintf(w, `{"ok":true,"result":{"id":%s,"is_bot":true,"username":"bot_%s_bot"}}`, id, id)
+		case "getWebhookInfo":
+			_, _ = io.WriteString(w, `{"ok":true,"result":{"url":""}}`)
+		case "getUpdates":
+			select {
+			case <-time.After(10 * time.Second):
+			case <-r.Context().Done():
+			}
+			_, _ = io.WriteString(w, `{"ok":true,"result":[]}`)
+		default:
+			_, _ = io.WriteString(w, `{"ok":true,"result":true}`)
+		}
+	}))
+	t.Cleanup(func() {
+		telegram.CloseClientConnections()
+		telegram.Close()
+	})
+	for _, n := range []int{1, 100, 1000} {
+		var config strings.Builder
+		for i := range n - 1 {
+			fmt.Fprintf(&config, "[bots.bot-%d]\ntoken = \"%d:AAthe-secret-token-of-another-bot-%05d\"\n", i, 10_000+i, i)
+		}
+		w := &world{t: t, dir: t.TempDir(), extra: config.String(), sim: telegram.URL}
+		began := time.Now()
+		w.begin()
+		ready := time.Since(began)
+		time.Sleep(20 * time.Second)
+		began = time.Now()
+		_, metrics := w.call("GET", w.relay+"/metrics", "")
+		scrape, cpu := time.Since(began), w.cpu()
+		time.Sleep(20 * time.Second)
+		fmt.Printf("%d bots: ready after %s; memory %.0f MiB; a scrape %d KiB in %s; CPU while nothing happens %.1f %% of a core\n",
+			n, ready.Round(time.Millisecond), w.memory("VmRSS"), len(metrics)>>10, scrape.Round(time.Millisecond), 100*(w.cpu()-cpu).Seconds()/20)
+		w.process.stop(t)
+	}
 }
 
 // queued is how much stands in the storage to be sent.
