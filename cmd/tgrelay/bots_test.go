@@ -173,6 +173,35 @@ func TestPressedAtSecondBot(t *testing.T) {
 	})
 }
 
+// While Telegram refuses one bot the other goes on, and afterwards the fallback is told which it was.
+func TestOneBotIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newTeam(t, fast+"fallback = \"admin\"\nalert_after = \"2s\"\n")
+	admin := w.connect("Grace", "admin")
+	ada := w.user("Ada")
+	w.open(ada, w.link(`{"recipient":"alice","bot":"team"}`))
+	w.textsBy("team_bot", ada, 1)
+	ready := func() (int, string) { return w.call("GET", w.relay+"/-/ready", "") }
+	w.eventually(func() bool { status, _ := ready(); return status == 200 })
+	w.do("POST", w.sim+"/sim/faults", `{"kind":"status","code":401,"description":"Unauthorized","bot":"team_bot"}`, nil)
+	w.to("alice", "", "waits")
+	w.eventually(func() bool {
+		status, answer := ready()
+		return status == 503 && strings.Contains(answer, "bot team: ")
+	})
+	w.send("admin", "goes on")
+	if got := w.textsBy("relay_bot", admin, 2)[1]; got != "goes on" {
+		t.Errorf("the first bot wrote %q", got)
+	}
+	w.eventually(func() bool { return w.setting("trouble.refused.team") != "" })
+	w.do("DELETE", w.sim+"/sim/faults", "", nil)
+	if got := w.textsBy("team_bot", ada, 2)[1]; got != "waits" {
+		t.Errorf("the team's bot wrote %q", got)
+	}
+	w.said(admin, 0, "⚠️ Telegram refused the bot team from ")
+	w.eventually(func() bool { status, _ := ready(); return status == 200 })
+}
+
 // What waits for a bot that was taken out of relay.toml waits on.
 func TestBotIsTakenOut(t *testing.T) {
 	t.Parallel()
