@@ -71,7 +71,7 @@ func (f botFlags) each(ctx context.Context, ask func(context.Context, oneBot) er
 }
 
 func (b oneBot) asked(ctx context.Context, ask func(context.Context, oneBot) error) (err error) {
-	if b.api, err = telegram.New(telegram.Options{Token: b.Token, APIURL: b.APIURL, ProxyURL: b.ProxyURL}); err != nil {
+	if b.api, err = telegram.New(telegram.Options{Token: b.Token, APIURL: b.APIURL, ProxyURL: b.ProxyURL, Table: config.BotTable(b.name)}); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, telegramTime)

@@ -26,7 +26,7 @@ const (
 func (b *bot) openTelegram(ctx context.Context, transport http.RoundTripper) (err error) {
 	t := b.terms()
 	b.client, err = telegram.New(telegram.Options{
-		Token: t.Token, APIURL: t.APIURL, ProxyURL: t.ProxyURL, Transport: transport, Log: b.log, Registerer: b.metrics,
+		Token: t.Token, APIURL: t.APIURL, ProxyURL: t.ProxyURL, Transport: transport, Table: config.BotTable(b.name), Log: b.log, Registerer: b.metrics,
 	})
 	if err != nil || t.Mode != "webhook" {
 		return err

@@ -82,10 +82,7 @@ func (d *Desk) Make(ctx context.Context, r Request) (*Link, error) {
 	}
 	bot := relay.BotOf(r.Bot)
 	if d.Username(bot) == "" {
-		return nil, &relay.Error{
-			Code: relay.CodeOverloaded, RetryAfter: 5 * time.Second,
-			Detail: "the bot's name is not known yet, because Telegram has not been reached since the daemon was set up; /-/ready says why",
-		}
+		return nil, &relay.Error{Code: relay.CodeOverloaded, RetryAfter: 5 * time.Second, Detail: notKnownYet(bot)}
 	}
 	token := newToken()
 	now := time.Now().UTC().Truncate(time.Millisecond)
@@ -98,6 +95,14 @@ func (d *Desk) Make(ctx context.Context, r Request) (*Link, error) {
 	}
 	d.events.WithLabelValues(eventCreated).Inc()
 	return d.known(link, token), nil
+}
+
+// notKnownYet says why there is no name for a link to lead to.
+func notKnownYet(bot string) string {
+	if bot == "" {
+		return "the bot's name is not known yet, because Telegram has not been reached since the daemon was set up; /-/ready says why"
+	}
+	return fmt.Sprintf("the name of the bot %s is not known yet: it has not reached Telegram so far, and /-/ready says why, or it came with a reload and begins with the next start", bot)
 }
 
 // known is a link together with its token.

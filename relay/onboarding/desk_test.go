@@ -137,9 +137,11 @@ func TestMakeTellsEveryFault(t *testing.T) {
 
 func TestMakeBeforeTelegramIsKnown(t *testing.T) {
 	desk, _ := newDesk("")
-	_, err := desk.Make(t.Context(), onboarding.Request{Recipient: "alice"})
-	if relay.ErrorCode(err) != relay.CodeOverloaded {
-		t.Errorf("error %v", err)
+	for bot, why := range map[string]string{"": "the bot's name is not known yet", "team": "the name of the bot team is not known yet"} {
+		_, err := desk.Make(t.Context(), onboarding.Request{Recipient: "alice", Bot: bot})
+		if relay.ErrorCode(err) != relay.CodeOverloaded || !strings.Contains(err.Error(), why) {
+			t.Errorf("error %v", err)
+		}
 	}
 }
 

@@ -32,7 +32,7 @@ type envelope struct {
 
 func (c *Client) read(method string, resp *http.Response, result any) *Error {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	failed := &Error{Method: method, Code: resp.StatusCode}
+	failed := &Error{Method: method, Code: resp.StatusCode, Table: c.table}
 	var e envelope
 	if jsonErr := json.Unmarshal(body, &e); err != nil || jsonErr != nil || !e.OK && e.Description == "" {
 		failed.Reason, failed.RetryAfter = foreign(resp)

@@ -39,6 +39,7 @@ type Options struct {
 	APIURL     string            // empty: DefaultAPIURL
 	ProxyURL   secret.Value      // http, https or socks5, may hold a password; empty: as the environment says
 	Transport  http.RoundTripper // nil: one of its own, through the proxy
+	Table      string            // the bot's in relay.toml, for errors that say what to do; empty: telegram
 	Log        *slog.Logger      // nil: none
 	Registerer prometheus.Registerer
 }
@@ -49,6 +50,7 @@ type Client struct {
 	token     secret.Value
 	transport http.RoundTripper
 	hide      *strings.Replacer
+	table     string
 	log       *slog.Logger
 	metrics   *metrics
 	health    health
@@ -57,14 +59,14 @@ type Client struct {
 // New makes a client; it does not call. An error says what is wrong with the options.
 func New(o Options) (*Client, error) {
 	if o.Token.IsZero() {
-		return nil, errors.New("telegram: no bot token: set token_file or token_env in [telegram]")
+		return nil, fmt.Errorf("telegram: no bot token: set token_file or token_env in [%s]", cmp.Or(o.Table, "telegram"))
 	}
 	base, err := parseURL("api_url", cmp.Or(o.APIURL, DefaultAPIURL), "http", "https")
 	if err != nil {
 		return nil, err
 	}
 	c := &Client{
-		base: base, token: o.Token, transport: o.Transport, hide: hiding(o.Token.Reveal()),
+		base: base, token: o.Token, transport: o.Transport, hide: hiding(o.Token.Reveal()), table: o.Table,
 		log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)),
 	}
 	c.metrics = newMetrics(o.Registerer, c.Healthy)

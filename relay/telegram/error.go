@@ -71,6 +71,7 @@ type Error struct {
 	RetryAfter      time.Duration // with RateLimited, at least 1 s
 	MigrateToChatID int64         // with Migrated
 	Err             error         // with NotSent, OutcomeUnknown and BadAnswer
+	Table           string        // of the bot in relay.toml; empty: telegram
 }
 
 func (e *Error) Error() string {
@@ -96,6 +97,9 @@ func (e *Error) Unwrap() error { return e.Err }
 func (e *Error) Hint() string {
 	if e.Reason == NoRights && strings.HasSuffix(e.Method, "ForumTopic") {
 		return "make the bot an administrator of this group, with the right to manage topics"
+	}
+	if e.Reason == BadToken && e.Table != "" {
+		return strings.Replace(hints[BadToken], "[telegram]", "["+e.Table+"]", 1)
 	}
 	return hints[e.Reason]
 }

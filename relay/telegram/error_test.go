@@ -184,6 +184,9 @@ func TestErrorText(t *testing.T) {
 	if got := (&Error{Method: "getMe", Code: 401, Description: "Unauthorized", Reason: BadToken}).Error(); got != want {
 		t.Errorf("got %q", got)
 	}
+	if got := (&Error{Method: "getMe", Reason: BadToken, Table: "bots.team"}).Error(); !strings.Contains(got, "put it into [bots.team]") {
+		t.Errorf("of another bot: %q", got)
+	}
 	for method, want := range map[string]string{"sendMessage": "the right to send messages", "createForumTopic": "the right to manage topics"} {
 		if got := (&Error{Method: method, Code: 400, Description: "x", Reason: NoRights}).Error(); !strings.Contains(got, want) {
 			t.Errorf("%s: got %q", method, got)
