@@ -410,7 +410,14 @@ func TestConsoleLinks(t *testing.T) {
 			t.Fatal(state.body)
 		}
 	}
-	v.get("/links/"+id+"/state").wants(t, "Ada", "1 of 2 did")
+	if err := h.db.Bind(t.Context(), "alice", relay.Chat{Bot: "team", ChatID: 1001, Type: "private", Title: "Elsewhere"}, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	state := v.get("/links/" + id + "/state")
+	state.wants(t, "Ada", "1 of 2 did")
+	if strings.Contains(state.body, "Elsewhere") {
+		t.Error("a chat with another bot counts as connected by the link")
+	}
 	v.get("/recipients/alice").wants(t, "Revoke", "Ada")
 	if p := v.post("/links/" + id + "/revoke"); p.Header.Get("Location") != "/recipients/alice?done=revoked" {
 		t.Errorf("%d %v", p.StatusCode, p.Header)

@@ -116,7 +116,7 @@ func (c *Console) LinkState(w http.ResponseWriter, r *http.Request, v *Viewer) e
 	s := linkState{Link: *l}
 	if known, err := c.Directory.Recipient(r.Context(), l.Recipient); err == nil && l.Uses > 0 {
 		for _, b := range known.Chats {
-			if !b.LinkedAt.Before(l.CreatedAt) {
+			if b.Bot == l.Bot && !b.LinkedAt.Before(l.CreatedAt) {
 				s.Chats = append(s.Chats, b)
 			}
 		}
