@@ -171,3 +171,38 @@ func (db *DB) SetWall(by time.Duration) {
 func (db *DB) Sleep(d time.Duration) {
 	db.committer.clock.server = db.committer.clock.server.Add(-d)
 }
+
+// TestLeases are leases without a keeper.
+type TestLeases struct{ *leases }
+
+// NewTestLeases has none yet.
+func NewTestLeases() TestLeases { return TestLeases{newLeases(newMetrics(prometheus.NewRegistry()))} }
+
+// Renew notes that a shard's lease was renewed, or got, just now.
+func (l TestLeases) Renew(n int, fence int64) {
+	l.change(func(all *[relay.Shards]shard) { all[n].fence, all[n].asked = fence, time.Now() })
+}
+
+// Freeze begins to give all leases back, as the keeper does, and gets no further before thaw is called.
+func (db *DB) Freeze(ctx context.Context) (thaw func(), err error) {
+	k := db.leases.(*keeper)
+	conn, err := k.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	thaw = func() { _ = conn.Close(context.WithoutCancel(ctx)) }
+	names := make([]string, relay.Shards)
+	for n := range names {
+		names[n] = laneName(n)
+	}
+	tx, err := conn.Begin(ctx)
+	if err == nil {
+		_, err = tx.Exec(ctx, giveText, k.p.id[:], names)
+	}
+	return thaw, err
+}
+
+// TakeOver puts a shard in order as after it was taken.
+func (db *DB) TakeOver(ctx context.Context, n int, fence int64) error {
+	return db.takeOver(ctx, []grant{{n, fence}})
+}

@@ -29,6 +29,9 @@ func (db *DB) Finish(ctx context.Context, o relay.Outcome) error {
 	})
 	if err == nil && lost {
 		err = relay.ErrLeaseLost
+		if k, shares := db.leases.(*keeper); shares {
+			k.disown(o.Fence)
+		}
 	}
 	return err
 }
@@ -69,7 +72,7 @@ func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost boo
 	case o.MigrateTo != 0:
 		err = t.migrate(ctx, o.Bot, o.ChatID, o.MigrateTo)
 	}
-	if err == nil && moved > 0 && o.State == relay.Queued {
+	if err == nil && moved > 0 && (o.State == relay.Queued || lost) { // who has the lane by now need not send it again
 		err = t.announce(ctx, o.Delivery)
 	}
 	return err
@@ -134,7 +137,7 @@ func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
 	return err
 }
 
-// announce notes the chat of a delivery that was queued.
+// announce has the lane of a delivery looked at again.
 func (t *tx) announce(ctx context.Context, id relay.ID) error {
 	lanes, err := list(ctx, t, scanLane, `SELECT bot, chat_id FROM deliveries WHERE id = $1`, id[:])
 	for _, l := range lanes {
@@ -174,11 +177,15 @@ func (db *DB) Expire(ctx context.Context, now time.Time, limit int) ([]relay.Del
 
 // takeOver puts back what was being sent in shards by whoever had them.
 func (db *DB) takeOver(ctx context.Context, shards []grant) error {
-	var ours [relay.Shards]bool
-	for _, h := range shards {
-		ours[h.shard] = true
-	}
 	return db.write(ctx, "take lanes over", func(t *tx) error {
+		var ours [relay.Shards]bool
+		for _, h := range shards { // this process may have been frozen since it took them
+			holds, err := t.holds(context.Background(), h.fence)
+			if err != nil {
+				return err
+			}
+			ours[h.shard] = holds
+		}
 		lanes, err := list(context.Background(), t, scanLane, `SELECT DISTINCT bot, chat_id FROM deliveries WHERE state = 2 AND state <> 3`)
 		for _, l := range lanes {
 			if err == nil && ours[relay.LaneShard(l.bot, l.chat)] {

@@ -44,6 +44,7 @@ type keeper struct {
 
 	conn     *pgx.Conn // nil: there is none
 	gone     time.Time // when the connection was lost; zero: it was not
+	late     time.Time // since when there are leases that end too late; zero: there are none
 	replicas int       // that live, this one among them
 	next     time.Duration
 
@@ -116,6 +117,9 @@ func (k *keeper) keep(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := k.setRight(ctx, all); err != nil {
+		return err
+	}
 	missing := k.balance(all)
 	if err := k.giveBack(ctx); err != nil || missing == 0 {
 		return err
@@ -149,6 +153,17 @@ func (k *keeper) renewed(asked time.Time, ours []grant) {
 		}
 	}))
 	k.takeOver(found)
+}
+
+// disown notes that the storage says a lease is another's, which the keeper has not heard of yet.
+func (k *keeper) disown(fence int64) {
+	k.lost(k.change(func(all *[relay.Shards]shard) {
+		for n := range all {
+			if all[n].fence == fence {
+				all[n] = shard{}
+			}
+		}
+	}))
 }
 
 // took notes what was taken just now.

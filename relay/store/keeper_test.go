@@ -461,3 +461,66 @@ func TestFencesAreGivenOnce(t *testing.T) {
 		}
 	}
 }
+
+// A replica that freezes while it hands leases over holds up those that are to have them for moments only.
+func TestFrozenHandOver(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := open(t, store.Options{URL: address})
+	side := beside(t, address)
+	_, err := side.Exec(`INSERT INTO leases (name, holder, fence, ends_at) SELECT 'lane.' || n, (SELECT id FROM writers LIMIT 1), 0, 0 FROM generate_series(0, 63) AS n`)
+	must(t, err)
+	thaw, err := a.Freeze(t.Context())
+	must(t, err)
+	defer thaw()
+	b := newSharer(t, address)
+	if took := divided(t, []int{64}, b); took > 12*time.Second {
+		t.Errorf("they are taken after %s", took)
+	}
+}
+
+// Leases of the dead end also where the server's clock was set back meanwhile.
+func TestServersClockIsSetBack(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := newSharer(t, address)
+	divided(t, []int{64}, a)
+	a.stop()
+	_, err := beside(t, address).Exec(`UPDATE leases SET holder = '\x01', ends_at = ends_at + 3600000`)
+	must(t, err)
+	b := newSharer(t, address)
+	if took := divided(t, []int{64}, b); took < 9*time.Second {
+		t.Errorf("they were taken after %s: somebody may live who had them", took)
+	}
+}
+
+// One that was frozen while it took a lane over leaves alone what others send there by now, and hears of what is not its any more as soon as the storage says so.
+func TestFrozenTakeOver(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := newSharer(t, address)
+	divided(t, []int{64}, a)
+	lease, _ := a.leases.Lane("", chats()[7])
+	m := text("is being sent", to("", chats()[7]))
+	must(t, a.Accept(t.Context(), m))
+	a.Sending(m.Deliveries[0].ID)
+	must(t, a.Check(t.Context()))
+	heard := newEar()
+	b := open(t, heard.options(address))
+	go func() { _ = b.Listen(t.Context()) }()
+	believed(t, b)
+	_, err := beside(t, address).Exec(`UPDATE leases SET holder = '\x01', fence = nextval('fences') WHERE name = 'lane.7'`)
+	must(t, err)
+	must(t, a.TakeOver(t.Context(), 7, lease.Fence))
+	wantState(t, a, m, relay.Sending)
+	err = a.Finish(t.Context(), relay.Outcome{Delivery: m.Deliveries[0].ID, State: relay.Sent, Attempts: 1, Fence: lease.Fence, At: t0, TelegramMessageIDs: []int64{7}})
+	if !errors.Is(err, relay.ErrLeaseLost) {
+		t.Errorf("the error is %v", err)
+	}
+	if got, _ := a.leases.Lane("", chats()[7]); got.Fence != 0 {
+		t.Errorf("it still has what the storage says is another's: %+v", got)
+	}
+	if got, want := heard.next(t), fmt.Sprint(chats()[7], " ", int(relay.Reordered)); got != want {
+		t.Errorf("the others hear %q, want %q", got, want)
+	}
+}

@@ -36,6 +36,7 @@ const (
 		RETURNING name, fence`
 	giveText = `UPDATE leases SET holder = '', ends_at = ` + serverNow + ` WHERE holder = $1 AND name = ANY ($2)`
 	partText = `DELETE FROM leases WHERE name = $1`
+	lateText = `UPDATE leases SET ends_at = ` + serverNow + ` WHERE ends_at > ` + serverNow + ` + $1`
 )
 
 // grant is a shard with the number of its lease.
@@ -49,6 +50,7 @@ type census struct {
 	replicas int           // at least this one
 	free     int           // shards that may be taken
 	unwanted int           // those of them that nobody has taken for a while
+	late     bool          // something ends later than any lease can
 	next     time.Duration // until another lease ends, if nobody renews it
 }
 
@@ -61,8 +63,7 @@ func (k *keeper) connect(ctx context.Context) (err error) {
 	if k.conn != nil {
 		return nil
 	}
-	config := k.p.sessions.config(map[string]string{"lock_timeout": milliseconds(keeperWait), "statement_timeout": milliseconds(keeperWait)})
-	if k.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
+	if k.conn, err = k.dial(ctx); err != nil {
 		k.conn = nil
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -71,6 +72,12 @@ func (k *keeper) connect(ctx context.Context) (err error) {
 	}
 	k.connected()
 	return nil
+}
+
+// dial makes a connection on which whoever is frozen, or cut off, holds up nobody.
+func (k *keeper) dial(ctx context.Context) (*pgx.Conn, error) {
+	wait := milliseconds(keeperWait)
+	return pgx.ConnectConfig(ctx, k.p.sessions.config(map[string]string{"lock_timeout": wait, "statement_timeout": wait, "idle_in_transaction_session_timeout": wait}))
 }
 
 // renew renews all that is ours, and returns it.
@@ -160,6 +167,7 @@ func (k *keeper) look(ctx context.Context) (census, error) {
 // count counts a row of which so much time is left.
 func (c *census) count(name string, left time.Duration) {
 	_, isLane := shardOf(name)
+	c.late = c.late || left > latest
 	switch {
 	case !isLane && left > 0:
 		c.replicas++
@@ -172,6 +180,30 @@ func (c *census) count(name string, left time.Duration) {
 			c.unwanted++
 		}
 	}
+}
+
+// latest is of how much of a lease can be left at most, and then some.
+const latest = 2 * leaseTime
+
+// setRight gives free what ends later than any lease can: the server's clock was set back. Whoever lives renews its leases, and they end sooner by that; after
+// the time of a lease all others have ended, whatever the server's clock says.
+func (k *keeper) setRight(ctx context.Context, all census) error {
+	switch {
+	case !all.late:
+		k.late = time.Time{}
+		return nil
+	case k.late.IsZero():
+		k.late = time.Now()
+		return nil
+	case time.Since(k.late) < leaseTime:
+		return nil
+	}
+	if _, err := k.conn.Exec(ctx, lateText, latest.Milliseconds()); err != nil {
+		return fmt.Errorf("end leases that end too late: %w", err)
+	}
+	k.log.Warn("the database server's clock was set back: leases that nobody has any more were ended")
+	k.late = time.Time{}
+	return nil
 }
 
 // give gives shards back, and wakes who may want them.

@@ -26,6 +26,7 @@ type leases struct {
 	phases  [relay.Shards]phase // as Changed has told of them
 	changed chan struct{}       // owned, and closed, by tell
 	unused  chan struct{}       // holds one: the last use of a lease that is to be handed over has ended
+	ended   int                 // leases that ended and were not reported yet
 	metrics *metrics
 }
 
@@ -69,6 +70,9 @@ func (l *leases) lease(n int) (relay.Lease, bool) {
 	defer l.mu.Unlock()
 	s := &l.shards[n]
 	p := s.phase(time.Now())
+	if p != l.phases[n] { // whoever is told no now has to hear of it when that changes
+		l.ended += l.tell()
+	}
 	if p.fence == 0 {
 		return relay.Lease{}, false
 	}
@@ -121,7 +125,8 @@ func (l *leases) change(f func(all *[relay.Shards]shard)) (ended int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f(&l.shards)
-	return l.tell()
+	ended, l.ended = l.ended+l.tell(), 0
+	return ended
 }
 
 // tell closes changed if the answers are others than they were, for what was done or for the time.

@@ -44,6 +44,7 @@ func (t *tx) merge(ctx context.Context, m *relay.Message, deliveries []relay.ID)
 		if !found || n == 0 {
 			return 0, &relay.Error{Code: relay.CodeConflict, Detail: fmt.Sprintf("delivery %s waits no longer", id)}
 		}
+		t.fewer(lane{m.Deliveries[0].Bot, m.Deliveries[0].ChatID}, n)
 		if place == 0 || was.rank < place {
 			place = was.rank
 		}

@@ -123,6 +123,9 @@ func (p *postgres) once(ctx context.Context, do func(*sql.Tx) error) (err error)
 }
 
 func (p *postgres) upgrade(ctx context.Context, tx *sql.Tx, steps []migration) error {
+	if _, err := tx.ExecContext(ctx, `SET LOCAL idle_in_transaction_session_timeout = `+milliseconds(patience)); err != nil {
+		return fmt.Errorf("open storage: %s: %w", reason(err), err)
+	}
 	if _, err := tx.ExecContext(ctx, `SELECT `+advisory(migrateLock)); err != nil {
 		return fmt.Errorf("open storage: %s: %w", reason(err), err)
 	}

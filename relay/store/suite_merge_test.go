@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -72,5 +73,18 @@ func supersededPruned(t *testing.T, p *place) {
 	must(t, err)
 	if n != 2 {
 		t.Errorf("%d deliveries were pruned, want 2", n)
+	}
+}
+
+// Whoever has what is merged in memory has to look again before it sends.
+func TestMergeIsHeardOf(t *testing.T) {
+	e := newEar()
+	db := open(t, e.options(""))
+	a, b := message(to("", 1)), message(to("", 1))
+	must(t, db.Accept(t.Context(), a, b))
+	e.next(t)
+	must(t, db.Merge(t.Context(), mergeOf(1), []relay.ID{a.Deliveries[0].ID, b.Deliveries[0].ID}))
+	if got, want := e.next(t), fmt.Sprint(1, " ", int(relay.Reordered)); got != want {
+		t.Errorf("it is heard %q, want %q", got, want)
 	}
 }
