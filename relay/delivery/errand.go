@@ -107,12 +107,14 @@ func (s *scheduler) filled(l *lane, jobs []relay.Job, limit int, woken bool, now
 	}
 }
 
-// underWay is how many parts of what comes first have arrived.
+// underWay is how many parts have arrived of what is to be completed.
 func underWay(jobs []relay.Job) int {
-	if len(jobs) == 0 {
-		return 0
+	for _, job := range jobs {
+		if n := len(job.TelegramMessageIDs); n > 0 {
+			return n
+		}
 	}
-	return len(jobs[0].TelegramMessageIDs)
+	return 0
 }
 
 // closedUntil is the end of the last retry_after that is known of what waits for a chat.

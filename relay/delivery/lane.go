@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -102,7 +103,20 @@ func (l *lane) fill(jobs []relay.Job, limit int, now time.Time) {
 		}
 		l.heads = append(l.heads, job)
 	}
+	if l.current == nil {
+		l.resumeParts()
+	}
 	l.advance()
+}
+
+// resumeParts moves to the front what has begun to arrive before the last restart, or by another replica.
+func (l *lane) resumeParts() {
+	i := slices.IndexFunc(l.heads, func(j relay.Job) bool { return len(j.TelegramMessageIDs) > 0 })
+	if i > 0 {
+		begun := l.heads[i]
+		copy(l.heads[1:], l.heads[:i])
+		l.heads[0] = begun
+	}
 }
 
 // advance takes the next delivery if there is none.

@@ -63,6 +63,7 @@ func (s *scheduler) drop(l *lane, now time.Time) {
 	l.leave()
 	l.letGo()
 	delete(s.lanes, l.chatID)
+	delete(s.recalled, l.fence) // its pace is forgotten with it
 	s.wake(l.chatID, now)
 }
 

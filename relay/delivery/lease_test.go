@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -467,5 +468,79 @@ func TestLeasesAtTheEnd(t *testing.T) {
 			t.Error("a lease is in use after the end")
 		}
 		p.wantTexts(t, 1, "ends in time")
+	})
+}
+
+// While what waits for a chat is merged, its lane is not handed over: the other engine would send what is merged.
+func TestSurgeKeepsTheLane(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		merged := 0
+		p := share(t, func(o *delivery.Options) {
+			o.SurgeAfter = func() time.Duration { return time.Second }
+			o.Surge = func(context.Context, string, int64, int) (bool, error) {
+				time.Sleep(5 * time.Second)
+				merged++
+				return false, nil
+			}
+		})
+		for i := range 10 {
+			p.outbox.add(1, fmt.Sprint(i), func(j *relay.Job) { j.Content.Alerts = &relay.Alerts{} })
+		}
+		p.give(0, 1)
+		after(2 * time.Second)
+		p.leave(1)
+		if merged != 0 || p.used(1) != 1 {
+			t.Errorf("it would be handed over while it is merged: %d, %d", merged, p.used(1))
+		}
+		after(5 * time.Second)
+		if merged != 1 || p.used(1) != 0 {
+			t.Errorf("it was merged %d times and cannot be handed over: %d", merged, p.used(1))
+		}
+		p.give(1, 1)
+		after(time.Minute)
+		if n := len(p.bot.texts(1)); n != 10 {
+			t.Errorf("%d of 10 arrived", n)
+		}
+	})
+}
+
+// Where a lease ends and is renewed after all, the pace of its chats goes on too.
+func TestPaceIsRememberedByTheSame(t *testing.T) {
+	const group = -1001
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, group)
+		for i := range 60 {
+			p.outbox.add(group, fmt.Sprint(i))
+		}
+		after(50 * time.Second)
+		p.tell(func() { p.lanes[group].holder = 2 }) // nobody's
+		after(time.Second)
+		p.tell(func() { p.lanes[group].holder = 0 })
+		after(4 * time.Minute)
+		if n := len(p.bot.texts(group)); n != 60 {
+			t.Fatalf("%d of 60 arrived", n)
+		}
+		paced(t, p, group, 20, time.Minute)
+	})
+}
+
+// What has begun to arrive is completed before anything else, also by whoever takes it over.
+func TestPartsGoOnInTheirPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, 1)
+		long := p.outbox.add(1, strings.Repeat("long ", 2000))
+		after(1500 * time.Millisecond)
+		if n := len(p.bot.texts(1)); n != 2 || long.State != relay.Queued {
+			t.Fatalf("%d parts arrived, and it is %s", n, long.State)
+		}
+		p.outbox.add(1, "urgent", func(j *relay.Job) { j.Priority = relay.High })
+		p.give(1, 1)
+		after(time.Minute)
+		texts := p.bot.texts(1)
+		if n := len(texts); n != 4 || texts[n-1] != "urgent" {
+			t.Errorf("%d messages arrived, and the last is %.20q", n, texts[n-1])
+		}
 	})
 }

@@ -51,7 +51,7 @@ func (w *work) all() []*file {
 	if len(media) == 0 {
 		media = []relay.Media{*c.Media}
 	} else if n := len(w.job.TelegramMessageIDs); n > 0 { // before the last restart
-		w.surplus = n - 1
+		w.surplus = min(n, len(media), relay.MaxAlbum) - 1
 	}
 	for _, m := range media[:min(len(media), relay.MaxAlbum)] {
 		f := &file{Media: m, name: m.Name}

@@ -179,3 +179,30 @@ func TestCaptionsAreEdited(t *testing.T) {
 		})
 	}
 }
+
+// A restart between the parts after an album sends none of them again.
+func TestPartsAfterAnAlbum(t *testing.T) {
+	text := strings.Repeat("long ", 2000)
+	calls := func(arrived ...int64) (n int) {
+		synctest.Test(t, func(t *testing.T) {
+			h := open(t)
+			j := h.outbox.add(5, text, func(j *relay.Job) {
+				j.Content.Album, j.TelegramMessageIDs = pictures(outside, outside, outside), arrived
+			})
+			h.run(t)
+			after(time.Minute)
+			if j.State != relay.Sent {
+				t.Errorf("%+v", j.Delivery)
+			}
+			n = len(h.bot.asked())
+		})
+		return n
+	}
+	all := calls()
+	for left := 1; left < all; left++ {
+		arrived := []int64{1, 2, 3, 4, 5, 6, 7}[:3+all-1-left]
+		if n := calls(arrived...); n != left {
+			t.Errorf("with %d of its %d requests left there were %d", left, all, n)
+		}
+	}
+}

@@ -43,6 +43,9 @@ func (l *lane) alerts() bool {
 // relieve lets what waits for a lane be merged. What is left is read anew.
 func (s *scheduler) relieve(l *lane, limit int, now time.Time) {
 	l.surged = now
+	if !s.use(l, now) { // another replica would send what is being merged
+		return
+	}
 	l.leave()
 	l.busy, l.began = true, now
 	s.workers.Go(func() {
@@ -52,6 +55,7 @@ func (s *scheduler) relieve(l *lane, limit int, now time.Time) {
 		}
 		s.note(func(now time.Time) {
 			l.busy, l.began = false, time.Time{}
+			l.letGo()
 			if merged {
 				l.current, l.heads, l.woken = nil, nil, true
 			}
