@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -522,5 +524,26 @@ func TestFrozenTakeOver(t *testing.T) {
 	}
 	if got, want := heard.next(t), fmt.Sprint(chats()[7], " ", int(relay.Reordered)); got != want {
 		t.Errorf("the others hear %q, want %q", got, want)
+	}
+}
+
+// Tables are not changed under a daemon that uses them as they were.
+func TestNoUpgradeUnderADaemon(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := newSharer(t, address)
+	divided(t, []int{64}, a)
+	_, err := beside(t, address).Exec(`DELETE FROM tgrelay_schema WHERE version = (SELECT max(version) FROM tgrelay_schema)`)
+	must(t, err)
+	upgrade := func() string {
+		_, err := store.Open(t.Context(), store.Options{URL: address, Log: slog.New(slog.DiscardHandler)})
+		return fmt.Sprint(err)
+	}
+	if err := upgrade(); !strings.Contains(err, "stop those first") {
+		t.Errorf("it was begun: %s", err)
+	}
+	a.stop()
+	if err := upgrade(); !strings.Contains(err, "migrate storage with") { // which fails, for it was done already
+		t.Errorf("it is not begun: %s", err)
 	}
 }

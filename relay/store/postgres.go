@@ -136,6 +136,11 @@ func (p *postgres) upgrade(ctx context.Context, tx *sql.Tx, steps []migration) e
 	if version > len(steps) {
 		return newer(version, len(steps))
 	}
+	if version > 0 && version < len(steps) {
+		if err := unused(ctx, tx); err != nil {
+			return err
+		}
+	}
 	for _, step := range steps[version:] {
 		if _, err := tx.ExecContext(ctx, step.text); err != nil {
 			return fmt.Errorf("migrate storage with %s: %s: %w", step.name, reason(err), err)
@@ -145,6 +150,16 @@ func (p *postgres) upgrade(ctx context.Context, tx *sql.Tx, steps []migration) e
 		}
 	}
 	return nil
+}
+
+// unused returns an error if a daemon uses the tables that are to be changed: it would go on with texts that are for those of before.
+func unused(ctx context.Context, tx *sql.Tx) error {
+	var living int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM leases WHERE name LIKE 'replica.%' AND ends_at > `+serverNow).Scan(&living)
+	if err == nil && living > 0 {
+		err = fmt.Errorf("open storage: this version of tgrelay changes the tables, and %d of an earlier one use them: stop those first; after one that was killed wait %s", living, leaseTime)
+	}
+	return err
 }
 
 // warn says in the log when the server was told not to keep its word.
