@@ -1,10 +1,13 @@
 package intake_test
 
 import (
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tgrelay/tgrelay/receivers"
 	"github.com/tgrelay/tgrelay/relay"
@@ -176,5 +179,18 @@ func TestEscalationInASharedChat(t *testing.T) {
 	by, err := l.db.Heads(t.Context(), "team", opsChat, time.Now(), 10)
 	if err != nil || len(by) > 0 {
 		t.Errorf("the other bot says: %s, %v", texts(by), err)
+	}
+}
+
+// The log says by which bot a delivery did not arrive, where it is not the first.
+func TestFailureNamesTheBot(t *testing.T) {
+	l := newLobbyOfBots(t)
+	for bot, want := range map[string]bool{"": false, "team": true} {
+		var log strings.Builder
+		door := intake.New(intake.Options{Outbox: l.db, Directory: l.db, Threads: l.db, Log: slog.New(slog.NewTextHandler(&log, nil)), Registerer: prometheus.NewRegistry()}, l.rules)
+		door.Failed(relay.Delivery{Recipient: "ada", Bot: bot, ChatID: 7, State: relay.Failed})
+		if got := strings.Contains(log.String(), "bot=team"); got != want || !strings.Contains(log.String(), "recipient=ada") {
+			t.Errorf("%q: %s", bot, log.String())
+		}
 	}
 }

@@ -138,7 +138,11 @@ func (d *Door) tellFallback(ctx context.Context, n Notice) {
 
 // Failed says in the log that a delivery ended without arriving. The storage knows what is to be told of it.
 func (d *Door) Failed(failed relay.Delivery) {
-	d.log.Warn("a delivery ended without arriving", "delivery", failed.ID, "message", failed.MessageID, "recipient", failed.Recipient, "chat_id", failed.ChatID,
+	log := d.log
+	if failed.Bot != "" {
+		log = log.With("bot", failed.Bot)
+	}
+	log.Warn("a delivery ended without arriving", "delivery", failed.ID, "message", failed.MessageID, "recipient", failed.Recipient, "chat_id", failed.ChatID,
 		"state", failed.State, "reason", failed.Reason, "last_error", failed.LastError, "attempts", failed.Attempts)
 }
 
