@@ -107,6 +107,9 @@ func (k *keeper) keep(ctx context.Context) error {
 	if err := k.connect(ctx); err != nil {
 		return err
 	}
+	if err := k.known(ctx); err != nil {
+		return err
+	}
 	asked := time.Now()
 	ours, err := k.renew(ctx)
 	if err != nil {

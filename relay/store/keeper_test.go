@@ -547,3 +547,17 @@ func TestNoUpgradeUnderADaemon(t *testing.T) {
 		t.Errorf("it is not begun: %s", err)
 	}
 }
+
+// One that was frozen while a newer version changed the tables writes nothing any more, and leaves its lanes to others.
+func TestOutdatedStops(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := newSharer(t, address)
+	divided(t, []int{64}, a)
+	_, err := beside(t, address).Exec(`INSERT INTO tgrelay_schema (version) SELECT max(version) + 1 FROM tgrelay_schema`)
+	must(t, err)
+	if err := a.Accept(t.Context(), text("too late", to("", 1))); relay.ErrorCode(err) != relay.CodeStorageUnavailable || !strings.Contains(fmt.Sprint(errors.Unwrap(err)), "a newer tgrelay") {
+		t.Errorf("it was taken: %v", err)
+	}
+	divided(t, []int{0}, a)
+}

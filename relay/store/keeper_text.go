@@ -80,6 +80,16 @@ func (k *keeper) dial(ctx context.Context) (*pgx.Conn, error) {
 	return pgx.ConnectConfig(ctx, k.p.sessions.config(map[string]string{"lock_timeout": wait, "statement_timeout": wait, "idle_in_transaction_session_timeout": wait}))
 }
 
+// known returns an error if a newer tgrelay has changed the tables: what is ours is left to that.
+func (k *keeper) known(ctx context.Context) error {
+	var version int
+	err := k.conn.QueryRow(ctx, schemaText).Scan(&version)
+	if err == nil && version > k.p.schema {
+		err = newer(version, k.p.schema)
+	}
+	return err
+}
+
 // renew renews all that is ours, and returns it.
 func (k *keeper) renew(ctx context.Context) (ours []grant, err error) {
 	ours, member, err := k.rows(ctx, renewText, k.p.id[:], leaseTime.Milliseconds())

@@ -51,6 +51,7 @@ type postgres struct {
 	busy     time.Duration
 	id       relay.ID // of this opened storage, among all that write
 	batch    int64    // the number of the last transaction that was begun
+	schema   int      // the number of the newest that is known here
 }
 
 func newPostgres(o Options) (*postgres, error) {
@@ -99,6 +100,7 @@ func (p *postgres) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	p.schema = len(steps)
 	return p.once(ctx, func(tx *sql.Tx) error {
 		if err := p.upgrade(ctx, tx, steps); err != nil {
 			return err
@@ -209,15 +211,22 @@ func (p *postgres) settle(ctx context.Context, conn *sql.Conn) error {
 
 // turn waits for the lock, tells the time, and numbers the transaction in a row of this storage's own: whoever finds the number there knows that it was kept.
 var turn = `INSERT INTO writers (id, batch, seen_at) SELECT $1, $2, ` + serverNow + ` FROM (SELECT ` + advisory(writeLock) + `) AS turn
-	ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_at = excluded.seen_at RETURNING ` + serverNow
+	ON CONFLICT (id) DO UPDATE SET batch = excluded.batch, seen_at = excluded.seen_at RETURNING ` + serverNow + `, (` + schemaText + `)`
+
+// schemaText asks for the number of the schema. One that was frozen while a newer tgrelay changed the tables must not go on as before.
+const schemaText = `SELECT coalesce(max(version), 0) FROM tgrelay_schema`
 
 func (p *postgres) begin(ctx context.Context, w *writer) (time.Time, error) {
 	p.batch++
 	var now int64
+	var version int
 	batch := &pgx.Batch{}
 	batch.Queue("BEGIN")
-	batch.Queue(turn, p.id[:], p.batch).QueryRow(func(row pgx.Row) error { return row.Scan(&now) })
+	batch.Queue(turn, p.id[:], p.batch).QueryRow(func(row pgx.Row) error { return row.Scan(&now, &version) })
 	err := together(ctx, w, batch)
+	if err == nil && version > p.schema {
+		err = newer(version, p.schema)
+	}
 	return moment(now), err
 }
 
