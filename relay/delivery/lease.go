@@ -135,6 +135,7 @@ func (s *scheduler) recall(asked time.Time) {
 	}
 	if s.rates.ChatRate <= 0 && s.rates.GroupRate <= 0 && s.rates.GlobalRate <= 0 {
 		s.remembers(nil, about, asked)
+		s.wakeUp() // for the lanes that were made
 		return
 	}
 	s.recalling = true

@@ -544,3 +544,18 @@ func TestPartsGoOnInTheirPlace(t *testing.T) {
 		}
 	})
 }
+
+// Without rates nothing has to be known of before, and what waits goes at once.
+func TestOpenRatesBeginAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t, func(o *delivery.Options) { o.Rates = delivery.Rates{} })
+		h.outbox.wake = nil // it was there before
+		h.outbox.add(1, "first")
+		h.outbox.add(2, "second")
+		h.run(t)
+		after(10 * time.Millisecond)
+		if n := len(h.bot.texts(0)); n != 2 {
+			t.Errorf("%d of 2 arrived", n)
+		}
+	})
+}
