@@ -166,7 +166,9 @@ func (s *senders) welcome(name string) {
 	ctx, cancel := context.WithTimeout(s.f.t.Context(), patience)
 	defer cancel()
 	if _, err := s.f.sim.Wait(ctx, guest.ID, func(m []simulator.Message) bool { return len(simulator.FromBot(m)) > 0 }); err != nil {
-		s.f.t.Errorf("%s opened a link, and was not welcomed: %v", name, err)
+		stored, _ := s.f.server.Exec(fmt.Sprintf("SELECT * FROM deliveries WHERE chat_id = %d", guest.ID))
+		updates, _ := s.f.server.Exec("SELECT * FROM updates WHERE claimed > 0")
+		s.f.t.Errorf("%s opened a link, and was not welcomed: %v\nits deliveries: %s\nupdates that are worked through: %s\n%s", name, err, stored, updates, s.f.logs())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -37,7 +37,7 @@ func TestReplicas(t *testing.T) {
 	if f.poller() == b {
 		a, b = b, a
 	}
-	s := newSenders(f, 150, 5)
+	s := newSenders(f, 120, 4)
 	s.flood(10)
 	s.drained()
 	s.begin(2 * time.Second)
