@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -474,12 +475,12 @@ func TestLeasesAtTheEnd(t *testing.T) {
 // While what waits for a chat is merged, its lane is not handed over: the other engine would send what is merged.
 func TestSurgeKeepsTheLane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		merged := 0
+		var merged atomic.Int64
 		p := share(t, func(o *delivery.Options) {
 			o.SurgeAfter = func() time.Duration { return time.Second }
 			o.Surge = func(context.Context, string, int64, int) (bool, error) {
 				time.Sleep(5 * time.Second)
-				merged++
+				merged.Add(1)
 				return false, nil
 			}
 		})
@@ -489,12 +490,12 @@ func TestSurgeKeepsTheLane(t *testing.T) {
 		p.give(0, 1)
 		after(2 * time.Second)
 		p.leave(1)
-		if merged != 0 || p.used(1) != 1 {
-			t.Errorf("it would be handed over while it is merged: %d, %d", merged, p.used(1))
+		if merged.Load() != 0 || p.used(1) != 1 {
+			t.Errorf("it would be handed over while it is merged: %d, %d", merged.Load(), p.used(1))
 		}
 		after(5 * time.Second)
-		if merged != 1 || p.used(1) != 0 {
-			t.Errorf("it was merged %d times and cannot be handed over: %d", merged, p.used(1))
+		if merged.Load() != 1 || p.used(1) != 0 {
+			t.Errorf("it was merged %d times and cannot be handed over: %d", merged.Load(), p.used(1))
 		}
 		p.give(1, 1)
 		after(time.Minute)
