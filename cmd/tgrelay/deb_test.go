@@ -78,7 +78,12 @@ func newDebian(t *testing.T) *debian {
 	if err := os.MkdirAll(filepath.Join(d.root, "run/systemd/system"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.try("systemctl stop tgrelay") })
+	t.Cleanup(func() {
+		d.try("systemctl stop tgrelay")
+		if said, err := d.try("tail -n 50 /var/log/tgrelay.log"); t.Failed() {
+			t.Logf("the relay said: %s %v", said, err)
+		}
+	})
 	return d
 }
 
@@ -147,7 +152,7 @@ func (d *debian) take(file string) string {
 // configuration points relay.toml at the simulator and at a free port, as its administrator would change it.
 func (d *debian) configuration() string {
 	listen := strings.TrimPrefix(d.relay, "http://")
-	return `sed -i -e 's|^# api_url = .*|api_url = "` + d.sim + `"|' -e 's|^# listen = .*|listen = ["` + listen + `"]|' /etc/tgrelay/relay.toml`
+	return `sed -i -e '0,/^# api_url = /s|^# api_url = .*|api_url = "` + d.sim + `"|' -e 's|^# listen = .*|listen = ["` + listen + `"]|' /etc/tgrelay/relay.toml`
 }
 
 // linked makes a link as the documentation does, and opens it.
