@@ -6,7 +6,7 @@ import (
 )
 
 // ClaimTime is how long a claim of an update holds.
-const ClaimTime = 15 * time.Second
+const ClaimTime = 10 * time.Second
 
 // Claim is what came of claiming an update.
 type Claim int
