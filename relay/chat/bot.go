@@ -66,10 +66,11 @@ type Bot struct {
 	Options
 	talk   *talk
 	topics *told
+	kept   kept
 }
 
 // New returns a Bot.
-func New(o Options) *Bot { return &Bot{o, newTalk(), newTold()} }
+func New(o Options) *Bot { return &Bot{Options: o, talk: newTalk(), topics: newTold()} }
 
 func (b *Bot) dispatch(ctx context.Context, u telegram.Update) error {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -36,6 +37,7 @@ type handlingKey struct{}
 // Handle acts upon an update, once: an update_id that was worked through before does nothing. An error means that
 // the effect is not stored and the update is to be sent again.
 func (b *Bot) Handle(ctx context.Context, u telegram.Update) error {
+	began := time.Now() // whatever holds us up, the claim is not older
 	claim, err := b.claim(ctx, u.UpdateID)
 	if err != nil || claim == relay.Done {
 		return err
@@ -43,14 +45,19 @@ func (b *Bot) Handle(ctx context.Context, u telegram.Update) error {
 	working, cancel := context.WithTimeout(context.WithValue(ctx, handlingKey{}, &handling{bot: b.Bot, updateID: u.UpdateID}), workTime)
 	defer cancel()
 	if err := b.dispatch(working, u); err != nil {
-		return errors.Join(err, b.giveBack(ctx, u.UpdateID))
+		return errors.Join(err, b.giveBack(ctx, u.UpdateID, began))
 	}
-	_, err = b.Updates.MarkUpdate(ctx, b.Bot, u.UpdateID, time.Now())
+	if _, err = b.Updates.MarkUpdate(ctx, b.Bot, u.UpdateID, time.Now()); err != nil {
+		b.kept.add(u.UpdateID, began)
+	}
 	return err
 }
 
 // claim returns Claimed or Done. It waits for whoever is at the update already: what follows in its chat is not to overtake it.
 func (b *Bot) claim(ctx context.Context, updateID int64) (relay.Claim, error) {
+	if err := b.giveBackKept(ctx, updateID); err != nil {
+		return relay.Busy, err
+	}
 	for began := time.Now(); ; {
 		claim, err := b.Updates.ClaimUpdate(ctx, b.Bot, updateID, time.Now())
 		switch {
@@ -67,9 +74,52 @@ func (b *Bot) claim(ctx context.Context, updateID int64) (relay.Claim, error) {
 	}
 }
 
-// giveBack lets an update that failed be tried again at once, also where whoever brought it has left meanwhile.
-func (b *Bot) giveBack(ctx context.Context, updateID int64) error {
-	return b.Updates.UnclaimUpdate(context.WithoutCancel(ctx), b.Bot, updateID)
+// giveBack lets an update that failed be tried again at once, also where whoever brought it has left meanwhile. Where the storage is away it is done when
+// the update comes again.
+func (b *Bot) giveBack(ctx context.Context, updateID int64, claimed time.Time) error {
+	err := b.Updates.UnclaimUpdate(context.WithoutCancel(ctx), b.Bot, updateID)
+	if err != nil {
+		b.kept.add(updateID, claimed)
+	}
+	return err
+}
+
+// giveBackKept gives a claim back that could not be when it failed.
+func (b *Bot) giveBackKept(ctx context.Context, updateID int64) error {
+	claimed, ours := b.kept.take(updateID)
+	if !ours {
+		return nil
+	}
+	return b.giveBack(ctx, updateID, claimed)
+}
+
+// kept are claims of updates that failed and that could not be given back, with when they were made.
+type kept struct {
+	mu     sync.Mutex
+	claims map[int64]time.Time
+}
+
+func (k *kept) add(updateID int64, claimed time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.claims == nil {
+		k.claims = map[int64]time.Time{}
+	}
+	k.claims[updateID] = claimed
+	for id, at := range k.claims { // what never came again
+		if time.Since(at) > relay.ClaimTime {
+			delete(k.claims, id)
+		}
+	}
+}
+
+// take reports whether a claim is still ours: soon after it anybody may have the update.
+func (k *kept) take(updateID int64) (claimed time.Time, ours bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	claimed, ours = k.claims[updateID]
+	delete(k.claims, updateID)
+	return claimed, ours && time.Since(claimed) < workTime
 }
 
 // settle notes that an update is worked through before something is done that must not be done twice. It is false where somebody else has done so.

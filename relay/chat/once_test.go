@@ -136,6 +136,74 @@ func TestClaimsEnd(t *testing.T) {
 	}
 }
 
+// away is a storage that cannot be reached once a number of its answers were given.
+type away struct {
+	relay.Updates
+	answers *atomic.Int64
+}
+
+func (a away) gone() error {
+	if a.answers.Add(-1) < 0 {
+		return errors.New("the database cannot be reached")
+	}
+	return nil
+}
+
+func (a away) UnclaimUpdate(ctx context.Context, bot string, id int64) error {
+	if err := a.gone(); err != nil {
+		return err
+	}
+	return a.Updates.UnclaimUpdate(ctx, bot, id)
+}
+
+func (a away) MarkUpdate(ctx context.Context, bot string, id int64, at time.Time) (bool, error) {
+	if err := a.gone(); err != nil {
+		return false, err
+	}
+	return a.Updates.MarkUpdate(ctx, bot, id, at)
+}
+
+// Who could not give a claim back, for the storage was away, does not wait for its end when the storage is back.
+func TestOwnClaimIsNotWaitedFor(t *testing.T) {
+	for name, stored := range map[string]bool{"nothing was stored": false, "only its note was not": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRoom(t)
+			o := r.bot.Options
+			answers := new(atomic.Int64)
+			o.Updates = away{r.db, answers}
+			outbox := &later{Outbox: r.db, down: !stored}
+			o.Outbox = outbox
+			bot := chat.New(o)
+			if err := bot.Handle(t.Context(), saying("/help")); err == nil {
+				t.Fatal("what is not stored is no error")
+			}
+			began := time.Now()
+			answers.Store(1 << 20)
+			outbox.down = false
+			if err := bot.Handle(t.Context(), saying("/help")); err != nil || time.Since(began) > relay.ClaimTime/2 {
+				t.Errorf("tried again after %s: %v", time.Since(began), err)
+			}
+			if said := r.said(); len(said) != 1 {
+				t.Errorf("said %q", said)
+			}
+		})
+	}
+}
+
+// later is an outbox that accepts nothing while it is down.
+type later struct {
+	relay.Outbox
+	down bool
+}
+
+func (l *later) Accept(ctx context.Context, m ...*relay.Message) error {
+	if l.down {
+		return refusing{}.Accept(ctx)
+	}
+	return l.Outbox.Accept(ctx, m...)
+}
+
 type refusing struct{ relay.Outbox }
 
 func (refusing) Accept(context.Context, ...*relay.Message) error { return errors.New("no") }
