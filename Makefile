@@ -46,8 +46,10 @@ chaos: ## kills, full and broken disks, networks and names that fail, clocks tha
 		-run '^Test(Kill|Disk|Network|Names|TelegramIsSilent|Connections|EndWhile|Clock)'
 	$(GO) test -count=1 -race ./relay/store ./relay/delivery -run 'Crash|Kill|Torn|Chaos'
 
-replicas: ## three relays on one PostgreSQL, killed, frozen, cut off, their database restarted; as root, for some of it needs network namespaces
+FOR ?= 0
+replicas: ## three relays on one PostgreSQL, killed, frozen, cut off, their database restarted; FOR=30m: then with such faults by chance that meet; as root, for some of it needs network namespaces
 	$(GO) test -count=1 -v -timeout 40m ./cmd/tgrelay -replicas -run '^TestReplicas'
+	@test $(FOR) = 0 || $(GO) test -count=1 -v -timeout 12h ./cmd/tgrelay -replicas-for $(FOR) -run '^TestReplicasThroughFaultsThatMeet$$'
 
 demo: ## the whole product at work, offline
 	$(GO) run ./cmd/tgrelay demo

@@ -27,7 +27,7 @@ func BenchmarkReplicas(b *testing.B) {
 func benchFleet(b *testing.B, rates string, relays int) *fleet {
 	b.Helper()
 	f := newFleet(b, rates, simulator.Limits{})
-	f.way = 0
+	f.way.Store(0)
 	f.must(f.server.Kill(), f.server.Run("fsync=on", "full_page_writes=on", "shared_buffers=256MB"))
 	for range relays {
 		f.join(nil)

@@ -24,7 +24,7 @@ type fleet struct {
 	t      testing.TB
 	extra  string // of each relay.toml
 	sim    *simulator.Server
-	way    time.Duration // to Telegram, and back
+	way    atomic.Int64 // nanoseconds to Telegram, and as many back
 	server *pgtest.Server
 	run    func() error // starts the server again
 	faults []fault
@@ -45,15 +45,18 @@ type fault struct {
 	name  string
 	began time.Time
 	hit   int           // processes that may have had a message under way in each of their lanes
+	many  int           // how many faults it is that met
 	limit time.Duration // how long a message, or a person, may wait for it; 0: any time
 }
 
 func newFleet(t testing.TB, extra string, limits simulator.Limits) *fleet {
 	t.Helper()
 	server := newServer(t)
-	return &fleet{t: t, extra: extra, way: 20 * time.Millisecond, server: server, run: func() error { return server.Run() }, sim: simulator.New(simulator.Options{
+	f := &fleet{t: t, extra: extra, server: server, run: func() error { return server.Run() }, sim: simulator.New(simulator.Options{
 		Token: botToken, Limits: limits, KeepMessages: 1 << 20, KeepCalls: 1 << 20,
 	})}
+	f.way.Store(int64(20 * time.Millisecond))
+	return f
 }
 
 // join starts one more relay. prepare may change what it is before that; nil: nothing.
@@ -86,9 +89,10 @@ func (f *fleet) join(prepare func(*member)) *member {
 
 // answer answers as Telegram does, from far away: there is always something under way.
 func (f *fleet) answer(w http.ResponseWriter, r *http.Request) {
-	time.Sleep(f.way)
+	way := time.Duration(f.way.Load())
+	time.Sleep(way)
 	f.sim.ServeHTTP(w, r) // a short answer leaves when this function ends
-	time.Sleep(f.way)
+	time.Sleep(way)
 }
 
 // members are the relays that have been started, be they up or not.
@@ -101,7 +105,14 @@ func (f *fleet) members() []*member {
 // fault does something, and what follows is counted as its consequence until the next one.
 func (f *fleet) fault(name string, hit int, limit time.Duration, do func()) {
 	f.t.Helper()
-	f.faults = append(f.faults, fault{name, time.Now(), hit, limit})
+	f.faults = append(f.faults, fault{name, time.Now(), hit, 1, limit})
+	do()
+}
+
+// several does what is so many faults at once.
+func (f *fleet) several(name string, hit, many int, do func()) {
+	f.t.Helper()
+	f.faults = append(f.faults, fault{name, time.Now(), hit, many, 0})
 	do()
 }
 

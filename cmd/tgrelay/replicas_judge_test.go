@@ -116,7 +116,7 @@ func (f *fleet) during(at time.Time) int {
 	return -1
 }
 
-// fewRepeats holds that at each fault at most one message of a chat came twice, and no more than so many as a process has under way.
+// fewRepeats holds that at each fault at most one message of a chat came once more, where some met one for each, and no more than so many as a process has under way.
 func (v *verdict) fewRepeats() {
 	v.f.t.Helper()
 	const underWay = 32 // concurrency of [delivery]
@@ -124,8 +124,8 @@ func (v *verdict) fewRepeats() {
 	for _, r := range v.repeats {
 		at := v.f.during(r.at)
 		of[at]++
-		if ofChat[[2]int{at, r.chat}]++; ofChat[[2]int{at, r.chat}] == 2 {
-			v.f.t.Errorf("%s: more than one message of r%d came twice, %d among them", v.f.nameOf(at), r.chat, r.n)
+		if ofChat[[2]int{at, r.chat}]++; ofChat[[2]int{at, r.chat}] == v.f.met(at)+1 {
+			v.f.t.Errorf("%s: more than %d messages of r%d came twice, %d among them", v.f.nameOf(at), v.f.met(at), r.chat, r.n)
 		}
 	}
 	for at, n := range of {
@@ -140,6 +140,14 @@ func (f *fleet) nameOf(fault int) string {
 		return "before anything happened"
 	}
 	return f.faults[fault].name
+}
+
+// met is how many faults it was that met.
+func (f *fleet) met(fault int) int {
+	if fault < 0 {
+		return 1
+	}
+	return f.faults[fault].many
 }
 
 func (f *fleet) hit(fault int) int {
