@@ -15,6 +15,7 @@ import (
 //	  │                     │  └─ retry (operator) ── failed, expired
 //	  └── too old ──────────┴──────────────────────────────────────────▶ expired
 //	      (failed, expired) ── operator ──▶ discarded;  (held, queued) ── newer update ──▶ superseded
+//	      (failed, expired, superseded) ── had been under way, and arrived ──▶ sent
 type State string
 
 // The states of the contract.
@@ -178,8 +179,9 @@ type Outbox interface {
 	Recent(ctx context.Context, bot string, since time.Time) ([]Arrival, error)
 	// Sending notes that a request is under way. It does not wait for the disk and cannot fail: a crash loses nothing by it.
 	Sending(id ID)
-	// Finish writes what became of an attempt. A delivery that was ended meanwhile (discarded) stays as it is. Error where another replica has the lane by
-	// now: ErrLeaseLost; what was sent is stored all the same, and nothing else.
+	// Finish writes what became of an attempt. What was sent is sent, also where it failed, expired or was superseded meanwhile; else a delivery that was
+	// ended stays as it is, and so does one that was discarded. Error where another replica has the lane by now: ErrLeaseLost; what was sent is stored
+	// all the same, and nothing else.
 	Finish(ctx context.Context, o Outcome) error
 	// Expire ends what waits and is past its ExpiresAt, at most limit deliveries, and returns them; with fewer than limit there are no more.
 	Expire(ctx context.Context, now time.Time, limit int) ([]Delivery, error)

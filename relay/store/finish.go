@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -46,12 +47,18 @@ func (t *tx) holds(ctx context.Context, fence int64) (holds bool, err error) {
 
 // finish writes an outcome; lost says that another replica has the lane by now.
 func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost bool) error {
-	if t.bold && o.State == relay.Sent && !o.Wipe && len(o.Live) == 0 && o.ChatID == 0 && !t.eventful { // as most end
-		return t.moveLater(ctx, t.outcome(o, parts))
+	if t.bold && !lost && o.State == relay.Sent && !o.Wipe && len(o.Live) == 0 && o.ChatID == 0 && !t.eventful { // as most end
+		return t.moveLater(ctx, t.outcome(o, parts), func(ctx context.Context) error {
+			_, err := t.sentAfterAll(ctx, o, parts)
+			return err
+		})
 	}
 	moved, err := t.move(ctx, t.outcome(o, parts))
-	if err == nil && len(o.Live) > 0 && (moved > 0 || !lost) { // what the other one has sent is the live message
-		err = t.noteLive(ctx, o)
+	if err == nil && moved == 0 && o.State == relay.Sent {
+		moved, err = t.sentAfterAll(ctx, o, parts)
+	}
+	if err == nil && len(o.Live) > 0 {
+		err = t.becomesLive(ctx, o, moved > 0, lost)
 	}
 	if err == nil && o.Wipe {
 		err = t.wipe(ctx, o.Delivery)
@@ -94,6 +101,35 @@ func (t *tx) outcome(o relay.Outcome, parts string) change {
 		set:  `, attempts = $2, reason = $3, last_error = $4, telegram_message_ids = $5, not_before = $6, sent_at = $7, finished_at = $8`,
 		args: []any{o.Delivery[:], o.Attempts, o.Reason, o.LastError, parts, notBefore, sentAt, finished},
 	}
+}
+
+// closed is how a delivery that does not wait any more ended.
+type closed struct {
+	state    int
+	finished int64
+}
+
+func scanClosed(row scanner) (closed, error) {
+	var c closed
+	err := row.Scan(&c.state, &c.finished)
+	return c, err
+}
+
+// sentAfterAll writes that a delivery was sent which was ended while it was under way: when its lease was lost another replica found it too old, had a newer
+// version take its place, or failed with it. It is in the chat, and that counts. What was ended on purpose (discarded) stays so.
+func (t *tx) sentAfterAll(ctx context.Context, o relay.Outcome, parts string) (int64, error) {
+	was, found, err := first(ctx, t, scanClosed, `SELECT state, finished_at FROM deliveries WHERE id = $1`, o.Delivery[:])
+	if err != nil || !found || !slices.Contains(denied, states[was.state]) {
+		return 0, err
+	}
+	c := t.outcome(o, parts)
+	c.from = denied
+	moved, err := t.move(ctx, c)
+	t.late += moved
+	if err != nil || states[was.state] == relay.Superseded {
+		return moved, err
+	}
+	return moved, t.takeBackFailure(ctx, moment(was.finished))
 }
 
 // told notes the end of a delivery as an event.

@@ -58,7 +58,27 @@ func (t *tx) supersede(ctx context.Context, d *relay.Delivery, waits bool) (int6
 	return older.rank.rank, nil
 }
 
-// noteLive keeps what a live message consists of. It does so too for a delivery that was superseded while it was being sent: it is in the chat.
+// becomesLive keeps what a live message consists of after one of its deliveries was sent. Where another replica has the lane by now (lost), it may have sent
+// that delivery itself, or a newer one: then what it sent is the live message.
+func (t *tx) becomesLive(ctx context.Context, o relay.Outcome, moved, lost bool) error {
+	if lost {
+		overtaken, err := t.overtaken(ctx, o.Delivery)
+		if err != nil || overtaken || !moved {
+			return err
+		}
+	}
+	return t.noteLive(ctx, o)
+}
+
+// overtaken reports whether a newer version of a delivery's live message was sent.
+func (t *tx) overtaken(ctx context.Context, id relay.ID) (bool, error) {
+	_, newer, err := first(ctx, t, value[int], `SELECT 1 FROM deliveries d CROSS JOIN deliveries n WHERE d.id = $1 AND d.live_key <> ''
+		AND n.recipient = d.recipient AND n.recipient <> '' AND n.seq > d.seq AND n.state = 3
+		AND n.bot = d.bot AND n.chat_id = d.chat_id AND n.message_thread_id = d.message_thread_id AND n.live_key = d.live_key LIMIT 1`, id[:])
+	return newer, err
+}
+
+// noteLive keeps what a live message consists of.
 func (t *tx) noteLive(ctx context.Context, o relay.Outcome) error {
 	ids, err := json.Marshal(o.Live)
 	if err != nil {

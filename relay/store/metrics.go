@@ -43,7 +43,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		deliveries: with.NewCounterVec(prometheus.CounterOpts{
 			Name: "tgrelay_deliveries_total",
-			Help: "Deliveries that came to their end, by the state that they ended in: sent, failed, expired, discarded or superseded.",
+			Help: "Deliveries that came to their end, by the state that they ended in: sent, failed, expired, discarded or superseded. One that was counted and turns out to have arrived is not counted again.",
 		}, []string{"state"}),
 		up: with.NewGauge(prometheus.GaugeOpts{
 			Name: "tgrelay_storage_up", Help: "Whether the storage took the last write: 1, else 0.",

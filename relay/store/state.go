@@ -17,11 +17,12 @@ var states = [...]relay.State{
 // moves are the drawing in relay/delivery.go, and two that it leaves out: a chat that is taken away takes what waits for it along
 // (discarded), and what is retried while its recipient has no chat waits for one (held).
 var moves = map[relay.State][]relay.State{
-	relay.Held:    {relay.Queued, relay.Expired, relay.Superseded, relay.Discarded},
-	relay.Queued:  {relay.Sending, relay.Sent, relay.Failed, relay.Queued, relay.Expired, relay.Discarded, relay.Superseded},
-	relay.Sending: {relay.Queued, relay.Sent, relay.Failed, relay.Expired, relay.Discarded},
-	relay.Failed:  {relay.Queued, relay.Held, relay.Discarded},
-	relay.Expired: {relay.Queued, relay.Held, relay.Discarded},
+	relay.Held:       {relay.Queued, relay.Expired, relay.Superseded, relay.Discarded},
+	relay.Queued:     {relay.Sending, relay.Sent, relay.Failed, relay.Queued, relay.Expired, relay.Discarded, relay.Superseded},
+	relay.Sending:    {relay.Queued, relay.Sent, relay.Failed, relay.Expired, relay.Discarded},
+	relay.Failed:     {relay.Queued, relay.Held, relay.Discarded, relay.Sent},
+	relay.Expired:    {relay.Queued, relay.Held, relay.Discarded, relay.Sent},
+	relay.Superseded: {relay.Sent},
 }
 
 var (
@@ -29,6 +30,7 @@ var (
 	hopeless = []relay.State{relay.Failed, relay.Expired} // what an operator may put back or end
 	patient  = []relay.State{relay.Queued, relay.Held}    // what may grow too old
 	waiting  = []relay.State{relay.Sending, relay.Queued, relay.Held}
+	denied   = []relay.State{relay.Failed, relay.Expired, relay.Superseded} // ended while it was being sent, unknown to who ended it
 )
 
 func code(s relay.State) int { return slices.Index(states[:], s) }
@@ -73,14 +75,17 @@ func (t *tx) move(ctx context.Context, c change) (int64, error) {
 	return moved, nil
 }
 
-// moveLater is move for one delivery of which nobody waits to hear whether it did. It is most often in the first state.
-func (t *tx) moveLater(ctx context.Context, c change) error {
+// moveLater is move for one delivery of which nobody waits to hear whether it did. It is most often in the first state; in none of them, otherwise is called.
+func (t *tx) moveLater(ctx context.Context, c change, otherwise func(context.Context) error) error {
 	return t.soon(ctx, func(n int64) {
 		t.moved(c, c.from[0], n)
 		if n == 0 {
 			t.after = append(t.after, func(ctx context.Context) error {
-				_, err := t.move(ctx, c)
-				return err
+				moved, err := t.move(ctx, c)
+				if err != nil || moved > 0 {
+					return err
+				}
+				return otherwise(ctx)
 			})
 		}
 	}, c.text(c.from[0]), c.args...)

@@ -59,7 +59,7 @@ func (l *told) take() []int64 {
 // suite is what every database must do: one function for each behaviour, written against the interfaces of relay.
 var suite = map[string]map[string]func(*testing.T, *place){
 	"Outbox": outboxSuite, "Live": liveSuite, "Twice": twiceSuite, "Merge": mergeSuite, "Calm": calmSuite, "Directory": directorySuite, "Links": linksSuite, "Updates": updatesSuite,
-	"Events": eventsSuite, "Senders": sendersSuite, "Threads": threadsSuite, "Topics": topicSuite, "Notes": notesSuite, "Undelivered": undeliveredSuite, "Bots": botsSuite,
+	"Events": eventsSuite, "Senders": sendersSuite, "Threads": threadsSuite, "Topics": topicSuite, "Notes": notesSuite, "Undelivered": undeliveredSuite, "Bots": botsSuite, "Late": lateSuite,
 }
 
 func TestSQLite(t *testing.T) { exercise(t, newSQLite) }

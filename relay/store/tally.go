@@ -27,6 +27,11 @@ func (t *tx) saveTally(ctx context.Context, now time.Time) error {
 		millis(now.Truncate(relay.TallySpan)), t.taken, sent, failed, moved)
 }
 
+// takeBackFailure takes a delivery that was sent after all out of the tally of when it was thought to have failed.
+func (t *tx) takeBackFailure(ctx context.Context, finished time.Time) error {
+	return t.run(ctx, `UPDATE tallies SET failed = failed - 1 WHERE at = (SELECT min(at) FROM tallies WHERE at >= $1 AND failed > 0)`, millis(finished.Truncate(relay.TallySpan)))
+}
+
 func (t *tx) pruneTallies(ctx context.Context, now time.Time) error {
 	return t.run(ctx, `DELETE FROM tallies WHERE at < $1`, millis(now.Add(-tallyNotes)))
 }

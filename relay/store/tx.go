@@ -39,6 +39,7 @@ type tx struct {
 type undoable struct {
 	counts   [len(states)]int64 // by how much the number of deliveries in a state changed
 	endings  [len(states)]int64 // how many came to their end, by the state
+	late     int64              // of those sent, how many had come to another end before, by which they were counted
 	taken    int64              // how many were accepted
 	queued   []arrival          // where something was queued
 	migrated []moved
@@ -86,16 +87,17 @@ func (t *tx) takeBack() {
 // mark is where an undoable stood.
 type mark struct {
 	counts, endings                [len(states)]int64
-	taken                          int64
+	taken, late                    int64
 	queued, migrated, ended, stale int
 }
 
 func (u *undoable) mark() mark {
-	return mark{u.counts, u.endings, u.taken, len(u.queued), len(u.migrated), len(u.ended), len(u.stale)}
+	return mark{u.counts, u.endings, u.taken, u.late, len(u.queued), len(u.migrated), len(u.ended), len(u.stale)}
 }
 
 func (u *undoable) undo(m mark) {
-	u.counts, u.endings, u.taken, u.queued, u.migrated, u.ended, u.stale = m.counts, m.endings, m.taken, u.queued[:m.queued], u.migrated[:m.migrated], u.ended[:m.ended], u.stale[:m.stale]
+	u.counts, u.endings, u.taken, u.late = m.counts, m.endings, m.taken, m.late
+	u.queued, u.migrated, u.ended, u.stale = u.queued[:m.queued], u.migrated[:m.migrated], u.ended[:m.ended], u.stale[:m.stale]
 }
 
 // fewer notes that n deliveries wait no longer for a chat: whoever sends there is to look again before the next.
@@ -210,6 +212,7 @@ func (t *tx) publish(db *DB, kept bool) {
 	if !kept {
 		return
 	}
+	t.endings[code(relay.Sent)] -= t.late
 	db.metrics.ended(t.endings)
 	if t.happened {
 		db.options.Happened()
