@@ -92,10 +92,10 @@ type Outcome struct {
 	Live               []int64 // with Sent and a Key: what the live message consists of from now on
 	Fence              int64   // of the lease by which the request was begun; 0: none was needed
 
+	Bot string // that made the attempt
 	// What the answer told about the bot's chat, zero where it told nothing.
-	Bot       string
 	ChatID    int64
-	ChatState ChatState // Blocked or Left: what else waits for this chat fails with the same reason
+	ChatState ChatState // Blocked or Left: what waits for this chat, this delivery too, goes by another bot of its recipient's that has it, or fails with the same reason
 	MigrateTo int64     // the supergroup's ID: bindings and what waits move there
 }
 

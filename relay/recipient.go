@@ -140,7 +140,8 @@ type Directory interface {
 	Rename(ctx context.Context, chat Chat) error
 	// ForgetChat deletes everything about a chat, all its topics alike, and says what. Recipients stay. An unknown chat is no error.
 	ForgetChat(ctx context.Context, bot string, chatID int64) (Forgotten, error)
-	// SetChatState writes what became of a known chat, all its topics alike; an unknown chat is no error.
+	// SetChatState writes what became of a known chat, all its topics alike; an unknown chat is no error. What waits for one that takes no messages and
+	// names no bot goes on by another bot of the recipient's that has the chat.
 	SetChatState(ctx context.Context, bot string, chatID int64, state ChatState) error
 	// Migrate moves a group's bindings and what waits for it to the supergroup that it became. What is being sent stays, and is
 	// moved by its Outcome. Doing it twice does no harm.

@@ -144,7 +144,7 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 	d.lock = lock
 	db, err := store.Open(ctx, store.Options{
 		URL: d.config.Storage.URL, CacheSize: d.config.Storage.CacheSize, Log: d.log, Registerer: d.registry,
-		Queued: d.wake, Ended: func(all []relay.Delivery) { d.first().engine.Ended(all) },
+		Queued: d.wake, Ended: func(all []relay.Delivery) { d.first().engine.Ended(all) }, Sends: func(bot string) bool { _, known := d.config.Bot(bot); return known },
 		Events: d.eventful.Load, Happened: func() { d.events.Wake() }, Missed: d.missed,
 	})
 	if err != nil {

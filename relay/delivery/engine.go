@@ -176,7 +176,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	return nil
 }
 
-// Ended tells of deliveries that failed for what became of another one. It never blocks.
+// Ended tells of deliveries that failed for what became of their chat. It never blocks.
 func (e *Engine) Ended(all []relay.Delivery) {
 	for _, d := range all {
 		e.o.Failed(d)
@@ -198,7 +198,7 @@ func (e *Engine) finish(ctx context.Context, w *work) error {
 		e.o.Log.Debug("delivered", "delivery", w.job.ID, "message", w.job.MessageID, "recipient", w.job.Recipient, "chat_id", w.job.ChatID,
 			"attempts", o.Attempts, "after", o.At.Sub(w.job.CreatedAt).Round(time.Millisecond))
 	}
-	if o.State == relay.Failed || o.State == relay.Expired {
+	if o.ChatState == "" && (o.State == relay.Failed || o.State == relay.Expired) { // else another bot may have it now: the storage tells (Ended)
 		d := w.job.Delivery
 		d.State, d.Reason, d.LastError, d.Attempts = o.State, o.Reason, o.LastError, o.Attempts
 		e.o.Failed(d)

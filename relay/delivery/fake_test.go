@@ -34,6 +34,7 @@ type outbox struct {
 	mu           sync.Mutex
 	jobs         []*relay.Job
 	wake         func(int64, relay.Priority)
+	ended        func([]relay.Delivery)
 	down         bool                         // all calls fail
 	slow         time.Duration                // how long Recent takes
 	counts       func(chat, fence int64) bool // whether outcomes under a lease do; nil: all do
@@ -151,16 +152,24 @@ func (o *outbox) Finish(ctx context.Context, out relay.Outcome) error {
 	o.finished = append(o.finished, out)
 	j.State, j.Attempts, j.Reason, j.LastError = out.State, out.Attempts, out.Reason, out.LastError
 	j.NotBefore, j.TelegramMessageIDs = out.NotBefore, out.TelegramMessageIDs
+	var ended []relay.Delivery
+	if out.ChatState != "" {
+		ended = append(ended, j.Delivery)
+	}
 	for _, other := range o.jobs {
 		if other.ChatID != out.ChatID || !waits(other) {
 			continue
 		}
 		if out.ChatState != "" {
 			other.State, other.Reason = relay.Failed, out.Reason
+			ended = append(ended, other.Delivery)
 		}
 		if out.MigrateTo != 0 {
 			other.ChatID = out.MigrateTo
 		}
+	}
+	if o.ended != nil {
+		o.ended(ended)
 	}
 	if lost {
 		return relay.ErrLeaseLost
@@ -443,7 +452,7 @@ func (h *house) build(t testing.TB, edit ...func(*delivery.Options)) {
 		f(&o)
 	}
 	h.engine = delivery.New(o)
-	h.outbox.wake = h.engine.Wake
+	h.outbox.wake, h.outbox.ended = h.engine.Wake, h.engine.Ended
 }
 
 // run starts the engine.

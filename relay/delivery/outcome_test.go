@@ -127,7 +127,7 @@ func TestBlocked(t *testing.T) {
 		if o := h.outbox.finished[0]; o.ChatID != 5 || o.ChatState != relay.Blocked || o.LastError == "" {
 			t.Errorf("%+v", o)
 		}
-		if len(h.failed) != 1 || h.failed[0].State != relay.Failed || h.failed[0].Reason != "blocked" {
+		if len(h.failed) != 2 || h.failed[0].State != relay.Failed || h.failed[0].Reason != "blocked" {
 			t.Errorf("told of %+v", h.failed)
 		}
 		h.outbox.add(5, "after coming back")

@@ -152,7 +152,7 @@ func (c *committer) transact(batch []*write, notes []relay.ID) (*tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tx{writer: c.writer, clock: see(now, c.wall()), seqs: &c.seqs, links: &c.links, eventful: c.db.options.Events()}
+	t := &tx{writer: c.writer, clock: see(now, c.wall()), seqs: &c.seqs, links: &c.links, sends: c.db.options.Sends, eventful: c.db.options.Events()}
 	if err := t.followServer(ctx, c.clock); err != nil {
 		return t, err
 	}

@@ -185,7 +185,17 @@ func (c *count[T]) of(ctx context.Context, again func(context.Context) (T, error
 
 // SetChatState implements relay.Directory.
 func (db *DB) SetChatState(ctx context.Context, bot string, chatID int64, state relay.ChatState) error {
-	return db.write(ctx, "set chat state", func(t *tx) error { return t.setChatState(context.Background(), bot, chatID, state) })
+	return db.write(ctx, "set chat state", func(t *tx) error {
+		ctx, past := context.Background(), lane{bot, chatID}
+		if err := t.setChatState(ctx, bot, chatID, state); err != nil || state == relay.Active {
+			return err
+		}
+		ways, err := t.detours(ctx, past)
+		if err != nil {
+			return err
+		}
+		return t.goRound(ctx, past, ways, time.Now(), relay.Queued) // what is being sent stays until its outcome is known
+	})
 }
 
 func (t *tx) setChatState(ctx context.Context, bot string, chatID int64, state relay.ChatState) error {

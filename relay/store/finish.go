@@ -53,6 +53,10 @@ func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost boo
 			return err
 		})
 	}
+	ways, err := t.waysOn(ctx, &o)
+	if err != nil {
+		return err
+	}
 	moved, err := t.move(ctx, t.outcome(o, parts))
 	if err == nil && moved == 0 && o.State == relay.Sent {
 		moved, err = t.sentAfterAll(ctx, o, parts)
@@ -63,8 +67,8 @@ func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost boo
 	if err == nil && o.Wipe {
 		err = t.wipe(ctx, o.Delivery)
 	}
-	if err == nil && moved > 0 && t.eventful && o.State != relay.Queued {
-		err = t.told(ctx, o.Delivery)
+	if err == nil && moved > 0 && o.State != relay.Queued {
+		err = t.told(ctx, o)
 	}
 	if err == nil && moved > 0 && (o.State == relay.Failed || o.State == relay.Expired) {
 		err = t.undelivered(ctx, `id = $1`, o.Delivery[:])
@@ -75,7 +79,7 @@ func (t *tx) finish(ctx context.Context, o relay.Outcome, parts string, lost boo
 	switch {
 	case o.ChatID == 0:
 	case o.ChatState != "":
-		err = t.chatBecame(ctx, o)
+		err = t.chatBecame(ctx, o, ways)
 	case o.MigrateTo != 0:
 		err = t.migrate(ctx, o.Bot, o.ChatID, o.MigrateTo)
 	}
@@ -96,47 +100,85 @@ func (t *tx) outcome(o relay.Outcome, parts string) change {
 	default:
 		finished = millis(t.stored(o.At))
 	}
+	// Another bot may have it by now. The index of what waits begins with the bot: the one by IDs is to be used, whatever is known of their sizes.
 	return change{
-		from: lively, to: o.State, one: true, where: `id = $1`,
+		from: lively, to: o.State, one: true, where: `id = $1 AND bot || '' = $9`,
 		set:  `, attempts = $2, reason = $3, last_error = $4, telegram_message_ids = $5, not_before = $6, sent_at = $7, finished_at = $8`,
-		args: []any{o.Delivery[:], o.Attempts, o.Reason, o.LastError, parts, notBefore, sentAt, finished},
+		args: []any{o.Delivery[:], o.Attempts, o.Reason, o.LastError, parts, notBefore, sentAt, finished, o.Bot},
 	}
 }
 
-// closed is how a delivery that does not wait any more ended.
-type closed struct {
+// waysOn are the ways past a bot that reaches a chat no more. Where the delivery may go one of them it has not failed.
+func (t *tx) waysOn(ctx context.Context, o *relay.Outcome) ([]detour, error) {
+	if o.ChatID == 0 || o.ChatState == "" || o.ChatState == relay.Active {
+		return nil, nil
+	}
+	past := lane{o.Bot, o.ChatID}
+	ways, err := t.detours(ctx, past)
+	if err != nil || o.State != relay.Failed {
+		return nil, err
+	}
+	may, err := t.mayDetour(ctx, o.Delivery, past, ways)
+	if may {
+		o.State, o.Wipe = relay.Queued, false
+	}
+	return ways, err
+}
+
+// standing is where a delivery stands.
+type standing struct {
+	lane
 	state    int
 	finished int64
 }
 
-func scanClosed(row scanner) (closed, error) {
-	var c closed
-	err := row.Scan(&c.state, &c.finished)
-	return c, err
+func scanStanding(row scanner) (standing, error) {
+	var s standing
+	err := row.Scan(&s.bot, &s.chat, &s.state, &s.finished)
+	return s, err
 }
 
-// sentAfterAll writes that a delivery was sent which was ended while it was under way: when its lease was lost another replica found it too old, had a newer
-// version take its place, or failed with it. It is in the chat, and that counts. What was ended on purpose (discarded) stays so.
+// sentAfterAll writes that a delivery was sent which was ended while it was under way (when its lease was lost another replica found it too old, had a newer
+// version take its place, or failed with it), or was given to another bot. It is in the chat, and that counts. What was ended on purpose (discarded)
+// stays so.
 func (t *tx) sentAfterAll(ctx context.Context, o relay.Outcome, parts string) (int64, error) {
-	was, found, err := first(ctx, t, scanClosed, `SELECT state, finished_at FROM deliveries WHERE id = $1`, o.Delivery[:])
-	if err != nil || !found || !slices.Contains(denied, states[was.state]) {
+	was, found, err := first(ctx, t, scanStanding, `SELECT bot, chat_id, state, finished_at FROM deliveries WHERE id = $1`, o.Delivery[:])
+	if err != nil || !found {
 		return 0, err
 	}
-	c := t.outcome(o, parts)
-	c.from = denied
-	moved, err := t.move(ctx, c)
-	t.late += moved
-	if err != nil || states[was.state] == relay.Superseded {
-		return moved, err
+	state := states[was.state]
+	if !slices.Contains(lively, state) && !slices.Contains(denied, state) {
+		return 0, nil
 	}
-	return moved, t.takeBackFailure(ctx, moment(was.finished))
+	c := t.outcome(o, parts)
+	c.from, c.where, c.set = []relay.State{state}, `id = $1`, c.set+`, bot = $9`
+	moved, err := t.move(ctx, c)
+	if err != nil {
+		return 0, err
+	}
+	switch state {
+	case relay.Queued, relay.Sending:
+		t.fewer(was.lane, moved)
+		return moved, nil
+	case relay.Failed, relay.Expired:
+		err = t.takeBackFailure(ctx, moment(was.finished))
+	}
+	t.late += moved
+	return moved, err
 }
 
-// told notes the end of a delivery as an event.
-func (t *tx) told(ctx context.Context, id relay.ID) error {
-	d, err := t.delivery(ctx, id)
+// told notes the end of a delivery as an event, and for Options.Ended where it failed with its chat.
+func (t *tx) told(ctx context.Context, o relay.Outcome) error {
+	withChat := o.State == relay.Failed && o.ChatState != ""
+	if !t.eventful && !withChat {
+		return nil
+	}
+	d, err := t.delivery(ctx, o.Delivery)
 	if err != nil {
 		return err
+	}
+	if withChat {
+		t.ended = append(t.ended, d)
 	}
 	return t.endedEvents(ctx, d)
 }
@@ -144,9 +186,12 @@ func (t *tx) told(ctx context.Context, id relay.ID) error {
 // toldAtMost is how many deliveries that fail with a chat are told of.
 const toldAtMost = 1000
 
-// chatBecame marks the chat in all bindings; what waits for one that takes no messages fails for the same reason.
-func (t *tx) chatBecame(ctx context.Context, o relay.Outcome) error {
+// chatBecame marks the chat in all bindings; what waits for one that takes no messages goes the ways that there are, or fails for the same reason.
+func (t *tx) chatBecame(ctx context.Context, o relay.Outcome, ways []detour) error {
 	if err := t.setChatState(ctx, o.Bot, o.ChatID, o.ChatState); err != nil || o.ChatState == relay.Active {
+		return err
+	}
+	if err := t.goRound(ctx, lane{o.Bot, o.ChatID}, ways, o.At, lively...); err != nil {
 		return err
 	}
 	// Of an immense backlog the first are told of: who blocked the bot is one fact.

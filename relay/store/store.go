@@ -50,8 +50,10 @@ type Options struct {
 	// What is queued with priority stands behind all that waits with the same one; relay.Reordered says that it may not, or that less waits than before.
 	Queued   func(bot string, chatID int64, priority relay.Priority)
 	Migrated func(bot string, from, to int64)
-	// Ended is called after a commit in which deliveries failed for what became of another one. It runs in the committer too.
+	// Ended is called after a commit in which deliveries failed for what became of their chat. It runs in the committer too.
 	Ended func([]relay.Delivery)
+	// Sends reports whether somebody sends by a bot: what another one cannot bring to a chat goes by none else; nil: by all. It runs in the committer too.
+	Sends func(bot string) bool
 	// Events reports whether what happens is to be noted as events; nil: it is not. Happened is called after a commit after which events
 	// may be told, also of another storage. Both run in the committer too.
 	Events   func() bool
@@ -119,6 +121,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Ended == nil {
 		o.Ended = func([]relay.Delivery) {}
+	}
+	if o.Sends == nil {
+		o.Sends = func(string) bool { return true }
 	}
 	if o.Events == nil {
 		o.Events = func() bool { return false }

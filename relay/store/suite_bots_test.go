@@ -11,26 +11,33 @@ import (
 
 // A person who has started two bots has two chats of one number.
 var botsSuite = map[string]func(*testing.T, *place){
-	"a person is bound at two bots":                       boundAtTwo,
-	"lanes are a bot's":                                   lanesOfBots,
-	"what is scheduled is a bot's":                        scheduledOfBots,
-	"what is held for a bot waits for it":                 heldForBot,
-	"what is held for a bot waits over a pause":           heldForBotOverPause,
-	"what is held too late goes to the bot that it names": heldTooLateForBot,
-	"what is held for the first bot by name waits for it": heldForFirst,
-	"a list is of a bot's deliveries":                     listedOfBot,
-	"a link is a bot's":                                   linkOfBot,
-	"a chat is blocked at one bot":                        blockedAtOne,
-	"a group migrates at one bot":                         migratedAtOne,
-	"a chat is unbound at one bot":                        unboundAtOne,
-	"a chat is forgotten at one bot":                      forgottenAtOne,
-	"a recipient is forgotten at all bots":                forgottenAtAll,
-	"settings are a bot's":                                settingsOfBots,
-	"a live message is a bot's":                           liveOfBots,
-	"twins of a notification are a bot's":                 notifiedByBots,
-	"topics are a bot's":                                  topicsOfBots,
-	"updates are a bot's":                                 updatesOfBots,
-	"a retry stays with the bot that is named":            retryAtBot,
+	"a person is bound at two bots":                          boundAtTwo,
+	"lanes are a bot's":                                      lanesOfBots,
+	"what is scheduled is a bot's":                           scheduledOfBots,
+	"what is held for a bot waits for it":                    heldForBot,
+	"what is held for a bot waits over a pause":              heldForBotOverPause,
+	"what is held too late goes to the bot that it names":    heldTooLateForBot,
+	"what is held for the first bot by name waits for it":    heldForFirst,
+	"a list is of a bot's deliveries":                        listedOfBot,
+	"a link is a bot's":                                      linkOfBot,
+	"a chat is blocked at one bot":                           blockedAtOne,
+	"what is to go by a bot that is blocked goes by another": goesByAnother,
+	"what names the bot that is blocked fails":               namedFails,
+	"whoever blocks a bot gets by another what waits":        blockedBeforeSending,
+	"parts are completed by another bot":                     completedByAnother,
+	"a newer version stays the newest at another bot":        newestByAnother,
+	"twins of what goes by another bot are known":            twinsByAnother,
+	"what another bot has is not what was found out":         foundOutTooLate,
+	"a group migrates at one bot":                            migratedAtOne,
+	"a chat is unbound at one bot":                           unboundAtOne,
+	"a chat is forgotten at one bot":                         forgottenAtOne,
+	"a recipient is forgotten at all bots":                   forgottenAtAll,
+	"settings are a bot's":                                   settingsOfBots,
+	"a live message is a bot's":                              liveOfBots,
+	"twins of a notification are a bot's":                    notifiedByBots,
+	"topics are a bot's":                                     topicsOfBots,
+	"updates are a bot's":                                    updatesOfBots,
+	"a retry stays with the bot that is named":               retryAtBot,
 }
 
 const second = "second"
@@ -267,11 +274,194 @@ func blockedAtOne(t *testing.T, p *place) {
 	p.accept(t, first, other, here)
 	must(t, p.Finish(ctx, relay.Outcome{Delivery: first.Deliveries[0].ID, State: relay.Failed, Reason: "blocked", At: t0, ChatID: 1, ChatState: relay.Blocked}))
 	p.wantPlaces(t, "alice", ":1 blocked", "second:1 active")
-	p.wantState(t, other, relay.Failed)
-	p.wantState(t, here, relay.Queued)
+	p.wantTextsOf(t, second, 1, "first", "other", "here")
 	must(t, p.SetChatState(ctx, second, 1, relay.Blocked))
 	must(t, p.SetChatState(ctx, "", 1, relay.Active))
 	p.wantPlaces(t, "alice", ":1 active", "second:1 blocked")
+}
+
+// blockedBy is what becomes of a delivery at the first bot whose chat is blocked.
+func blockedBy(m *relay.Message, chat int64) relay.Outcome {
+	state := relay.Blocked
+	if chat < 0 {
+		state = relay.Left
+	}
+	return relay.Outcome{
+		Delivery: m.Deliveries[0].ID, State: relay.Failed, Attempts: 1, Reason: "blocked", LastError: "Forbidden: bot was blocked by the user", At: t0, ChatID: chat, ChatState: state,
+	}
+}
+
+func goesByAnother(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.events.Store(true)
+	p.bindBoth(t, "alice", person(1))
+	must(t, p.Bind(ctx, "alice", at("third", person(1)), t0.Add(time.Hour)))
+	must(t, p.Bind(ctx, "bob", person(1), t0))
+	must(t, p.Bind(ctx, "alice", at(second, person(2)), t0))
+	_ = heard(t, p)
+	low, first, there, last, high, bobs := text("low", to("alice", 1)), text("first", to("alice", 1)), text("there", by(second, to("alice", 1))), text("last", to("alice", 1)), text("high", to("alice", 1)), text("bob's", to("bob", 1))
+	low.Deliveries[0].Priority, high.Deliveries[0].Priority = relay.Low, relay.High
+	later := text("later", to("alice", 1))
+	later.Deliveries[0].SendAt = t0.Add(time.Hour)
+	p.accept(t, low, first, there, last, high, later, bobs)
+	must(t, p.Finish(ctx, relay.Outcome{Delivery: last.Deliveries[0].ID, State: relay.Queued, Attempts: 3, NotBefore: t0.Add(time.Hour), At: t0}))
+	p.Sending(high.Deliveries[0].ID)
+	p.told.take()
+	must(t, p.Finish(ctx, blockedBy(high, 1)))
+	p.reopen()
+	p.wantTextsOf(t, "", 1)
+	p.wantTextsOf(t, second, 1, "high", "first", "there", "last", "low")
+	p.wantTextsOf(t, second, 2)
+	p.wantTextsOf(t, "third", 1)
+	p.wantState(t, bobs, relay.Failed)
+	if got := heard(t, p); !slices.Equal(got, []string{"recipient.blocked alice", "recipient.blocked bob", "message.failed bob"}) {
+		t.Errorf("heard %q", got)
+	}
+	if d := p.delivery(t, high); d.State != relay.Queued || d.Attempts != 1 || d.Reason != "blocked" || d.LastError == "" {
+		t.Errorf("the one that found it out is %+v", d)
+	}
+	if d := p.delivery(t, last); !d.NotBefore.IsZero() || d.Attempts != 3 {
+		t.Errorf("what was to be tried again is %+v", d)
+	}
+	if d := p.delivery(t, later); d.Bot != second || d.State != relay.Queued || !d.SendAt.Equal(later.Deliveries[0].SendAt) {
+		t.Errorf("what is for a later hour is %+v", d)
+	}
+	if got := p.told.take(); !slices.Contains(got, 1) {
+		t.Errorf("told of %v", got)
+	}
+	undelivered, err := p.Undelivered(ctx, "", 10)
+	must(t, err)
+	if undelivered.Count != 1 || undelivered.First[0].Recipient != "bob" {
+		t.Errorf("it is said that these did not arrive: %+v", undelivered)
+	}
+	must(t, p.Finish(ctx, relay.Outcome{Delivery: high.Deliveries[0].ID, Bot: second, State: relay.Sent, TelegramMessageIDs: []int64{7}, At: t0}))
+	p.wantState(t, high, relay.Sent)
+	out := blockedBy(first, 1)
+	out.Bot = second
+	must(t, p.Finish(ctx, out))
+	p.wantTextsOf(t, "third", 1, "first", "there", "last", "low")
+	out.Bot = "third"
+	must(t, p.Finish(ctx, out))
+	for _, m := range []*relay.Message{low, first, there, last, later} {
+		p.wantState(t, m, relay.Failed)
+	}
+}
+
+func namedFails(t *testing.T, p *place) {
+	p.bindBoth(t, "alice", person(1))
+	p.bindBoth(t, "carol", person(2))
+	named, free, answer := text("named", to("alice", 1)), text("any", to("alice", 1)), text("the bot's own", to("", 1))
+	named.Bot = relay.FirstBot
+	p.accept(t, named, free, answer)
+	must(t, p.Finish(t.Context(), blockedBy(named, 1)))
+	p.wantState(t, named, relay.Failed)
+	p.wantState(t, answer, relay.Failed)
+	p.wantTextsOf(t, second, 1, "any")
+
+	// Where the other bot is blocked too there is no way.
+	must(t, p.SetChatState(t.Context(), second, 2, relay.Blocked))
+	m := text("nowhere", to("carol", 2))
+	p.accept(t, m)
+	must(t, p.Finish(t.Context(), blockedBy(m, 2)))
+	p.wantState(t, m, relay.Failed)
+}
+
+// What is known before anything is sent moves what waits at once: what comes next goes by the other bot, and must not overtake it.
+func blockedBeforeSending(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.bindBoth(t, "ops", group(-5))
+	sending, waits, named := text("sending", to("ops", -5)), text("waits", to("ops", -5)), text("named", to("ops", -5))
+	named.Bot = relay.FirstBot
+	p.accept(t, sending, waits, named)
+	p.Sending(sending.Deliveries[0].ID)
+	p.told.take()
+	must(t, p.SetChatState(ctx, "", -5, relay.Left))
+	if got := p.told.take(); !slices.Equal(got, []int64{-5, -5}) {
+		t.Errorf("told of %v, want the chat at both bots", got)
+	}
+	p.accept(t, text("next", by(second, to("ops", -5))))
+	p.wantTextsOf(t, second, -5, "waits", "next")
+	p.wantTextsOf(t, "", -5, "sending", "named")
+	must(t, p.Finish(ctx, blockedBy(sending, -5)))
+	p.wantTextsOf(t, second, -5, "sending", "waits", "next")
+	p.wantState(t, named, relay.Failed)
+}
+
+func completedByAnother(t *testing.T, p *place) {
+	for _, c := range []relay.Chat{group(-5), person(5)} {
+		p.bindBoth(t, "ops", c)
+		m := text("long", to("ops", c.ChatID))
+		p.accept(t, m)
+		out := blockedBy(m, c.ChatID)
+		out.TelegramMessageIDs = []int64{71}
+		must(t, p.Finish(t.Context(), out))
+		want := []int64{71}
+		if c.ChatID > 0 { // another chat
+			want = []int64{}
+		}
+		if d := p.delivery(t, m); d.Bot != second || !slices.Equal(d.TelegramMessageIDs, want) {
+			t.Errorf("in %s %d it goes on by %q after %v, want %v", c.Type, c.ChatID, d.Bot, d.TelegramMessageIDs, want)
+		}
+	}
+}
+
+func newestByAnother(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.bindBoth(t, "alice", person(1))
+	live := func(key, s, bot string, on relay.OnUpdate) *relay.Message {
+		m := text(s, by(bot, to("alice", 1)))
+		m.Key, m.OnUpdate = key, on
+		return m
+	}
+	p.accept(t, live("waits", "0", second, relay.Edit))
+	old, stale, alone, answer := live("sent", "1", "", relay.Edit), live("waits", "1", "", relay.Edit), live("alone", "1", "", relay.Edit), live("sent", "answer", "", relay.Reply)
+	p.accept(t, old, stale, alone, answer)
+	newer := live("sent", "2", second, relay.Edit)
+	p.accept(t, newer, live("waits", "2", second, relay.Edit))
+	must(t, p.Finish(ctx, relay.Outcome{Delivery: newer.Deliveries[0].ID, Bot: second, State: relay.Sent, TelegramMessageIDs: []int64{9}, Live: []int64{9}, At: t0}))
+	must(t, p.Finish(ctx, blockedBy(old, 1)))
+	p.wantState(t, old, relay.Superseded)
+	p.wantState(t, stale, relay.Superseded)
+	p.wantTextsOf(t, second, 1, "2", "1", "answer")
+	p.wantState(t, alone, relay.Queued)
+}
+
+func twinsByAnother(t *testing.T, p *place) {
+	p.bindBoth(t, "alice", person(1))
+	alert := func(d relay.Delivery) *relay.Message {
+		m := text("alert", d)
+		m.Notification = &relay.Notification{Group: [32]byte{1}, Alerts: [32]byte{2}}
+		return m
+	}
+	m, twin := alert(to("alice", 1)), alert(by(second, to("alice", 1)))
+	p.accept(t, m)
+	must(t, p.SetChatState(t.Context(), "", 1, relay.Blocked))
+	p.accept(t, twin)
+	p.wantTextsOf(t, second, 1, "alert")
+}
+
+// One bot may have begun what another has by now. That it arrived counts, and nothing else does.
+func foundOutTooLate(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.bindBoth(t, "alice", person(1))
+	arrives, fails := text("arrives", to("alice", 1)), text("fails", to("alice", 1))
+	p.accept(t, arrives, fails)
+	must(t, p.SetChatState(ctx, "", 1, relay.Blocked))
+	must(t, p.Finish(ctx, blockedBy(fails, 1)))
+	must(t, p.Finish(ctx, relay.Outcome{Delivery: fails.Deliveries[0].ID, State: relay.Queued, Attempts: 4, NotBefore: t0.Add(time.Hour), At: t0}))
+	p.wantTextsOf(t, second, 1, "arrives", "fails")
+	if d := p.delivery(t, fails); d.Attempts != 0 || !d.NotBefore.IsZero() {
+		t.Errorf("it is %+v", d)
+	}
+	p.told.take()
+	must(t, p.Finish(ctx, relay.Outcome{Delivery: arrives.Deliveries[0].ID, State: relay.Sent, TelegramMessageIDs: []int64{7}, At: t0}))
+	if d := p.delivery(t, arrives); d.State != relay.Sent || d.Bot != "" {
+		t.Errorf("what arrived is %+v", d)
+	}
+	p.wantTextsOf(t, second, 1, "fails")
+	if got := p.told.take(); !slices.Equal(got, []int64{1}) {
+		t.Errorf("told of %v, want the chat of the bot that had it", got)
+	}
 }
 
 func migratedAtOne(t *testing.T, p *place) {
@@ -453,7 +643,7 @@ func retryAtBot(t *testing.T, p *place) {
 	named.Bot = second
 	p.accept(t, named, free)
 	for _, m := range []*relay.Message{named, free} {
-		must(t, p.Finish(ctx, relay.Outcome{Delivery: m.Deliveries[0].ID, State: relay.Failed, Reason: "rejected", At: t0}))
+		must(t, p.Finish(ctx, relay.Outcome{Delivery: m.Deliveries[0].ID, Bot: second, State: relay.Failed, Reason: "rejected", At: t0}))
 	}
 	must(t, p.Unbind(ctx, "alice", second, 1, 0))
 	must(t, p.Bind(ctx, "alice", at(second, person(2)), t0))

@@ -28,6 +28,7 @@ type tx struct {
 
 	began map[string]bool // keys of threads that this transaction begins, until it has a message of theirs
 
+	sends    func(bot string) bool
 	eventful bool // somebody wants events
 	happened bool // there are events that may be told
 	noted    bool // there are new ones
