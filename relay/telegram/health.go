@@ -60,7 +60,7 @@ func Unreachable(err error) bool {
 func (h *health) quiet() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return time.Since(h.good) >= probeEvery
+	return time.Since(h.good) >= probeEvery/2 // the answer to the last probe came a little after its moment
 }
 
 // Healthy returns nil while Telegram answers, else an error that says why not and what to do.

@@ -3,6 +3,7 @@ package telegram_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +77,35 @@ func TestHealth(t *testing.T) {
 		<-time.After(20 * time.Second)
 		if n := strings.Count(log.String(), "Telegram works again"); n != 4 {
 			t.Errorf("logged %d returns:\n%s", n, log)
+		}
+	})
+}
+
+// Where nothing but probes shows what Telegram does, an outage is known as soon as it is said to be, however little time the answers take.
+func TestHealthByProbesAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, well := range []time.Duration{20*time.Second + 50*time.Millisecond, 29 * time.Second, 31 * time.Second, 36 * time.Second} {
+			var silent atomic.Bool
+			api := &botAPI{on: map[string]func(map[string]any) string{"getMe": func(map[string]any) string {
+				time.Sleep(20 * time.Millisecond)
+				if silent.Load() {
+					return "wait"
+				}
+				return me
+			}}}
+			c, _, _ := newClient(t, "http://telegram.test", api)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- c.Watch(ctx) }()
+			<-time.After(well)
+			silent.Store(true)
+			if took := until(t, c, false); took > 25*time.Second {
+				t.Errorf("an outage after %s is known after %s", well, took)
+			}
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
 		}
 	})
 }
