@@ -77,7 +77,7 @@ func (b *bot) connect() {
 	b.engine = delivery.New(delivery.Options{
 		Bot: b.name, Outbox: b.db, Client: b.client, Log: b.log, Registerer: b.metrics, Leases: b.leases,
 		Rates: ratesOf(b.config, b.terms()), Pace: b.db.Pace(b.name),
-		Drain: drainTime, Failed: b.door.Failed,
+		Hears: b.db.Hears, Drain: drainTime, Failed: b.door.Failed,
 		SurgeAfter: func() time.Duration { return b.door.Rules().SurgeAfter }, Surge: b.door.Surge, Silent: b.door.Silent,
 		Topics:       b.db,
 		ClockSet:     b.clock.set,

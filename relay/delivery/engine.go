@@ -35,6 +35,8 @@ type Options struct {
 	Pace relay.Pace
 	// Leases say which lanes are this engine's; nil: all.
 	Leases relay.Leases
+	// Hears reports whether Wake is called for what other relays queue; nil: it is. While it is not, the outbox is asked for lanes every 2 s.
+	Hears func() bool
 	// AllowPrivate reports whether files of messages may be fetched from private addresses too; nil: they may not.
 	AllowPrivate func() bool
 	Drain        time.Duration // how long requests that are under way may take at the end
@@ -84,6 +86,9 @@ func New(o Options) *Engine {
 	}
 	if o.Leases == nil {
 		o.Leases = relay.Alone{}
+	}
+	if o.Hears == nil {
+		o.Hears = func() bool { return true }
 	}
 	if o.AllowPrivate == nil {
 		o.AllowPrivate = func() bool { return false }

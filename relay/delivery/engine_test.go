@@ -2,6 +2,7 @@ package delivery_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tgrelay/tgrelay/relay"
+	"github.com/tgrelay/tgrelay/relay/delivery"
 )
 
 func TestOrder(t *testing.T) {
@@ -54,6 +56,43 @@ func TestMissed(t *testing.T) {
 			if d := cmp.Diff(want, h.bot.texts(chat)); d != "" {
 				t.Errorf("chat %d: %s", chat, d)
 			}
+		}
+	})
+}
+
+// While it is not heard what others queue, it is found within moments all the same, and not looked for all the time when it is heard again.
+func TestDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var deaf atomic.Bool
+		h := open(t, func(o *delivery.Options) { o.Hears = func() bool { return !deaf.Load() } })
+		h.run(t)
+		h.outbox.wake = nil // as where another queues it
+		after(time.Second)
+		h.outbox.add(5, "heard by nobody")
+		after(10 * time.Second)
+		deaf.Store(true)
+		h.engine.Missed()
+		after(time.Second)
+		want := []string{"heard by nobody"}
+		for i := range 5 {
+			text := fmt.Sprint("message ", i)
+			h.outbox.add(int64(6+i), text)
+			want = append(want, text)
+			after(2500 * time.Millisecond)
+			if d := cmp.Diff(want, h.bot.texts(0)); d != "" {
+				t.Errorf("after 2.5 s: %s", d)
+			}
+		}
+		deaf.Store(false)
+		after(3 * time.Second)
+		h.outbox.add(5, "for the next look")
+		after(10 * time.Second)
+		if d := cmp.Diff(want, h.bot.texts(0)); d != "" {
+			t.Errorf("it is still looked for all the time: %s", d)
+		}
+		after(30 * time.Second)
+		if d := cmp.Diff(append(want, "for the next look"), h.bot.texts(0)); d != "" {
+			t.Error(d)
 		}
 	})
 }

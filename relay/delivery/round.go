@@ -49,13 +49,21 @@ func (s *scheduler) findLanes(asked time.Time) {
 			}
 			s.storage("", nil)
 			s.broken = 0
-			s.lanesAt = s.orSooner(now.Add(lanesEvery))
+			s.lanesAt = s.orSooner(now.Add(s.lookAfter()))
 			if !next.IsZero() {
 				s.lanesAt = earlier(s.lanesAt, later(next, now))
 			}
 			s.takeUp(chats, now)
 		})
 	})
+}
+
+// lookAfter is for how long the outbox is not asked for lanes.
+func (s *scheduler) lookAfter() time.Duration {
+	if s.o.Hears() {
+		return lanesEvery
+	}
+	return max(deafEvery, 20*s.lanesTook)
 }
 
 // orSooner is when the outbox is asked for lanes: at a moment, or sooner where that was wanted while it was being asked.

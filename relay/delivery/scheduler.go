@@ -13,6 +13,7 @@ const (
 	lanesEvery  = 30 * time.Second // how often the outbox is asked for lanes, if it names no earlier moment
 	expireEvery = 30 * time.Second
 	crowdedFor  = 5 * time.Second  // the same, where there was no room for all
+	deafEvery   = 2 * time.Second  // the same, while nobody says what other relays queue
 	expireStep  = 1000             // deliveries ended in one transaction
 	probeEvery  = 10 * time.Second // how often Telegram is asked whether it takes the token again
 )

@@ -88,6 +88,9 @@ func (db *DB) Listen(ctx context.Context) error {
 	return db.channel.run(ctx)
 }
 
+// Hears reports whether it is heard what other storages on the same database write. Where there are none, all is heard.
+func (db *DB) Hears() bool { return db.channel == nil || db.channel.fresh() }
+
 // onLease receives when another storage gave leases back, or may have.
 func (c *channel) onLease() <-chan struct{} { return c.leases }
 
@@ -129,6 +132,7 @@ func (c *channel) run(ctx context.Context) error {
 			return nil
 		}
 		if !lost {
+			c.missed()
 			c.log.Warn("changes by other replicas are not heard of, so that recipients are looked up each time; it is tried again", "reason", reason(err), "error", err)
 		}
 		lost = true

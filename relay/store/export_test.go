@@ -130,9 +130,6 @@ func SetAside(path string, now time.Time) (string, error) { return setAside(path
 // FreshFor is how old what the cache says can be.
 const FreshFor = freshFor
 
-// Fresh reports whether the cache is believed.
-func (db *DB) Fresh() bool { return db.channel.fresh() }
-
 // GiveBack tells others that leases were given back, in a transaction that is kept or not.
 func (db *DB) GiveBack(ctx context.Context, keep bool) error {
 	p := db.channel.postgres

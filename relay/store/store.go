@@ -58,7 +58,8 @@ type Options struct {
 	// may be told, also of another storage. Both run in the committer too.
 	Events   func() bool
 	Happened func()
-	// Missed is called by Listen when commits of other storages may have gone unheard: Queued was not called for what they queued.
+	// Missed is called by Listen when commits of other storages may have gone unheard: Queued was not called for what they queued. That is when it hears
+	// nothing any more, and when it hears again.
 	Missed func()
 }
 
