@@ -49,6 +49,10 @@ type Leases interface {
 	Use(l Lease) (done func(), ok bool)
 	// Changed is closed when what Lane and Duty answer is not what it was when it was asked for.
 	Changed() <-chan struct{}
+	// StandBack leaves the work to other replicas, as long as there are any that do not stand back themselves: this one could do it only badly, and why says
+	// for what reason. What is under way is waited for, some seconds at most. Where there are no others nothing changes. With nil it takes its share again. It
+	// never blocks.
+	StandBack(why error)
 	// Run keeps the leases until ctx ends, and gives them back then, each as soon as nobody uses it. Before it there are none.
 	Run(ctx context.Context) error
 }
@@ -67,6 +71,9 @@ func (Alone) Use(Lease) (done func(), ok bool) { return func() {}, true }
 
 // Changed implements Leases: nothing ever is.
 func (Alone) Changed() <-chan struct{} { return nil }
+
+// StandBack implements Leases: there is nobody to leave the work to.
+func (Alone) StandBack(error) {}
 
 // Run implements Leases.
 func (Alone) Run(ctx context.Context) error {

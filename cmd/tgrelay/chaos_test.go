@@ -58,9 +58,10 @@ type gate struct {
 	net.Listener
 	to string
 
-	mu    sync.Mutex
-	holds bool       // takes connections, and answers nothing
-	open  []net.Conn // of both sides
+	mu      sync.Mutex
+	holds   bool       // takes connections, and answers nothing
+	refuses bool       // takes none
+	open    []net.Conn // of both sides
 }
 
 func newGate(t testing.TB, to string) *gate {
@@ -93,7 +94,11 @@ func (g *gate) connect(c net.Conn) {
 	}
 	g.mu.Lock()
 	g.open = append(g.open, c, on)
+	refuses := g.refuses
 	g.mu.Unlock()
+	if refuses {
+		c.Close()
+	}
 	go g.pass(c, on)
 	g.pass(on, c)
 }
@@ -129,6 +134,16 @@ func (g *gate) hold(yes bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.holds = yes
+}
+
+// refuse breaks all connections and takes no more, or takes new ones again.
+func (g *gate) refuse(yes bool) {
+	g.mu.Lock()
+	g.refuses = yes
+	g.mu.Unlock()
+	if yes {
+		g.cut()
+	}
 }
 
 // cut breaks all connections.

@@ -317,7 +317,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		group.Go(func() error { return d.serve(l, d.http[i]) })
 	}
 	group.Go(func() error { return d.stopListening(running) })
-	runs := []func(context.Context) error{d.leases.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.watch.Run, d.ownTrouble.Run, d.noteUsed, d.supervise, d.own}
+	runs := []func(context.Context) error{d.leases.Run, d.db.Listen, d.door.Run, d.oncall.Run, d.actions.Run, d.watch.Run, d.ownTrouble.Run, d.noteUsed, d.supervise, d.standBack, d.own}
 	for _, b := range d.bots {
 		runs = append(runs, b.runs()...)
 	}

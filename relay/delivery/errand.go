@@ -94,6 +94,9 @@ func (s *scheduler) filled(l *lane, jobs []relay.Job, limit int, woken bool, now
 	}
 	l.broken, l.resume = 0, time.Time{}
 	l.fill(jobs, limit, now)
+	if before == 0 && l.current != nil && !s.away { // what Telegram was to the last run, or to another replica, it need not be to this one
+		l.hasten(now)
+	}
 	until := closedUntil(jobs)
 	switch { // before the last restart, or by another replica: retry_after holds here too
 	case !until.After(now) || !until.After(l.pace.closed):

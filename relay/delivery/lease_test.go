@@ -112,6 +112,8 @@ func (s side) Changed() <-chan struct{} {
 	return s.changed
 }
 
+func (s side) StandBack(error) {}
+
 func (s side) Run(context.Context) error { return nil }
 
 // pair are two engines, or more, on one outbox, before one Telegram.
@@ -208,6 +210,36 @@ func TestLostLeaseBreaksOff(t *testing.T) {
 		}
 		if n := len(p.outbox.finished); n != 3 {
 			t.Errorf("there are %d outcomes, want 3", n)
+		}
+	})
+}
+
+// A message that another replica could not get to Telegram does not wait for its back-off where a replica gets it that reaches Telegram.
+func TestBackoffOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := share(t)
+		p.give(0, 1, 2)
+		reachable := false
+		p.bot.answer = func(_ int, m telegram.SendMessage) (status, string) {
+			switch {
+			case m.ChatID == 2:
+				return refusal(400, "Bad Request: not enough rights to send text messages to the chat")
+			case !reachable:
+				return 0, "nobody is there"
+			}
+			return 0, ""
+		}
+		p.outbox.add(1, "first")
+		p.outbox.add(1, "second")
+		p.outbox.add(2, "elsewhere")
+		after(5 * time.Minute)
+		p.bot.set(func() { reachable = true })
+		before := len(p.bot.asked())
+		p.give(1, 1, 2)
+		after(4 * time.Second)
+		p.wantTexts(t, 1, "first", "second")
+		if n := len(p.bot.asked()) - before; n != 2 {
+			t.Errorf("%d requests, want two: the chat's own trouble is another", n)
 		}
 	})
 }

@@ -74,14 +74,20 @@ func (s *scheduler) back(now time.Time) {
 	}
 	s.away = false
 	for _, l := range s.lanes {
-		if l.busy || l.current == nil || l.owes() || !troubled(telegram.Reason(l.current.job.Reason)) {
-			continue
-		}
-		if soon := now.Add(rand.N(backWithin)); l.current.job.NotBefore.After(soon) {
-			l.current.job.NotBefore = soon
+		if !l.busy && l.current != nil && !l.owes() && l.hasten(now) {
 			s.place(l, now)
 		}
 	}
+}
+
+// hasten ends the back-off of what comes first, where it waits for Telegram. It reports whether it did.
+func (l *lane) hasten(now time.Time) bool {
+	soon := now.Add(rand.N(backWithin))
+	if !troubled(telegram.Reason(l.current.job.Reason)) || !l.current.job.NotBefore.After(soon) {
+		return false
+	}
+	l.current.job.NotBefore = soon
+	return true
 }
 
 // refused closes the lane after a 429, and the bot if another chat had one within the last second.

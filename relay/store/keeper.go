@@ -23,6 +23,10 @@ const (
 	unwantedAfter = 3 * time.Second
 	// takeOverWithin is how long what the former holder left may take to be put in order.
 	takeOverWithin = 5 * time.Second
+	// calmFor is for how long a replica that stood back leaves the work to the others after it need not any more: it may be cut off again at once.
+	calmFor = 5 * time.Second
+	// finishWithin is for how long what is under way is waited for by a replica that stands back. What it does then is broken off: it can do it only badly.
+	finishWithin = 5 * time.Second
 	// awayFor is for how long a replica that could not take over leaves the work to the others.
 	awayFor = 30 * time.Second
 	// handOverWithin is how long what is under way at the end is waited for. The daemon drains for less.
@@ -33,6 +37,9 @@ const (
 //
 //	every 2 s, and when something became free: renew ours ─▶ who lives, what is free? ─┬─ we have too few ─▶ take ─▶ take over ─▶ begin
 //	                                                                                   └─ too many ─▶ begin nothing more ─▶ nobody uses it: give back
+//
+// A replica that stands back is none of those that share the work. While there are such, all that it has is too many. While all stand back, each keeps what it
+// has: one of them may be the first that can do it again, and nothing goes to and fro. Whoever need not stand back any more keeps it too, until it has its share.
 //
 // What is left of others' leases is told by the server's clock, and of ours by our own clocks.
 type keeper struct {
@@ -46,11 +53,13 @@ type keeper struct {
 	gone     time.Time // when the connection was lost; zero: it was not
 	late     time.Time // since when there are leases that end too late; zero: there are none
 	replicas int       // that live, this one among them
+	left     time.Time // since when the work is left to the others; zero: it is not
 	next     time.Duration
 
 	ending bool
 	rest   time.Time // nothing is taken before then; under mu
 	away   time.Time // before then this is none of the replicas that share the work; under mu
+	back   error     // why it stands back, and is none of them either; nil: it does not; under mu
 }
 
 func newKeeper(db *DB, p *postgres) *keeper {
@@ -69,6 +78,17 @@ func (k *keeper) Run(ctx context.Context) error {
 	}
 	k.end()
 	return nil
+}
+
+// StandBack implements relay.Leases.
+func (k *keeper) StandBack(why error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if calm := time.Now().Add(calmFor); why == nil && k.back != nil && k.away.Before(calm) {
+		k.away = calm
+	}
+	k.back = why
+	k.wakeUp()
 }
 
 // watch tells of leases that end, also while the server does not answer.
@@ -123,6 +143,7 @@ func (k *keeper) keep(ctx context.Context) error {
 	if err := k.setRight(ctx, all); err != nil {
 		return err
 	}
+	k.yield(all.others)
 	missing := k.balance(all)
 	if err := k.giveBack(ctx); err != nil || missing == 0 {
 		return err
@@ -211,7 +232,8 @@ func (k *keeper) takeOver(got []grant) {
 func (k *keeper) balance(all census) (missing int) {
 	k.met(all.replicas)
 	share := (relay.Shards + k.replicas - 1) / k.replicas
-	if k.ending {
+	leaving := k.ending || !k.left.IsZero()
+	if leaving {
 		share = 0
 	}
 	k.change(func(shards *[relay.Shards]shard) {
@@ -224,7 +246,7 @@ func (k *keeper) balance(all census) (missing int) {
 				}
 			}
 		}
-		if k.ending || time.Now().Before(k.rest) {
+		if leaving || time.Now().Before(k.rest) {
 			return
 		}
 		missing = min(max(-surplus, all.unwanted), all.free)
@@ -259,8 +281,50 @@ func (k *keeper) met(replicas int) {
 	k.metrics.replicas.Set(float64(replicas))
 }
 
+// yield notes whether the work is left to others, of whom there are so many, and says so once.
+func (k *keeper) yield(others int) {
+	k.mu.Lock()
+	why := k.back
+	k.mu.Unlock()
+	leaves, left := why != nil && others > 0, !k.left.IsZero()
+	switch {
+	case leaves && !left:
+		k.log.Warn("this replica stands back, and leaves its work to the others until it can do it again", "others", others, "reason", why)
+		k.left = time.Now()
+		k.metrics.back.Set(1)
+	case left && !leaves && why == nil:
+		k.log.Info("this replica takes its share of the work again", "after", time.Since(k.left).Round(time.Second))
+	case left && !leaves:
+		k.log.Warn("there is no other replica any more that can do the work: this one goes on trying", "reason", why)
+	}
+	if !leaves {
+		k.left = time.Time{}
+		k.metrics.back.Set(0)
+	}
+}
+
+// breakOff ends what is under way in shards that are left to others for long enough. They are given back when that is over.
+func (k *keeper) breakOff() {
+	if k.left.IsZero() || time.Since(k.left) < finishWithin {
+		return
+	}
+	broken := 0
+	k.change(func(all *[relay.Shards]shard) {
+		for n := range all {
+			if s := &all[n]; s.leaving && s.users > 0 && !s.taking {
+				s.taking = true // to those who use it, it has ended
+				broken++
+			}
+		}
+	})
+	if broken > 0 {
+		k.log.Info("what is under way in shards that are left to others is broken off", "shards", broken)
+	}
+}
+
 // giveBack gives what is to be handed over and nobody uses.
 func (k *keeper) giveBack(ctx context.Context) error {
+	k.breakOff()
 	var names []string
 	k.change(func(all *[relay.Shards]shard) {
 		for n := range all {

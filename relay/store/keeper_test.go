@@ -561,3 +561,83 @@ func TestOutdatedStops(t *testing.T) {
 	}
 	divided(t, []int{0}, a)
 }
+
+var errCutOff = errors.New("telegram cannot be reached")
+
+// A replica that stands back leaves its work to those that do not, and keeps it where there are none.
+func TestStandBack(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := newSharer(t, address, func(db *store.DB) { db.Leases().StandBack(errCutOff) })
+	divided(t, []int{64}, a)
+	b := newSharer(t, address)
+	divided(t, []int{0, 64}, a, b)
+	b.leases.StandBack(errCutOff)
+	for range 50 { // all stand back: nothing changes hands
+		time.Sleep(100 * time.Millisecond)
+		divided(t, []int{0, 64}, a, b)
+	}
+	a.leases.StandBack(nil)
+	divided(t, []int{64, 0}, a, b)
+	fences := fmt.Sprint(a.has())
+	a.leases.StandBack(errCutOff)
+	b.leases.StandBack(nil)
+	time.Sleep(time.Second) // it is not believed yet that it lasts
+	if now := fmt.Sprint(a.has()); now != fences {
+		t.Errorf("it has handed over at once: %s, and had %s", now, fences)
+	}
+	divided(t, []int{0, 64}, a, b)
+	a.leases.StandBack(nil)
+	divided(t, []int{32, 32}, a, b)
+	b.leases.StandBack(errCutOff)
+	if took := divided(t, []int{64, 0}, a, b); took > 1500*time.Millisecond {
+		t.Errorf("it took %s", took)
+	}
+	a.stop()
+	divided(t, []int{0, 64}, a, b)
+}
+
+// What is under way in a replica that stands back is waited for; what hangs is broken off, and others have it when that is over.
+func TestStandBackInUse(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	a := newSharer(t, address)
+	divided(t, []int{64}, a)
+	b := newSharer(t, address)
+	divided(t, []int{32, 32}, a, b)
+	used := map[int]func(){}
+	for n := range a.has() {
+		l, _ := a.leases.Lane("", chats()[n])
+		done, ok := a.leases.Use(l)
+		if !ok {
+			t.Fatal("a lease that is there cannot be used")
+		}
+		used[n] = done
+	}
+	began := time.Now()
+	a.leases.StandBack(errCutOff)
+	divided(t, []int{0, 32}, a, b)
+	for n := range used { // something begins nothing more, and goes on
+		if l, _ := a.leases.Lane("", chats()[n]); l.Fence == 0 {
+			t.Fatalf("shard %d is lost at once", n)
+		}
+	}
+	until(t, "what hangs is broken off", func() bool {
+		for n := range used {
+			if l, _ := a.leases.Lane("", chats()[n]); l.Fence != 0 {
+				return false
+			}
+		}
+		return true
+	})
+	if took := time.Since(began); took < 4*time.Second || took > 10*time.Second {
+		t.Errorf("it was broken off after %s", took)
+	}
+	divided(t, []int{0, 32}, a, b)
+	for _, done := range used {
+		done()
+	}
+	if took := divided(t, []int{0, 64}, a, b); took > 1500*time.Millisecond {
+		t.Errorf("it took %s", took)
+	}
+}

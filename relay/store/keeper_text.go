@@ -47,7 +47,9 @@ type grant struct {
 
 // census is who lives and what is free.
 type census struct {
-	replicas int           // at least this one
+	me       string        // the row of this one
+	replicas int           // that share the work, at least one
+	others   int           // those of them that are not this one
 	free     int           // shards that may be taken
 	unwanted int           // those of them that nobody has taken for a while
 	late     bool          // something ends later than any lease can
@@ -108,7 +110,7 @@ func (k *keeper) renew(ctx context.Context) (ours []grant, err error) {
 func (k *keeper) shares() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return !k.ending && !time.Now().Before(k.away)
+	return !k.ending && k.back == nil && !time.Now().Before(k.away)
 }
 
 // join makes this replica one of those that share the work.
@@ -159,7 +161,7 @@ func shardOf(name string) (int, bool) {
 
 // look looks at what all have.
 func (k *keeper) look(ctx context.Context) (census, error) {
-	all := census{next: renewEvery}
+	all := census{me: k.replicaName(), next: renewEvery}
 	rows, err := k.conn.Query(ctx, lookText)
 	if err != nil {
 		return all, fmt.Errorf("look at leases: %w", err)
@@ -181,6 +183,9 @@ func (c *census) count(name string, left time.Duration) {
 	switch {
 	case !isLane && left > 0:
 		c.replicas++
+		if name != c.me {
+			c.others++
+		}
 	case !isLane:
 	case left > 0:
 		c.next = min(c.next, left+time.Millisecond)

@@ -15,8 +15,8 @@ type metrics struct {
 	connected     prometheus.Gauge
 	notifications prometheus.Counter
 
-	shards, replicas prometheus.Gauge
-	lost             prometheus.Counter
+	shards, replicas, back prometheus.Gauge
+	lost                   prometheus.Counter
 }
 
 // newMetrics registers with r; nil counts in vain.
@@ -53,6 +53,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		replicas: with.NewGauge(prometheus.GaugeOpts{
 			Name: "tgrelay_lease_replicas", Help: "How many replicas share the work, as far as this one knows.",
+		}),
+		back: with.NewGauge(prometheus.GaugeOpts{
+			Name: "tgrelay_lease_standing_back", Help: "Whether this replica cannot reach Telegram and leaves its work to others that can: 1, else 0.",
 		}),
 		lost: with.NewCounter(prometheus.CounterOpts{
 			Name: "tgrelay_lease_lost_total", Help: "Shards that ended before this replica could renew its lease of them.",

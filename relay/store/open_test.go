@@ -195,7 +195,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s: from %v to %v, want %v more", name, before[name], after[name], want)
 		}
 	}
-	if len(after) != 16 {
-		t.Errorf("there are %d metrics, want 16: %v", len(after), after)
+	if len(after) != 17 {
+		t.Errorf("there are %d metrics, want 17: %v", len(after), after)
 	}
 }
