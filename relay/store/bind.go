@@ -71,7 +71,7 @@ func (t *tx) restore(ctx context.Context, b relay.Binding) error {
 		return nil
 	}
 	return t.run(ctx, `UPDATE bindings SET muted_until = $3, quiet_hours = $4, digest = $5, time_zone = $6, locale = $7 WHERE chat_id = $1 AND message_thread_id = $2 AND bot = $8`,
-		b.ChatID, b.MessageThreadID, millis(s.MutedUntil), string(s.QuietHours), string(s.Digest), s.TimeZone, s.Locale, b.Bot)
+		b.ChatID, b.MessageThreadID, millis(t.stored(s.MutedUntil)), string(s.QuietHours), string(s.Digest), s.TimeZone, s.Locale, b.Bot)
 }
 
 // bind makes or refreshes a binding, and gives the chat a state: whoever binds it by speaking in it shows that it takes messages.
@@ -80,7 +80,7 @@ func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at tim
 	if chat.State == "" {
 		chat.State = relay.Active
 	}
-	if err := t.run(ctx, `INSERT INTO recipients (id, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, recipient, millis(at)); err != nil {
+	if err := t.run(ctx, `INSERT INTO recipients (id, created_at) VALUES ($1, $2) ON CONFLICT DO NOTHING`, recipient, millis(t.stored(at))); err != nil {
 		return err
 	}
 	if chat.Title == "" {
@@ -97,7 +97,7 @@ func (t *tx) bind(ctx context.Context, recipient string, chat relay.Chat, at tim
 	added, err := t.exec(ctx, `INSERT INTO bindings (recipient, bot, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until, quiet_hours, digest, time_zone, locale)
 		SELECT $1, $10, $2, $3, $4, $5, $6, $7, $9, $8, coalesce(max(muted_until), 0), coalesce(max(quiet_hours), ''), coalesce(max(digest), ''), coalesce(max(time_zone), ''), coalesce(max(locale), '')
 		FROM bindings WHERE bot = $10 AND chat_id = $2 AND message_thread_id = $3 ON CONFLICT DO NOTHING`,
-		recipient, chat.ChatID, chat.MessageThreadID, chat.Type, chat.Title, chat.Username, chat.LanguageCode, millis(at), string(chat.State), chat.Bot)
+		recipient, chat.ChatID, chat.MessageThreadID, chat.Type, chat.Title, chat.Username, chat.LanguageCode, millis(t.stored(at)), string(chat.State), chat.Bot)
 	if err != nil {
 		return err
 	}

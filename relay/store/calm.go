@@ -78,17 +78,17 @@ func (t *tx) due(ctx context.Context, where string, args ...any) error {
 
 // ChangeSettings implements relay.Directory.
 func (db *DB) ChangeSettings(ctx context.Context, bot string, chatID, threadID int64, change relay.SettingsChange) error {
-	a := assignments{args: []any{chatID, threadID, bot}}
-	assign(&a, "muted_until", change.MutedUntil, func(until time.Time) any { return millis(until) })
-	assign(&a, "quiet_hours", change.QuietHours, text)
-	assign(&a, "digest", change.Digest, text)
-	assign(&a, "time_zone", change.TimeZone, text)
-	assign(&a, "locale", change.Locale, text)
-	if len(a.set) == 0 {
+	if change == (relay.SettingsChange{}) {
 		return nil
 	}
 	return db.write(ctx, "change settings", func(t *tx) error {
 		ctx := context.Background()
+		a := assignments{args: []any{chatID, threadID, bot}}
+		assign(&a, "muted_until", change.MutedUntil, func(until time.Time) any { return millis(t.stored(until)) })
+		assign(&a, "quiet_hours", change.QuietHours, text)
+		assign(&a, "digest", change.Digest, text)
+		assign(&a, "time_zone", change.TimeZone, text)
+		assign(&a, "locale", change.Locale, text)
 		err := t.touch(ctx, `UPDATE bindings SET `+strings.Join(a.set, ", ")+` WHERE bot = $3 AND chat_id = $1 AND message_thread_id = $2 RETURNING recipient`, a.args...)
 		if err != nil || change.QuietHours == nil && change.Digest == nil && change.TimeZone == nil {
 			return err

@@ -33,6 +33,7 @@ func (db *DB) lookUp(ctx context.Context, id string) (*relay.Recipient, error) {
 	if err != nil {
 		return nil, fault("look up recipient", err)
 	}
+	db.oursRecipients(found)
 	if len(found) == 0 {
 		return nil, &relay.Error{Code: relay.CodeUnknownRecipient, Detail: fmt.Sprintf("there is no recipient %q; make a link for it with POST /api/v1/links or `tgrelay link`", id)}
 	}
@@ -101,6 +102,7 @@ func (db *DB) Recipients(ctx context.Context, q relay.RecipientQuery) (relay.Pag
 	items, err := readRecipients(ctx, db.read, `SELECT `+recipientColumns+`, `+bindingColumns+`
 		FROM (SELECT * FROM recipients WHERE id > $1 AND id >= $2 AND id < $3 ORDER BY id LIMIT $4) r LEFT JOIN bindings b ON b.recipient = r.id ORDER BY r.id`,
 		q.After, q.Prefix, q.Prefix+"\x7f", limit+1)
+	db.oursRecipients(items)
 	page := relay.Page[relay.Recipient]{Items: items}
 	if len(items) > limit {
 		page.Items, page.Next = items[:limit], items[limit-1].ID
@@ -121,6 +123,7 @@ func scanBinding(row scanner) (relay.Binding, error) {
 func (db *DB) Bindings(ctx context.Context, bot string, chatID, threadID int64) ([]relay.Binding, error) {
 	bindings, err := list(ctx, db.read, scanBinding,
 		`SELECT `+bindingColumns+` FROM bindings b WHERE b.bot = $1 AND b.chat_id = $2 AND b.message_thread_id = $3 ORDER BY b.linked_at, b.recipient`, bot, chatID, threadID)
+	db.oursBindings(bindings)
 	return bindings, fault("list bindings", err)
 }
 

@@ -214,6 +214,6 @@ func (db *DB) Adopt(ctx context.Context, d *relay.Delivery, key string) error {
 	}
 	return db.write(ctx, "adopt message", func(t *tx) error {
 		return t.run(context.Background(), `INSERT INTO live (recipient, bot, chat_id, message_thread_id, live_key, telegram_message_ids, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`, d.Recipient, d.Bot, d.ChatID, d.MessageThreadID, key, string(ids), millis(time.Now()))
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING`, d.Recipient, d.Bot, d.ChatID, d.MessageThreadID, key, string(ids), millis(t.stored(time.Now())))
 	})
 }

@@ -24,7 +24,7 @@ func (db *DB) CreateLink(ctx context.Context, l *relay.Link, token relay.TokenHa
 	return db.write(ctx, "create link", func(t *tx) error {
 		err := t.run(context.Background(), `INSERT INTO links (id, token, recipient, target, uses, max_uses, created_at, expires_at, revoked_at, welcome, bot)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)`,
-			l.ID[:], token[:], l.Recipient, string(l.Target), l.Uses, max(l.MaxUses, 1), millis(l.CreatedAt), millis(l.ExpiresAt), string(welcome), l.Bot)
+			l.ID[:], token[:], l.Recipient, string(l.Target), l.Uses, max(l.MaxUses, 1), millis(t.stored(l.CreatedAt)), millis(t.stored(l.ExpiresAt)), string(welcome), l.Bot)
 		if conflicting(err) {
 			return &relay.Error{Code: relay.CodeConflict, Detail: "there is such a link already", Err: err}
 		}
@@ -34,8 +34,8 @@ func (db *DB) CreateLink(ctx context.Context, l *relay.Link, token relay.TokenHa
 
 const linkColumns = `id, recipient, bot, target, uses, max_uses, created_at, expires_at, revoked_at, welcome`
 
-// scanLink gives the link its state at now. more is what further columns go into.
-func scanLink(now time.Time, more ...any) func(scanner) (relay.Link, error) {
+// scanLink gives the link its state at now, by the clock that ours makes of what is stored. more is what further columns go into.
+func scanLink(now time.Time, ours func(time.Time) time.Time, more ...any) func(scanner) (relay.Link, error) {
 	return func(row scanner) (relay.Link, error) {
 		var l relay.Link
 		var created, expires, revoked int64
@@ -44,7 +44,7 @@ func scanLink(now time.Time, more ...any) func(scanner) (relay.Link, error) {
 		if err == nil && len(welcome) > 0 {
 			err = json.Unmarshal(welcome, &l.Welcome)
 		}
-		l.CreatedAt, l.ExpiresAt = moment(created), moment(expires)
+		l.CreatedAt, l.ExpiresAt = ours(moment(created)), ours(moment(expires))
 		l.State = linkState(&l, revoked != 0, now)
 		return l, err
 	}
@@ -64,7 +64,7 @@ func linkState(l *relay.Link, revoked bool, now time.Time) relay.LinkState {
 
 // Link implements relay.Links.
 func (db *DB) Link(ctx context.Context, id relay.ID, now time.Time) (*relay.Link, error) {
-	l, ok, err := first(ctx, db.read, scanLink(now), `SELECT `+linkColumns+` FROM links WHERE id = $1`, id[:])
+	l, ok, err := first(ctx, db.read, scanLink(now, db.ours), `SELECT `+linkColumns+` FROM links WHERE id = $1`, id[:])
 	if err == nil && !ok {
 		err = notFound("link", id)
 	}
@@ -76,7 +76,7 @@ func (db *DB) Link(ctx context.Context, id relay.ID, now time.Time) (*relay.Link
 
 // LinkOf implements relay.Links.
 func (db *DB) LinkOf(ctx context.Context, token relay.TokenHash, now time.Time) (*relay.Link, error) {
-	l, ok, err := first(ctx, db.read, scanLink(now), `SELECT `+linkColumns+` FROM links WHERE token = $1`, token[:])
+	l, ok, err := first(ctx, db.read, scanLink(now, db.ours), `SELECT `+linkColumns+` FROM links WHERE token = $1`, token[:])
 	if err == nil && !ok {
 		err = &relay.Error{Code: relay.CodeNotFound, Detail: "there is no link with this token"}
 	}
@@ -97,7 +97,7 @@ func (db *DB) Links(ctx context.Context, q relay.LinkQuery, now time.Time) (rela
 	var seqs []int64
 	scan := func(row scanner) (relay.Link, error) {
 		seqs = append(seqs, 0)
-		return scanLink(now, &seqs[len(seqs)-1])(row)
+		return scanLink(now, db.ours, &seqs[len(seqs)-1])(row)
 	}
 	condition, args := ofRecipient("recipient", q.Recipient, q.Prefix, []any{before, limit + 1})
 	links, err := list(ctx, db.read, scan, `SELECT `+linkColumns+`, seq FROM links WHERE seq < $1`+condition+` ORDER BY seq DESC LIMIT $2`, args...)
@@ -112,7 +112,7 @@ func (db *DB) Links(ctx context.Context, q relay.LinkQuery, now time.Time) (rela
 func (db *DB) Revoke(ctx context.Context, id relay.ID, now time.Time) error {
 	return db.write(ctx, "revoke link", func(t *tx) error {
 		ctx := context.Background()
-		l, ok, err := first(ctx, t, scanLink(now), `SELECT `+linkColumns+` FROM links WHERE id = $1`, id[:])
+		l, ok, err := first(ctx, t, scanLink(now, t.ours), `SELECT `+linkColumns+` FROM links WHERE id = $1`, id[:])
 		switch {
 		case err != nil:
 			return err
@@ -121,7 +121,7 @@ func (db *DB) Revoke(ctx context.Context, id relay.ID, now time.Time) error {
 		case l.State != relay.LinkOpen:
 			return nil
 		}
-		return t.run(ctx, `UPDATE links SET revoked_at = $2 WHERE id = $1`, id[:], millis(now))
+		return t.run(ctx, `UPDATE links SET revoked_at = $2 WHERE id = $1`, id[:], millis(t.stored(now)))
 	})
 }
 
@@ -140,7 +140,7 @@ func (db *DB) Redeem(ctx context.Context, r relay.Redemption) (*relay.Redeemed, 
 
 func (t *tx) redeem(ctx context.Context, r relay.Redemption) (relay.Redeemed, error) {
 	var out relay.Redeemed
-	l, ok, err := first(ctx, t, scanLink(r.At), `SELECT `+linkColumns+` FROM links WHERE token = $1`, r.Token[:])
+	l, ok, err := first(ctx, t, scanLink(r.At, t.ours), `SELECT `+linkColumns+` FROM links WHERE token = $1`, r.Token[:])
 	if err != nil {
 		return out, err
 	}

@@ -44,7 +44,7 @@ func (t *tx) supersede(ctx context.Context, d *relay.Delivery, waits bool) (int6
 	}
 	older := all[0]
 	if waits && d.State == relay.Queued && older.notBefore > 0 {
-		d.State, d.Priority, d.NotBefore, d.ExpiresAt = relay.Held, relay.Priority(older.priority), moment(older.notBefore), moment(older.expiresAt)
+		d.State, d.Priority, d.NotBefore, d.ExpiresAt = relay.Held, relay.Priority(older.priority), t.ours(moment(older.notBefore)), t.ours(moment(older.expiresAt))
 	}
 	// Several wait where one was being sent when the next came, and is to be sent again: none may come after this one.
 	for _, v := range all {

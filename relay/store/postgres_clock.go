@@ -50,6 +50,9 @@ func (s sight) set(since sight) time.Duration {
 // stored is a time of ours as it is stored.
 func (t *tx) stored(at time.Time) time.Time { return shifted(at, t.clock.ahead) }
 
+// ours is a time that was stored, by our clock.
+func (t *tx) ours(at time.Time) time.Time { return shifted(at, -t.clock.ahead) }
+
 // expiry is when something expires, as it is stored. What was wished for a moment goes by that.
 func (t *tx) expiry(at, sendAt time.Time) time.Time {
 	if !sendAt.IsZero() {
@@ -73,6 +76,22 @@ func (db *DB) oursAll(jobs []relay.Job) {
 		for _, at := range []*time.Time{&d.CreatedAt, &d.SendAt, &d.NotBefore, &d.ExpiresAt} {
 			*at = db.ours(*at)
 		}
+	}
+}
+
+// oursRecipients has recipients and their chats go by our clock.
+func (db *DB) oursRecipients(recipients []relay.Recipient) {
+	for i := range recipients {
+		r := &recipients[i]
+		r.CreatedAt = db.ours(r.CreatedAt)
+		db.oursBindings(r.Chats)
+	}
+}
+
+func (db *DB) oursBindings(bindings []relay.Binding) {
+	for i := range bindings {
+		b := &bindings[i]
+		b.LinkedAt, b.MutedUntil = db.ours(b.LinkedAt), db.ours(b.MutedUntil)
 	}
 }
 
@@ -114,8 +133,12 @@ func (t *tx) followed(ctx context.Context, last sight, by time.Duration) (bool, 
 // stand is what a transaction that was kept has seen of the clocks.
 func (c *committer) stand(s sight) {
 	was, is := c.clock.ahead != 0, s.ahead != 0
+	jumped := (s.ahead - c.clock.ahead).Abs() >= setBack/2
 	c.clock = s
 	c.db.ahead.Store(int64(s.ahead))
+	if jumped {
+		c.db.cache.clear() // its times go by our clock
+	}
 	switch {
 	case is && !was:
 		c.log.Warn("this machine's clock and the database server's differ; times are kept by the server's: set the one that is wrong", "server_ahead", s.ahead.Round(time.Second))

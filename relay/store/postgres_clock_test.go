@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"net/url"
 	"testing"
@@ -137,6 +138,128 @@ func TestMachinesClockIsWrong(t *testing.T) {
 			must(t, a.ClockSet(t.Context(), -wrong))
 			check("when it is right again", 0)
 		})
+	}
+}
+
+// Links, mutes and threads end by the server's clock too, whichever machine made them and whichever looks.
+func TestMachinesClockIsWrongForPeople(t *testing.T) {
+	t.Parallel()
+	for _, wrong := range []time.Duration{-72 * time.Hour, 72 * time.Hour} {
+		t.Run(fmt.Sprint(wrong), func(t *testing.T) {
+			t.Parallel()
+			address := schema(t)
+			a, b := open(t, store.Options{URL: address, CacheSize: 10}), open(t, store.Options{URL: address, CacheSize: 10})
+			a.SetWall(wrong)
+			checkAll(t, a, b)
+			now := time.Now().UTC().Truncate(time.Millisecond)
+			clocks := map[*store.DB]time.Time{a: now.Add(wrong), b: now}
+			for db, other := range map[*store.DB]*store.DB{a: b, b: a} {
+				linksKeepTime(t, db, other, clocks)
+				mutesKeepTime(t, db, other, clocks)
+				threadsKeepTime(t, db, other, clocks)
+				patientKeepsTime(t, db, clocks[db], now)
+			}
+			believed(t, a)
+			chosen := cached(t, a, "muted-0").Chats[0]
+			a.SetWall(0)
+			checkAll(t, a)
+			if got := cached(t, a, "muted-0").Chats[0]; !near(got.MutedUntil, chosen.MutedUntil.Add(-wrong)) {
+				t.Errorf("after the clock was set right it is muted until %s, want %s", got.MutedUntil, chosen.MutedUntil.Add(-wrong))
+			}
+		})
+	}
+}
+
+// linksKeepTime has one make links that another looks at, each by its clock.
+func linksKeepTime(t *testing.T, one, other *store.DB, clocks map[*store.DB]time.Time) {
+	t.Helper()
+	made := clocks[one]
+	l := link("linked", relay.TargetPrivate)
+	l.ID, l.CreatedAt, l.ExpiresAt = relay.NewID(), made, made.Add(time.Hour)
+	secret := relay.TokenHash(sha256.Sum256(l.ID[:]))
+	must(t, one.CreateLink(t.Context(), l, secret))
+	for db, now := range clocks {
+		for after, want := range map[time.Duration]relay.LinkState{0: relay.LinkOpen, 59 * time.Minute: relay.LinkOpen, 61 * time.Minute: relay.LinkExpired} {
+			got, err := db.LinkOf(t.Context(), secret, now.Add(after))
+			must(t, err)
+			if got.State != want || !near(got.ExpiresAt, now.Add(time.Hour)) || !near(got.CreatedAt, now) {
+				t.Errorf("after %s it is %s, made at %s, and expires at %s", after, got.State, got.CreatedAt, got.ExpiresAt)
+			}
+		}
+		page, err := db.Links(t.Context(), relay.LinkQuery{Limit: 1}, now)
+		must(t, err)
+		if page.Items[0].State != relay.LinkOpen {
+			t.Errorf("listed it is %s", page.Items[0].State)
+		}
+	}
+	_, err := other.Redeem(t.Context(), relay.Redemption{Token: secret, Chat: person(1), Place: relay.TargetPrivate, At: clocks[other].Add(61 * time.Minute)})
+	wantCode(t, err, relay.CodeLinkNotOpen)
+	_, err = other.Redeem(t.Context(), relay.Redemption{Token: secret, Chat: person(1), Place: relay.TargetPrivate, At: clocks[other].Add(59 * time.Minute)})
+	must(t, err)
+}
+
+// mutesKeepTime has one mute chats that others look at.
+func mutesKeepTime(t *testing.T, one, _ *store.DB, clocks map[*store.DB]time.Time) {
+	t.Helper()
+	made := clocks[one]
+	until := made.Add(time.Hour)
+	imported := relay.Binding{Recipient: "muted-1", Chat: person(8), Settings: relay.Settings{MutedUntil: until}}
+	must(t, one.Bind(t.Context(), "muted-0", person(7), made))
+	must(t, one.ChangeSettings(t.Context(), "", 7, 0, relay.SettingsChange{MutedUntil: &until}))
+	must(t, one.BindAll(t.Context(), []relay.Binding{imported}, made))
+	for db, now := range clocks {
+		for n, recipient := range []string{"muted-0", "muted-1"} {
+			is := func(b relay.Binding) bool { return near(b.MutedUntil, now.Add(time.Hour)) && near(b.LinkedAt, now) }
+			bindings, err := db.Bindings(t.Context(), "", int64(7+n), 0)
+			must(t, err)
+			must(t, eventually(func() error { // the cache hears of it
+				if r := cached(t, db, recipient); !is(r.Chats[0]) || !is(bindings[0]) || !near(r.CreatedAt, now) {
+					return fmt.Errorf("at %s it is %+v, and %+v", now, r, bindings)
+				}
+				return nil
+			}))
+		}
+	}
+}
+
+// threadsKeepTime has one open and end threads that another finds and lets go of in time.
+func threadsKeepTime(t *testing.T, one, other *store.DB, clocks map[*store.DB]time.Time) {
+	t.Helper()
+	made := clocks[one]
+	thread := newThread(1, "alice")
+	thread.Group, thread.OpenedAt, thread.UpdatedAt = sha256.Sum256(thread.ID[:]), made, made
+	must(t, one.Tell(t.Context(), []*relay.Thread{thread}))
+	thread.EndedAt = made
+	must(t, one.Tell(t.Context(), []*relay.Thread{thread}))
+	if near(clocks[other], time.Now()) { // Prune asks the machine itself for the time
+		_, err := other.Prune(t.Context(), clocks[other].Add(-time.Hour), 10)
+		must(t, err)
+	}
+	for db, now := range clocks {
+		got, err := db.ThreadOf(t.Context(), thread.Group)
+		must(t, err)
+		if got.ID != thread.ID || !near(got.OpenedAt, now) || !near(got.UpdatedAt, now) || !near(got.EndedAt, now) {
+			t.Errorf("at %s it is %+v", now, got)
+		}
+	}
+}
+
+// patientKeepsTime has an update take the place of one that is held back; now is by the server's clock.
+func patientKeepsTime(t *testing.T, db *store.DB, made, now time.Time) {
+	t.Helper()
+	for _, patient := range []bool{false, true} {
+		m := kept("muted-0", 7, made.Add(8*time.Hour))
+		m.Key, m.OnUpdate, m.Patient, m.CreatedAt = fmt.Sprint("held at ", made), relay.Edit, patient, made
+		m.Deliveries[0].CreatedAt, m.Deliveries[0].ExpiresAt = made, made.Add(24*time.Hour)
+		if patient {
+			m.Deliveries[0].State, m.Deliveries[0].NotBefore = relay.Queued, time.Time{}
+		}
+		must(t, db.Accept(t.Context(), m))
+		stored, err := db.Message(t.Context(), m.ID)
+		must(t, err)
+		if d := stored.Deliveries[0]; d.State != relay.Held || !near(d.NotBefore, now.Add(8*time.Hour)) || !near(d.ExpiresAt, now.Add(24*time.Hour)) {
+			t.Errorf("patient %v: it is %s until %s and expires at %s", patient, d.State, d.NotBefore, d.ExpiresAt)
+		}
 	}
 }
 

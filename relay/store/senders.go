@@ -25,7 +25,7 @@ func (db *DB) SetSender(ctx context.Context, recipient string, token relay.Token
 			}
 		}
 		return t.run(ctx, `INSERT INTO senders (recipient, token, created_at) VALUES ($1, $2, $3)
-			ON CONFLICT (recipient) DO UPDATE SET token = excluded.token, created_at = excluded.created_at`, recipient, token[:], millis(at))
+			ON CONFLICT (recipient) DO UPDATE SET token = excluded.token, created_at = excluded.created_at`, recipient, token[:], millis(t.stored(at)))
 	})
 }
 

@@ -28,6 +28,11 @@ func scanThread(row scanner) (relay.Thread, error) {
 	return t, json.Unmarshal([]byte(recipients), &t.To)
 }
 
+// oursThread has a thread go by our clock.
+func (db *DB) oursThread(t *relay.Thread) {
+	t.OpenedAt, t.UpdatedAt, t.EndedAt = db.ours(t.OpenedAt), db.ours(t.UpdatedAt), db.ours(t.EndedAt)
+}
+
 // ThreadOf implements relay.Threads.
 func (db *DB) ThreadOf(ctx context.Context, group [32]byte) (*relay.Thread, error) {
 	return db.thread(ctx, `alert_group = $1 ORDER BY opened_at DESC, id DESC LIMIT 1`, group[:])
@@ -40,6 +45,7 @@ func (db *DB) Thread(ctx context.Context, id relay.ID) (*relay.Thread, error) {
 
 func (db *DB) thread(ctx context.Context, where string, key []byte) (*relay.Thread, error) {
 	t, found, err := first(ctx, db.read, scanThread, `SELECT `+threadColumns+` FROM threads WHERE `+where, key)
+	db.oursThread(&t)
 	if err == nil && !found {
 		err = &relay.Error{Code: relay.CodeNotFound, Detail: "there is no such thread"}
 	}
@@ -49,6 +55,9 @@ func (db *DB) thread(ctx context.Context, where string, key []byte) (*relay.Thre
 // OpenThreads implements relay.Threads.
 func (db *DB) OpenThreads(ctx context.Context, after relay.ID, limit int) ([]relay.Thread, error) {
 	open, err := list(ctx, db.read, scanThread, `SELECT `+threadColumns+` FROM threads WHERE id > $1 AND ended_at = 0 ORDER BY id LIMIT $2`, after[:], limit)
+	for i := range open {
+		db.oursThread(&open[i])
+	}
 	return open, fault("list threads", err)
 }
 
@@ -89,7 +98,7 @@ func (t *tx) putThread(ctx context.Context, thread *relay.Thread) error {
 	if err != nil {
 		return err
 	}
-	opened, updated, ended := millis(thread.OpenedAt), millis(thread.UpdatedAt), millis(thread.EndedAt)
+	opened, updated, ended := millis(t.stored(thread.OpenedAt)), millis(t.stored(thread.UpdatedAt)), millis(t.stored(thread.EndedAt))
 	var stored int64
 	if thread.Version == 0 {
 		stored, err = t.exec(ctx, `INSERT INTO threads (id, alert_group, receiver, recipients, opened_at, updated_at, ended_at, state, version)
