@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,10 +92,19 @@ func (c *migrateCommand) move(ctx context.Context, std *streams) error {
 	if c.From == "" || c.To == "" || c.DryRun {
 		return usageError{errors.New("--from and --to go together, and without --dry-run")}
 	}
-	for _, address := range []string{c.From, c.To} {
-		lock, err := store.Acquire(address)
-		if err != nil {
-			return err
+	if c.From == c.To {
+		return usageError{errors.New("--from and --to are the same")}
+	}
+	if plan, err := store.PlanMigration(ctx, c.From); err != nil || plan.Schema == 0 {
+		return cmp.Or(err, errors.New("there is no storage at --from: check the address"))
+	}
+	for _, at := range []struct{ flag, address string }{{"--from", c.From}, {"--to", c.To}} {
+		lock, err := store.Acquire(at.address)
+		switch {
+		case errors.Is(err, store.ErrInUse):
+			return fmt.Errorf("a tgrelay is running on the storage of %s: stop it first", at.flag)
+		case err != nil:
+			return fmt.Errorf("%s: %w", at.flag, err)
 		}
 		defer lock.Release()
 	}

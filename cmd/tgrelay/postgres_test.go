@@ -168,7 +168,7 @@ func (w *world) refused(other *world) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	command("another tgrelay is running on this storage", "migrate", "--from", from, "--to", "sqlite:"+filepath.Join(w.dir, "copy.db"))
+	command("a tgrelay is running on the storage of --from", "migrate", "--from", from, "--to", "sqlite:"+filepath.Join(w.dir, "copy.db"))
 	command("the database server answers, schema", "doctor", "--config", other.config())
 	command("pg_dump", "backup", "--config", other.config(), filepath.Join(w.dir, "copy"))
 }

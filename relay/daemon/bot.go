@@ -51,7 +51,7 @@ func (d *Daemon) openBots(ctx context.Context, transport http.RoundTripper) erro
 			return err
 		}
 		b.username.Store(kept)
-		if err := b.openTelegram(ctx, transport); err != nil {
+		if err := errors.Join(b.own(ctx), b.openTelegram(ctx, transport)); err != nil {
 			return err
 		}
 	}

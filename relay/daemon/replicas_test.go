@@ -24,6 +24,7 @@ import (
 
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/daemon"
+	"github.com/tgrelay/tgrelay/relay/secret"
 	"github.com/tgrelay/tgrelay/relay/simulator"
 	"github.com/tgrelay/tgrelay/relay/store/pgtest"
 )
@@ -496,5 +497,24 @@ func TestHeartbeatOverReplicas(t *testing.T) {
 	time.Sleep(time.Second) // whoever else would tell
 	if got := p.settled(ada); len(got) != 3 || !strings.Contains(got[1], "💔") || !strings.Contains(got[2], "💚") {
 		t.Errorf("%q", got)
+	}
+}
+
+// A bot reaches no chats of another's: a relay with another token does not come between those that run, and one alone may have a new bot.
+func TestAnotherBotOnTheSameDatabase(t *testing.T) {
+	p := share(t, "")
+	u := p.connect("Ada", "ada")
+	c, err := config.Load(p.all[0].file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Telegram.Token = secret.New("987654321:AAthe-token-of-another-bot-000000000")
+	_, err = daemon.New(t.Context(), daemon.Options{Config: c, Version: "test", Log: slog.New(slog.DiscardHandler), Transport: p.sim.Transport()})
+	if err == nil || !strings.Contains(err.Error(), "the same token") || strings.Contains(err.Error(), "AAthe") {
+		t.Errorf("it starts with another bot: %v", err)
+	}
+	p.all[1].post("/api/v1/messages", `{"to": "ada", "text": "still here"}`, "")
+	if got := p.wait(u, 2); got[1] != "still here" {
+		t.Errorf("there is %q", got)
 	}
 }

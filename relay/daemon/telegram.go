@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay/config"
@@ -20,6 +21,7 @@ import (
 // What the daemon keeps for itself in the storage.
 const (
 	usernameSetting = "bot_username"         // so that links can be made while Telegram is out of reach
+	idSetting       = "bot_id"               // whose chats the storage holds
 	secretSetting   = "webhook_secret_token" // that setWebhook gave to Telegram
 )
 
@@ -40,6 +42,27 @@ func (b *bot) openTelegram(ctx context.Context, transport http.RoundTripper) (er
 		Handle: func(ctx context.Context, u telegram.Update) error { return b.chat.Handle(ctx, u) }, Log: b.log,
 	})
 	return nil
+}
+
+// own holds that the storage's chats are those of the bot that the token is of: any other reaches none of them, and would take them for lost. A relay
+// that runs beside others has to have the same bot. One that is alone may have got another.
+func (b *bot) own(ctx context.Context) error {
+	id, _, _ := strings.Cut(b.terms().Token.Reveal(), ":")
+	before, err := b.db.Setting(ctx, ofBot(idSetting, b.name))
+	if err != nil || before == id {
+		return err
+	}
+	if before != "" {
+		living, err := b.db.Living(ctx)
+		switch {
+		case err != nil:
+			return err
+		case living > 0:
+			return fmt.Errorf("%s: the relays that share this database have the bot %s, and this token is of the bot %s: give all of them the same token; to change the bot, stop all of them first", config.BotTable(b.name), before, id)
+		}
+		b.log.Warn("the bot is another one than before: it does not reach the chats that are connected with that one, which have to connect anew", "before", before, "now", id)
+	}
+	return b.db.SetSetting(ctx, ofBot(idSetting, b.name), id)
 }
 
 func webhookTerms(b config.Bot) telegram.WebhookTerms {

@@ -3,12 +3,14 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"reflect"
 	"strings"
 
 	"github.com/tgrelay/tgrelay/relay/config"
 	"github.com/tgrelay/tgrelay/relay/secret"
+	"github.com/tgrelay/tgrelay/relay/store"
 )
 
 const configuration = "the configuration"
@@ -33,6 +35,11 @@ func lookAtFiles(_ context.Context, o *Options) []Finding {
 		}
 	}
 	files, inline := secretsOf(reflect.ValueOf(o.Config).Elem(), "bot-token")
+	files = append(files, store.Passfile(o.Config.Storage.URL))
+	if u, err := url.Parse(o.Config.Storage.URL); err == nil {
+		_, has := u.User.Password()
+		inline = inline || has
+	}
 	for _, path := range files {
 		look(path, "a secret")
 	}
@@ -47,7 +54,7 @@ func lookAtFiles(_ context.Context, o *Options) []Finding {
 		}
 	}
 	if len(all) == 0 {
-		return fine(fmt.Sprintf("%d files with secrets and data are readable by their owner and group only", looked))
+		return fine(fmt.Sprintf("files with secrets and data: %d, readable by their owner and group only", looked))
 	}
 	return all
 }

@@ -72,10 +72,14 @@ func forOthers(ctx context.Context, o *Options) []Finding {
 
 // lookAtServer asks a database server. How it looks after its disks is its own affair.
 func lookAtServer(ctx context.Context, o *Options) []Finding {
+	const remedy = "mend what it says; tgrelay serve ends with the same until then"
 	plan, err := store.PlanMigration(ctx, o.Config.Storage.URL)
+	if err == nil && (plan.Schema == 0 || plan.Schema == plan.Newest) {
+		err = store.Rehearse(ctx, o.Config.Storage.URL)
+	}
 	switch {
 	case err != nil:
-		return one(Failure, err.Error(), "start the database server, or change storage.url")
+		return one(Failure, err.Error(), remedy)
 	case plan.Schema > plan.Newest:
 		return one(Failure, fmt.Sprintf("it has schema %d, and this tgrelay knows %d at most", plan.Schema, plan.Newest), "install the newer tgrelay that used it")
 	case plan.Schema == 0:

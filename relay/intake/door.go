@@ -197,6 +197,11 @@ func (rc *Receiver) admit(caller Caller, h *Hook) error {
 // accept stores messages that have deliveries.
 func (d *Door) accept(ctx context.Context, messages []*relay.Message) error {
 	full := delivered(messages)
+	for _, m := range messages {
+		if len(m.Deliveries) == 0 {
+			d.log.InfoContext(ctx, "nothing to deliver: it was told already, or its template is empty", "receiver", m.Receiver, "token", m.Owner)
+		}
+	}
 	if len(full) == 0 {
 		return nil
 	}

@@ -406,3 +406,12 @@ func (k *keeper) connected() {
 		k.change(func(*[relay.Shards]shard) { k.rest = time.Now().Add(afterOutage) })
 	}
 }
+
+// Living is how many daemons share the storage now, this one not counted before its leases run. Nobody shares a file.
+func (db *DB) Living(ctx context.Context) (living int, err error) {
+	if _, ok := db.engine.(*postgres); !ok {
+		return 0, nil
+	}
+	err = db.readers.QueryRowContext(ctx, livingText).Scan(&living)
+	return living, err
+}

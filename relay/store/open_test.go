@@ -44,6 +44,8 @@ func TestOpenRefuses(t *testing.T) {
 		"mysql://user@host/db":                                  `must be "sqlite:PATH"`,
 		"postgres://user:secret@host:x/":                        "is no address of a PostgreSQL database",
 		"postgres://user:secret@127.0.0.1:1/db?sslmode=disable": "the database server cannot be reached",
+		"postgres://user:secret@host/db?sslmode=offf":           "sslmode is invalid",
+		"postgres://user@host/db?passfile=" + dir + "/nosuch":   "nosuch: no such file or directory: the user that tgrelay runs as has to",
 		"sqlite:":         `must be "sqlite:PATH"`,
 		"sqlite::memory:": `must be "sqlite:PATH"`,
 		"sqlite:" + filepath.Join(dir, "absent", "relay.db"): "there is no folder",

@@ -65,6 +65,35 @@ func planPostgres(ctx context.Context, address string) (*Plan, error) {
 	return plan, err
 }
 
+// errRehearsed ends a transaction whose work is not to be kept.
+var errRehearsed = errors.New("all of it went well")
+
+// Rehearse does in the database at address what a daemon does first, and takes it back: it makes the tables where there are none, and writes. The
+// error is the one that the daemon would end with.
+func Rehearse(ctx context.Context, address string) error {
+	p, err := newPostgres(Options{URL: address})
+	if err != nil {
+		return err
+	}
+	steps, err := migrations(schema, "schema/postgres")
+	if err != nil {
+		return err
+	}
+	err = p.once(ctx, func(tx *sql.Tx) error {
+		if err := p.upgrade(ctx, tx, steps); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO writers (id, batch, seen_at) VALUES ($1, 0, 0)`, p.id[:]); err != nil {
+			return fmt.Errorf("write to storage: %s: %w", reason(err), err)
+		}
+		return errRehearsed
+	})
+	if errors.Is(err, errRehearsed) {
+		return nil
+	}
+	return err
+}
+
 func versionOf(ctx context.Context, path string) (version int, err error) {
 	pool, err := openCopier(path, waitForLock)
 	if err != nil {

@@ -55,9 +55,9 @@ type postgres struct {
 }
 
 func newPostgres(o Options) (*postgres, error) {
-	config, err := pgx.ParseConfig(o.URL)
-	if err != nil { // the driver's words show a part of the address
-		return nil, errors.New(`open storage: storage.url is no address of a PostgreSQL database: want "postgres://USER@HOST/DATABASE"`)
+	config, err := parseAddress(o.URL)
+	if err != nil {
+		return nil, fmt.Errorf("open storage: %w", err)
 	}
 	config.DialFunc = dial
 	s := newSessions(config)
@@ -154,10 +154,13 @@ func (p *postgres) upgrade(ctx context.Context, tx *sql.Tx, steps []migration) e
 	return nil
 }
 
+// livingText counts the daemons that share the database now.
+const livingText = `SELECT count(*) FROM leases WHERE name LIKE 'replica.%' AND ends_at > ` + serverNow
+
 // unused returns an error if a daemon uses the tables that are to be changed: it would go on with texts that are for those of before.
 func unused(ctx context.Context, tx *sql.Tx) error {
 	var living int
-	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM leases WHERE name LIKE 'replica.%' AND ends_at > `+serverNow).Scan(&living)
+	err := tx.QueryRowContext(ctx, livingText).Scan(&living)
 	if err == nil && living > 0 {
 		err = fmt.Errorf("open storage: this version of tgrelay changes the tables, and %d of an earlier one use them: stop those first; after one that was killed wait %s", living, leaseTime)
 	}

@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -96,11 +98,14 @@ func postgresInterrupted(err error) bool {
 // postgresReasons are what a person can do about a fault, by its code or the first half of it.
 var postgresReasons = map[string]string{
 	"08":    "the connection to the database server was lost: see its log",
+	"22023": unknownSetting,
 	"25006": "the database takes no writes: it is a standby's, or set to read only; let storage.url name the primary",
-	"28":    "the database server does not let the user in: check the user and password of storage.url, and the server's pg_hba.conf",
+	"28":    "the database server does not let the user in: check the user of storage.url, its password or passfile, and the server's pg_hba.conf",
 	"3D000": "there is no such database: create it (createdb), or change storage.url",
 	"3F000": "there is no schema to keep tables in: create it, or change search_path in storage.url",
 	"42501": "the user of storage.url may not do this: make it the owner of the database or schema",
+	"42704": unknownSetting,
+	"42P07": "another program keeps tables in this schema: give tgrelay a database of its own, or a schema by search_path in storage.url",
 	"53100": "the disk of the database server is full: free some space",
 	"53300": "the database server has no connection left: raise its max_connections, or end some",
 	"53":    "the database server has too little of something: see its log",
@@ -110,6 +115,8 @@ var postgresReasons = map[string]string{
 	"58":    "the database server's system failed: see its log",
 	"XX":    "the database server failed or its data is damaged: see its log",
 }
+
+const unknownSetting = "the database server does not take a setting that storage.url makes: check what stands after its question mark"
 
 // pooledReason is what a person can do about errPooled.
 const pooledReason = "a connection pooler in transaction mode stands before the database server, where a session's locks and notifications are lost: " +
@@ -125,7 +132,17 @@ func postgresReason(err error) string {
 	case ok:
 		return postgresReasons[class(err)]
 	case unconnected(err):
-		return "the database server cannot be reached: check that it runs, and storage.url"
+		return unconnectedReason(err)
 	}
 	return ""
+}
+
+func unconnectedReason(err error) string {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "the database server's certificate is not trusted: name its authority by sslrootcert in storage.url, and the host as the certificate does"
+	}
+	if strings.Contains(err.Error(), "server refused TLS connection") { // the driver has no value for it
+		return "the database server takes no encrypted connections, and sslmode of storage.url wants one: let the server have a certificate (ssl = on)"
+	}
+	return "the database server cannot be reached: check that it runs, and storage.url"
 }

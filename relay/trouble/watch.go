@@ -167,7 +167,7 @@ func (w *Watch) end(ctx context.Context, k Kind, s *standing, now time.Time) {
 		if !w.tell(ctx, k, c, "end", k.End(c)) {
 			return // it is tried again at the next look
 		}
-		w.Log.Info("the trouble is over", "kind", k.Name, "after", c.Lasted)
+		w.Log.Info("the trouble is over", "kind", k.Name, "after", c.Lasted.Round(time.Second))
 	}
 	delete(w.cases, k.Name)
 	w.keep(ctx, k, nil)
