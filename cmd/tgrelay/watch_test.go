@@ -88,6 +88,7 @@ func newBusy(t *testing.T) *busy {
 	w.sim = sim.await(t, `serves (http://\S+)`)
 	b := &busy{world: w.begin()}
 	b.admin, b.ada = b.guest("Grace", "admin"), b.guest("Ada "+theirs, "ada")
+	b.writeToTeam()
 	b.badRequests()
 	b.badTemplates()
 	b.badPeople()
@@ -126,6 +127,18 @@ func (b *busy) guest(name, recipient string) int64 {
 	b.open(id, link)
 	b.messages(id, 1)
 	return id
+}
+
+// writeToTeam has somebody write to the second bot.
+func (b *busy) writeToTeam() {
+	b.t.Helper()
+	_, answer := b.post("/api/v1/links", `{"recipient": "tim", "bot": "team"}`)
+	found := regexp.MustCompile(`"url":"([^"]+)"`).FindStringSubmatch(answer)
+	if found == nil {
+		b.t.Fatal(answer)
+	}
+	b.open(b.user("Tim"), found[1])
+	b.eventually(func() bool { return b.metric(`tgrelay_telegram_updates_total{bot="team",type="message"}`) == 1 })
 }
 
 // expectStatus makes a call that is to be answered so.

@@ -306,7 +306,7 @@ func TestStorage(t *testing.T) {
 
 func TestFiles(t *testing.T) {
 	h := newHouse(t, "")
-	h.write("relay.toml", "", 0o644)                         // it names files of secrets only
+	h.write("relay.toml", "", 0o644)                           // it names files of secrets only
 	h.expect("files", "ok", "files with secrets and data: 2,") // the token's and the storage
 	h.write("bot-token", token, 0o644)
 	h.expect("files", "warning", "every user of this machine may read", "chmod o-r")

@@ -100,7 +100,7 @@ var postgresReasons = map[string]string{
 	"08":    "the connection to the database server was lost: see its log",
 	"22023": unknownSetting,
 	"25006": "the database takes no writes: it is a standby's, or set to read only; let storage.url name the primary",
-	"28":    "the database server does not let the user in: check the user of storage.url, its password or passfile, and the server's pg_hba.conf",
+	"28":    "the database server does not let the user in: check the user of storage.url, its password or passfile (one of whose lines has to fit server, port, database and user), and the server's pg_hba.conf",
 	"3D000": "there is no such database: create it (createdb), or change storage.url",
 	"3F000": "there is no schema to keep tables in: create it, or change search_path in storage.url",
 	"42501": "the user of storage.url may not do this: make it the owner of the database or schema",
