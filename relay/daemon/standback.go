@@ -7,17 +7,25 @@ import (
 	"github.com/tgrelay/tgrelay/relay/telegram"
 )
 
-// reachEvery is how often it is looked at whether this replica reaches Telegram. It takes no call: the clients know.
-const reachEvery = time.Second
+const (
+	// reachEvery is how often it is looked at whether this replica reaches Telegram. It takes no call: the clients know.
+	reachEvery = time.Second
+	// sureAfter is for how long it must not reach it. After one probe that failed the next may be under way.
+	sureAfter = 2 * time.Second
+)
 
 // standBack leaves the work to other replicas while this one cannot reach Telegram.
 func (d *Daemon) standBack(ctx context.Context) error {
 	tick := time.NewTicker(reachEvery)
 	defer tick.Stop()
-	back := false
+	back, reached := false, time.Now()
 	for {
-		if why := d.unreachable(); (why != nil) != back {
-			back = why != nil
+		why := d.unreachable()
+		if why == nil {
+			reached = time.Now()
+		}
+		if sure := time.Since(reached) >= sureAfter; sure != back {
+			back = sure
 			d.leases.StandBack(why)
 		}
 		select {

@@ -19,22 +19,41 @@ import (
 type way struct {
 	mu     sync.Mutex
 	answer string // empty: it is cut
+	loses  bool   // the next request
 }
 
 func (w *way) set(answer string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.answer = answer
+	w.answer, w.loses = answer, false
+}
+
+// lose has the next request fail.
+func (w *way) lose() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.loses = true
+}
+
+// take is the answer to a request.
+func (w *way) take() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.loses {
+		w.loses = false
+		return ""
+	}
+	return w.answer
 }
 
 func (w *way) RoundTrip(*http.Request) (*http.Response, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.answer == "" {
+	time.Sleep(300 * time.Millisecond)
+	answer := w.take()
+	if answer == "" {
 		return nil, errors.New("network is down")
 	}
 	r := httptest.NewRecorder()
-	_, _ = r.WriteString(w.answer)
+	_, _ = r.WriteString(answer)
 	return r.Result(), nil
 }
 
@@ -105,9 +124,14 @@ func TestStandBack(t *testing.T) {
 			{"both are refused", refused, refused, nil},
 			{"cut off again", cut, gateway, []bool{true}},
 			{"all is well again", well, well, []bool{false}},
+			{"a probe gets lost", well, well, nil},
 		} {
 			ways[0].set(step.first)
 			ways[1].set(step.second)
+			if step.name == "a probe gets lost" {
+				ways[0].lose()
+				ways[1].lose()
+			}
 			time.Sleep(30 * time.Second)
 			synctest.Wait()
 			said := leases.since()
