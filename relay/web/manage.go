@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -10,7 +11,7 @@ import (
 // healthy is 503 where a part of the program hangs, which only a new start ends.
 func (s *Server) healthy(w http.ResponseWriter, _ *http.Request, _ *Token) error {
 	if err := s.Healthy(); err != nil {
-		return &relay.Error{Code: relay.CodeNotReady, Detail: err.Error(), RetryAfter: 20 * time.Second}
+		return &relay.Error{Code: relay.CodeNotReady, Detail: why(err), RetryAfter: 20 * time.Second}
 	}
 	return answer(w, http.StatusOK, map[string]string{"status": "healthy"})
 }
@@ -18,7 +19,7 @@ func (s *Server) healthy(w http.ResponseWriter, _ *http.Request, _ *Token) error
 // ready is 200 when the storage takes writes and Telegram answers. Messages are taken while it is 503, as long as the storage works.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ *Token) error {
 	if err := s.Ready(r.Context()); err != nil {
-		return &relay.Error{Code: relay.CodeNotReady, Detail: err.Error(), RetryAfter: 5 * time.Second}
+		return &relay.Error{Code: relay.CodeNotReady, Detail: why(err), RetryAfter: 5 * time.Second}
 	}
 	return answer(w, http.StatusOK, map[string]string{"status": "ready"})
 }
@@ -26,9 +27,17 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request, _ *Token) error {
 // accepting is 200 while the storage takes writes, be Telegram out of reach: for what decides where senders are led.
 func (s *Server) accepting(w http.ResponseWriter, r *http.Request, _ *Token) error {
 	if err := s.Accepting(r.Context()); err != nil {
-		return &relay.Error{Code: relay.CodeNotReady, Detail: err.Error(), RetryAfter: 5 * time.Second}
+		return &relay.Error{Code: relay.CodeNotReady, Detail: why(err), RetryAfter: 5 * time.Second}
 	}
 	return answer(w, http.StatusOK, map[string]string{"status": "accepting"})
+}
+
+// why is what an error says to people. Its cause names users and addresses of servers that not everybody is told of who may ask here; the log has it.
+func why(err error) string {
+	if e, ok := errors.AsType[*relay.Error](err); ok && e.Detail != "" {
+		return e.Detail
+	}
+	return err.Error()
 }
 
 // reload tells which changed keys wait for a restart.

@@ -776,6 +776,11 @@ func TestReadyAndReload(t *testing.T) {
 	if p.Status != 503 || p.Code != "not_ready" || !strings.Contains(p.Detail, "bot token") {
 		t.Errorf("%+v", p)
 	}
+	h.ready = &relay.Error{Code: relay.CodeStorageUnavailable, Detail: "the database server cannot be reached", Err: errors.New("dial tcp 10.0.0.7:5432")}
+	if p := h.call(t, "GET", "/-/ready", "").problem(t); p.Status != 503 || p.Detail != "the database server cannot be reached" {
+		t.Errorf("%+v", p)
+	}
+	h.ready = errors.New("Telegram refuses the bot token (401)")
 	if a := h.call(t, "GET", "/-/accepting", ""); a.status != 200 {
 		t.Errorf("it takes messages while Telegram refuses the bot: %d %s", a.status, a.body)
 	}
