@@ -88,6 +88,10 @@ func (k *keeper) StandBack(why error) {
 		k.away = calm
 	}
 	k.back = why
+	k.metrics.back.Set(0)
+	if why != nil {
+		k.metrics.back.Set(1)
+	}
 	k.wakeUp()
 }
 
@@ -291,7 +295,6 @@ func (k *keeper) yield(others int) {
 	case leaves && !left:
 		k.log.Warn("this replica stands back, and leaves its work to the others until it can do it again", "others", others, "reason", why)
 		k.left = time.Now()
-		k.metrics.back.Set(1)
 	case left && !leaves && why == nil:
 		k.log.Info("this replica takes its share of the work again", "after", time.Since(k.left).Round(time.Second))
 	case left && !leaves:
@@ -299,7 +302,6 @@ func (k *keeper) yield(others int) {
 	}
 	if !leaves {
 		k.left = time.Time{}
-		k.metrics.back.Set(0)
 	}
 }
 

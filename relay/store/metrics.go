@@ -55,7 +55,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "tgrelay_lease_replicas", Help: "How many replicas share the work, as far as this one knows.",
 		}),
 		back: with.NewGauge(prometheus.GaugeOpts{
-			Name: "tgrelay_lease_standing_back", Help: "Whether this replica cannot reach Telegram and leaves its work to others that can: 1, else 0.",
+			Name: "tgrelay_lease_standing_back", Help: "Whether this replica cannot reach Telegram and leaves its work to others, where there are some that can: 1, else 0.",
 		}),
 		lost: with.NewCounter(prometheus.CounterOpts{
 			Name: "tgrelay_lease_lost_total", Help: "Shards that ended before this replica could renew its lease of them.",
