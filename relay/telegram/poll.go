@@ -87,9 +87,13 @@ func (p *Poller) insist(ctx context.Context, what string, do func(context.Contex
 func (p *Poller) poll(ctx context.Context, offset int64) {
 	for {
 		var raw []json.RawMessage
+		timeout := pollTimeout
 		ok := p.insist(ctx, "get updates", func(ctx context.Context) (err error) {
-			if raw, err = p.Client.GetUpdates(ctx, GetUpdates{offset, pollTimeout, AllowedUpdates}); ReasonOf(err) == Conflict {
+			if raw, err = p.Client.GetUpdates(ctx, GetUpdates{offset, timeout, AllowedUpdates}); ReasonOf(err) == Conflict {
 				err = p.yield(ctx, err)
+			}
+			if err != nil {
+				timeout = 0 // that it works again is to be known when it does, not when the next update comes
 			}
 			return err
 		})

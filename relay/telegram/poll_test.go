@@ -112,7 +112,7 @@ func TestPollWaitsOutAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := &botAPI{on: map[string]func(map[string]any) string{
 			"getWebhookInfo": answers("", "", noWebhook),
-			"getUpdates":     answers("", "", "", "", "", "", "", "", `{"ok":true,"result":[{"update_id":3}]}`, "wait"),
+			"getUpdates":     answers("", "", "", "", "", "", "", "", `{"ok":true,"result":[]}`, `{"ok":true,"result":[{"update_id":3}]}`, "wait"),
 		}}
 		kept := &offsets{}
 		log := poll(t, api, kept, func(context.Context, telegram.Update) error { return nil }, 5*time.Minute)
@@ -123,6 +123,9 @@ func TestPollWaitsOutAnOutage(t *testing.T) {
 			t.Errorf("the outage was logged %d times:\n%s", n, log)
 		}
 		polls := api.of("getUpdates")
+		if first, after, then := polls[0].params["timeout"], polls[8].params["timeout"], polls[9].params["timeout"]; first != 50. || after != nil && after != 0. || then != 50. {
+			t.Errorf("asked for updates within %v s, %v while it did not work, and %v when it did", first, after, then)
+		}
 		for i, c := range polls[1:9] {
 			want := min(time.Second<<i, 10*time.Second)
 			if wait := c.at.Sub(polls[i].at); wait > want || wait < want*4/5 {
