@@ -146,6 +146,14 @@ func (g *gate) refuse(yes bool) {
 	}
 }
 
+// silence holds, and breaks the connections that were silent when it is over.
+func (g *gate) silence(yes bool) {
+	g.hold(yes)
+	if !yes {
+		g.cut()
+	}
+}
+
 // cut breaks all connections.
 func (g *gate) cut() {
 	g.mu.Lock()

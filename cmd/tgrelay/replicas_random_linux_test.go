@@ -26,7 +26,8 @@ type misfortune struct {
 // misfortunes are faults that meet, drawn by chance.
 type misfortunes struct {
 	f     *fleet
-	cable *wire // of the last relay, to the database
+	gates []*gate // of the first relays, to Telegram
+	cable *wire   // of the last relay, to the database
 	dice  *rand.Rand
 }
 
@@ -41,9 +42,9 @@ func (m *misfortunes) draw() []misfortune {
 	return all[:1+m.dice.IntN(3)]
 }
 
-// lasts is from a moment to 16 s, short ones more often.
+// lasts is from a moment to 33 s, short ones more often.
 func (m *misfortunes) lasts() time.Duration {
-	return time.Duration(100+m.dice.IntN(1<<(8+m.dice.IntN(7)))) * time.Millisecond
+	return time.Duration(100+m.dice.IntN(1<<(8+m.dice.IntN(8)))) * time.Millisecond
 }
 
 func (m *misfortunes) ofRelay(i int) misfortune {
@@ -55,15 +56,25 @@ func (m *misfortunes) ofRelay(i int) misfortune {
 	case 1:
 		return misfortune{name + "asked to end", 1, relay.end}
 	case 2:
-		if i == len(m.f.members())-1 {
-			return misfortune{fmt.Sprintf("%scut off for %s", name, length), 1, func() {
-				m.cable.set(func(w *wire) { w.isCut = true })
-				time.Sleep(length)
-				m.cable.set(func(w *wire) { w.isCut = false })
-			}}
-		}
+		return misfortune{fmt.Sprintf("%sfrozen for %s", name, length), 1, func() { relay.freeze(length) }}
 	}
-	return misfortune{fmt.Sprintf("%sfrozen for %s", name, length), 1, func() { relay.freeze(length) }}
+	return m.cutOff(i, name, length)
+}
+
+// cutOff shuts a relay's way to Telegram, or the last one's to the database.
+func (m *misfortunes) cutOff(i int, name string, length time.Duration) misfortune {
+	what, shut := "the database", func(yes bool) { m.cable.set(func(w *wire) { w.isCut = yes }) }
+	switch {
+	case i < len(m.gates) && m.dice.IntN(2) == 0:
+		what, shut = "Telegram", m.gates[i].refuse
+	case i < len(m.gates):
+		what, shut = "Telegram without a word", m.gates[i].silence
+	}
+	return misfortune{fmt.Sprintf("%scut off from %s for %s", name, what, length), 1, func() {
+		shut(true)
+		time.Sleep(length)
+		shut(false)
+	}}
 }
 
 func (m *misfortunes) ofServer() misfortune {
@@ -123,9 +134,10 @@ func TestReplicasThroughFaultsThatMeet(t *testing.T) {
 	t.Logf("again: -replicas-seed %d", seed)
 	f := newFleet(t, replicaRates, replicaLimits)
 	here, there := newNamespace(t, "here"), newNamespace(t, "there")
-	m := &misfortunes{f: f, cable: f.moveServer(here, there), dice: rand.New(rand.NewPCG(seed, 0))}
-	f.join(nil)
-	f.join(nil)
+	m := &misfortunes{f: f, cable: f.moveServer(here, there), dice: rand.New(rand.NewPCG(seed, 0)), gates: make([]*gate, 2)}
+	for i := range m.gates {
+		f.joinBy(&m.gates[i])
+	}
 	f.join(far(here))
 	s := newSenders(f, 240, 10)
 	f.divided()
