@@ -150,6 +150,7 @@ func (d *Daemon) openStorage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.log.Info("the storage is open", "storage", db.Name())
 	d.db, d.leases = db, db.Leases()
 	d.registry.MustRegister(census{db})
 	if path, isFile := strings.CutPrefix(d.config.Storage.URL, "sqlite:"); isFile {

@@ -107,6 +107,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
+// Name says which storage it is, without a password: the file's path, or the server and its database.
+func (db *DB) Name() string { return db.engine.name() }
+
 // SetCacheSize changes how many recipients are held in memory, where some are; at least one.
 func (db *DB) SetCacheSize(n int) { db.cache.resize(n) }
 
