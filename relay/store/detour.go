@@ -103,10 +103,11 @@ func scanNewest(row scanner) (newest, error) {
 	return n, err
 }
 
-// newerVersions are those that the other bot has, or has sent, of live messages, as far as they may be newer than what waits past it.
+// newerVersions are those that the other bot has, or has sent, of live messages, as far as they may be newer than what waits past it. For the least of plain
+// numbers PostgreSQL would go over all that is kept, from the oldest on.
 func (t *tx) newerVersions(ctx context.Context, past lane, way detour) ([]newest, error) {
 	return list(ctx, t, scanNewest, `SELECT live_key, max(seq) FROM deliveries
-		WHERE recipient = $1 AND recipient <> '' AND seq > (SELECT min(seq) FROM deliveries WHERE state IN (1, 2) AND bot = $2 AND chat_id = $3 AND live_key <> '')
+		WHERE recipient = $1 AND recipient <> '' AND seq > (SELECT min(seq + 0) FROM deliveries WHERE state IN (1, 2) AND bot = $2 AND chat_id = $3 AND live_key <> '')
 		AND bot = $4 AND chat_id = $3 AND message_thread_id = $5 AND live_key <> '' AND on_update = 'edit' AND +state IN (0, 1, 2, 3) GROUP BY live_key`,
 		way.recipient, past.bot, past.chat, way.bot, way.thread)
 }

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,58 @@ func TestDetourOfASecret(t *testing.T) {
 	if len(jobs) != 1 || jobs[0].Content.Text.Text != "secret" {
 		t.Errorf("the other bot has %+v", jobs)
 	}
+}
+
+// What another bot has by now is not wiped for what became of it at the one that was blocked.
+func TestDetourOfASecretIsFoundOutLate(t *testing.T) {
+	db := open(t, store.Options{})
+	must(t, db.Bind(t.Context(), "alice", person(1), t0))
+	must(t, db.Bind(t.Context(), "alice", at(second, person(1)), t0))
+	m := text("secret", to("alice", 1))
+	must(t, db.Accept(t.Context(), m))
+	must(t, db.SetChatState(t.Context(), "", 1, relay.Blocked))
+	out := blockedBy(m, 1)
+	out.Wipe = true
+	must(t, db.Finish(t.Context(), out))
+	jobs, err := db.Heads(t.Context(), second, 1, t0, 10)
+	must(t, err)
+	if len(jobs) != 1 || jobs[0].Content.Text.Text != "secret" {
+		t.Errorf("the other bot has %+v", jobs)
+	}
+}
+
+// Among many deliveries PostgreSQL does not look for what waits from the oldest on.
+func TestDetourAmongMany(t *testing.T) {
+	t.Parallel()
+	address := schema(t)
+	db, side := open(t, store.Options{URL: address}), beside(t, address)
+	for _, text := range []string{
+		`INSERT INTO messages SELECT 1, '\x00', 1, '', '', 0, 0, 0, 1, 20000, '{}'`,
+		`INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error, telegram_message_ids, created_at,
+			send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update)
+			SELECT i, decode(md5(i::text), 'hex'), 1, 'u' || i % 3, i % 3, 0, '', CASE WHEN i > 19000 THEN 1 ELSE 3 END, 0, 0, '', '', '[]', i, 0, 0, 0, 0, 0, i,
+				CASE WHEN i % 2 = 0 AND i < 19000 THEN 'k' ELSE '' END, '' FROM generate_series(1, 20000) AS n (i)`,
+		`ANALYZE deliveries`,
+	} {
+		_, err := side.Exec(text)
+		must(t, err)
+	}
+	must(t, db.Bind(t.Context(), "u1", person(1), t0))
+	must(t, db.Bind(t.Context(), "u1", at(second, person(1)), t0))
+	must(t, db.SetChatState(t.Context(), "", 1, relay.Blocked))
+	for _, text := range db.Texts() {
+		if !strings.HasPrefix(text, "SELECT live_key, max(seq)") {
+			continue
+		}
+		_, err := side.Exec(`PREPARE newer AS ` + text)
+		must(t, err)
+		plan := strings.Join(texts(t, side, `EXPLAIN EXECUTE newer ('u1', '', 1, 'second', 0)`), "\n")
+		if !strings.Contains(plan, "deliveries_lane") {
+			t.Errorf("%s goes about it by\n%s", text, plan)
+		}
+		return
+	}
+	t.Error("nobody looked for newer versions")
 }
 
 // Whichever replica has the other bot's lane hears that something has come there.

@@ -577,6 +577,9 @@ func TestStandBack(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		divided(t, []int{0, 64}, a, b)
 	}
+	if living, err := b.Living(t.Context()); err != nil || living == 0 {
+		t.Errorf("%d are said to live, %v", living, err)
+	}
 	a.leases.StandBack(nil)
 	divided(t, []int{64, 0}, a, b)
 	fences := fmt.Sprint(a.has())

@@ -78,14 +78,14 @@ func (t *tx) overtaken(ctx context.Context, id relay.ID) (bool, error) {
 	return newer, err
 }
 
-// noteLive keeps what a live message consists of.
+// noteLive keeps what a live message consists of. Another bot may have sent it too, and said so before: then it is that one's.
 func (t *tx) noteLive(ctx context.Context, o relay.Outcome) error {
 	ids, err := json.Marshal(o.Live)
 	if err != nil {
 		return err
 	}
 	return t.run(ctx, `INSERT INTO live (recipient, bot, chat_id, message_thread_id, live_key, telegram_message_ids, updated_at)
-		SELECT recipient, bot, chat_id, message_thread_id, live_key, $2, $3 FROM deliveries WHERE id = $1 AND live_key <> ''
+		SELECT recipient, bot, chat_id, message_thread_id, live_key, $2, $3 FROM deliveries WHERE id = $1 AND live_key <> '' AND bot = $4
 		ON CONFLICT (recipient, bot, chat_id, message_thread_id, live_key) DO UPDATE SET telegram_message_ids = excluded.telegram_message_ids, updated_at = excluded.updated_at`,
-		o.Delivery[:], string(ids), millis(t.stored(o.At)))
+		o.Delivery[:], string(ids), millis(t.stored(o.At)), o.Bot)
 }

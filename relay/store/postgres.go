@@ -154,8 +154,8 @@ func (p *postgres) upgrade(ctx context.Context, tx *sql.Tx, steps []migration) e
 	return nil
 }
 
-// livingText counts the daemons that share the database now.
-const livingText = `SELECT count(*) FROM leases WHERE name LIKE 'replica.%' AND ends_at > ` + serverNow
+// livingText counts the daemons that have something of the database now: their part in the work, or, where all stand back, what they keep of it meanwhile.
+const livingText = `SELECT count(DISTINCT holder) FROM leases WHERE holder <> '' AND ends_at > ` + serverNow
 
 // unused returns an error if a daemon uses the tables that are to be changed: it would go on with texts that are for those of before.
 func unused(ctx context.Context, tx *sql.Tx) error {

@@ -38,8 +38,8 @@ func (db *DB) SenderOf(ctx context.Context, token relay.TokenHash) (string, erro
 	return recipient, fault("find sender", err)
 }
 
-// wipe takes the text of a message that held a secret out of the storage.
+// wipe takes the text of a message that held a secret out of the storage, unless it waits: another bot may have it by now.
 func (t *tx) wipe(ctx context.Context, delivery relay.ID) error {
 	t.erased = true
-	return t.run(ctx, `UPDATE messages SET content = '{"text":{"text":"(a secret, deleted)"}}' WHERE seq = (SELECT message FROM deliveries WHERE id = $1)`, delivery[:])
+	return t.run(ctx, `UPDATE messages SET content = '{"text":{"text":"(a secret, deleted)"}}' WHERE seq = (SELECT message FROM deliveries WHERE id = $1 AND state NOT IN (0, 1, 2))`, delivery[:])
 }

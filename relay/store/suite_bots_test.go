@@ -28,6 +28,7 @@ var botsSuite = map[string]func(*testing.T, *place){
 	"a newer version stays the newest at another bot":        newestByAnother,
 	"twins of what goes by another bot are known":            twinsByAnother,
 	"what another bot has is not what was found out":         foundOutTooLate,
+	"what two bots have sent is the live message of one":     sentByTwo,
 	"a group migrates at one bot":                            migratedAtOne,
 	"a chat is unbound at one bot":                           unboundAtOne,
 	"a chat is forgotten at one bot":                         forgottenAtOne,
@@ -461,6 +462,32 @@ func foundOutTooLate(t *testing.T, p *place) {
 	p.wantTextsOf(t, second, 1, "fails")
 	if got := p.told.take(); !slices.Equal(got, []int64{1}) {
 		t.Errorf("told of %v, want the chat of the bot that had it", got)
+	}
+}
+
+// Where both bots have sent it, it is of the one that said so first. The other's chat numbers its messages on its own.
+func sentByTwo(t *testing.T, p *place) {
+	ctx := t.Context()
+	p.bindBoth(t, "alice", person(1))
+	sent := func(m *relay.Message, bot string, id int64) {
+		t.Helper()
+		must(t, p.Finish(ctx, relay.Outcome{Delivery: m.Deliveries[0].ID, Bot: bot, State: relay.Sent, TelegramMessageIDs: []int64{id}, Live: []int64{id}, At: t0}))
+	}
+	for _, bots := range [][2]string{{"", second}, {second, ""}} {
+		must(t, p.SetChatState(ctx, "", 1, relay.Active))
+		m := update(relay.Edit, "k", to("alice", 1))
+		p.accept(t, m)
+		must(t, p.SetChatState(ctx, "", 1, relay.Blocked))
+		sent(m, bots[0], 7)
+		sent(m, bots[1], 9)
+		next := update(relay.Edit, "k", by(bots[0], to("alice", 1)))
+		p.accept(t, next)
+		jobs, err := p.Heads(ctx, bots[0], 1, t0, 10)
+		must(t, err)
+		if len(jobs) != 1 || !slices.Equal(jobs[0].Live, []int64{7}) {
+			t.Errorf("the live message of %q is not 7: %+v", bots[0], jobs)
+		}
+		sent(next, bots[0], 7)
 	}
 }
 
