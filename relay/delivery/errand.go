@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"math/rand/v2"
 	"time"
 
 	"github.com/tgrelay/tgrelay/relay"
@@ -153,5 +154,22 @@ func (s *scheduler) fails(part outage, what string, err error) {
 		s.o.Log.Error("cannot "+what, "error", err)
 	case before != 0 && s.outage == 0:
 		s.o.Log.Info("the storage works again")
+		s.recovered(time.Now())
+	}
+}
+
+// recovered ends the back-offs that failures of the storage have earned, not all at once.
+func (s *scheduler) recovered(now time.Time) {
+	for _, l := range s.lanes {
+		if soon := now.Add(rand.N(backWithin)); !l.busy && l.resume.After(soon) {
+			l.resume = soon
+			s.place(l, now)
+		}
+	}
+	if s.broken > 0 && !s.lanesAt.IsZero() {
+		s.lanesAt = earlier(s.lanesAt, now)
+	}
+	if s.forgot > 0 && !s.recallAt.IsZero() {
+		s.recallAt = earlier(s.recallAt, now)
 	}
 }

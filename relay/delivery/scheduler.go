@@ -192,6 +192,9 @@ func (s *scheduler) wake(chatID int64, now time.Time) {
 		return
 	}
 	l.woken = true
+	if s.outage&outboxFails != 0 {
+		l.resume = time.Time{} // what came was stored: the storage may work again
+	}
 	switch {
 	case l.busy:
 	case l.in == &s.ready:

@@ -56,6 +56,32 @@ func TestStorageDownAtStart(t *testing.T) {
 	})
 }
 
+// When the storage works again no chat waits out a back-off of half a minute: neither one that hears of something new, nor the others.
+func TestAfterAnOutageOfTheStorageAllGoOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := open(t)
+		h.bot.latency = 500 * time.Millisecond
+		for chat := range int64(20) {
+			h.outbox.add(chat+1, "one")
+			h.outbox.add(chat+1, "two")
+		}
+		h.run(t)
+		after(100 * time.Millisecond) // requests are under way
+		h.outbox.setDown(true)
+		after(66 * time.Second) // the next tries come after 30 s more
+		h.outbox.setDown(false)
+		h.outbox.add(7, "new")
+		after(time.Second)
+		if got := h.bot.texts(0); !slices.Contains(got, "two") {
+			t.Errorf("what waits where something came: %v", got)
+		}
+		after(4 * time.Second)
+		if n := h.outbox.states()[relay.Sent]; n != 41 {
+			t.Errorf("%d of 41 arrived soon after the outage", n)
+		}
+	})
+}
+
 func TestRestartGoesOnWithTheNextPart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := open(t)
