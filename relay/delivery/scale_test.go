@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -25,10 +26,10 @@ import (
 )
 
 // How delivery grows, simulated: the engines of many bots in several replicas, with the real lanes and paces, on a clock that jumps to the next
-// event. `make scale` runs it; docs/scale.md has what came out. Without -bots nothing of it runs.
+// event. `make scale` runs it; docs/scale.md has what came out. Without -bots it is run with few, so that it still works when it is wanted.
 
 var (
-	bots     = flag.Int("bots", 0, "how many bots TestScale simulates, each with a thousand recipients; 0: it does not run")
+	bots     = flag.Int("bots", 0, "how many bots TestScale simulates, each with a thousand recipients; 0: few, and what came out is not shown")
 	perSec   = flag.Int("rate", 1000, "messages a second that TestScale simulates")
 	lasts    = flag.Duration("lasts", time.Minute, "how long, on the simulated clock")
 	replicas = flag.Int("replicas", 3, "how many replicas TestScale simulates")
@@ -51,6 +52,7 @@ type land struct {
 	mu      sync.Mutex
 	holder  [relay.Shards]int // the replica that has the leases of a shard; -1: nobody
 	waiting []map[int64][]*relay.Job
+	sent    [][]relay.Arrival // by bot
 	number  int64
 	delays  map[string][]time.Duration
 	calls   map[string]int // of the storage
@@ -61,25 +63,31 @@ type land struct {
 }
 
 func TestScale(t *testing.T) {
+	var shown io.Writer = os.Stdout
 	if *bots == 0 {
-		t.Skip("-bots says how many")
+		*bots, *perSec, *lasts, shown = 60, 60, 20*time.Second, io.Discard
+		defer func() { *bots = 0 }()
 	}
-	out := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	out := tabwriter.NewWriter(shown, 0, 0, 2, ' ', 0)
 	defer out.Flush()
 	for _, s := range []struct {
-		name string
-		do   func(*land)
+		name   string
+		do     func(*land)
+		enough bool // the rates are, so that nothing waits at the end
 	}{
-		{"evenly", (*land).evenly},
-		{"one bot tells all its recipients at once", (*land).campaign},
-		{"a replica dies", (*land).takeOver},
-		{"a third is one bot's", (*land).skewed},
+		{"evenly", (*land).evenly, true},
+		{"one bot tells all its recipients at once", (*land).campaign, true},
+		{"a replica dies", (*land).takeOver, true},
+		{"a third is one bot's", (*land).skewed, false},
 	} {
 		began := time.Now()
 		synctest.Test(t, func(t *testing.T) {
 			l := newLand(t)
 			s.do(l)
 			l.end()
+			if left := l.left(); left > 0 && s.enough {
+				t.Errorf("%s: %d messages still wait", s.name, left)
+			}
 			l.tell(out, s.name)
 		})
 		fmt.Fprintf(out, "\tsimulated in %s\n", time.Since(began).Round(time.Second))
@@ -87,7 +95,7 @@ func TestScale(t *testing.T) {
 }
 
 func newLand(t *testing.T) *land {
-	l := &land{before: inUse(), t: t, delays: map[string][]time.Duration{}, calls: map[string]int{}, sends: make([]int, *bots), waiting: make([]map[int64][]*relay.Job, *bots)}
+	l := &land{before: inUse(), t: t, delays: map[string][]time.Duration{}, calls: map[string]int{}, sends: make([]int, *bots), waiting: make([]map[int64][]*relay.Job, *bots), sent: make([][]relay.Arrival, *bots)}
 	for shard := range l.holder {
 		l.holder[shard] = shard % *replicas
 	}
@@ -238,20 +246,24 @@ func (l *land) skewed() {
 	time.Sleep(time.Minute)
 }
 
-// tell prints how long messages of each kind waited, and what it took.
-func (l *land) tell(out *tabwriter.Writer, name string) {
-	left := 0
+// left is how many messages wait.
+func (l *land) left() (n int) {
 	for _, chats := range l.waiting {
 		for _, jobs := range chats {
-			left += len(jobs)
+			n += len(jobs)
 		}
 	}
+	return n
+}
+
+// tell prints how long messages of each kind waited, and what it took.
+func (l *land) tell(out *tabwriter.Writer, name string) {
 	fmt.Fprintf(out, "\n%s: %d bots, %d replicas, %d messages/s\n", name, *bots, *replicas, *perSec)
 	for kind, d := range l.delays {
 		slices.Sort(d)
 		fmt.Fprintf(out, "\t%s\t%d sent\tp50 %s\tp90 %s\tp99 %s\tlast %s\n", kind, len(d), short(d[len(d)/2]), short(d[len(d)*9/10]), short(d[len(d)*99/100]), short(d[len(d)-1]))
 	}
-	fmt.Fprintf(out, "\tstill waiting\t%d\n\tmost of a bot in a second\t%d\n", left, l.most)
+	fmt.Fprintf(out, "\tstill waiting\t%d\n\tmost of a bot in a second\t%d\n", l.left(), l.most)
 	for _, call := range []string{"Lanes", "Expire", "Heads", "Finish"} {
 		fmt.Fprintf(out, "\t%s\t%.0f/s\n", call, float64(l.calls[call])/(*lasts+time.Minute).Seconds())
 	}
@@ -306,6 +318,17 @@ func (o office) Heads(_ context.Context, _ string, chat int64, _ time.Time, limi
 	return jobs, nil
 }
 
+func (o office) Recent(_ context.Context, _ string, since time.Time) (lately []relay.Arrival, err error) {
+	o.enter("Recent", readTime)
+	defer o.mu.Unlock()
+	for _, a := range o.sent[o.bot] {
+		if a.At.After(since) {
+			lately = append(lately, a)
+		}
+	}
+	return lately, nil
+}
+
 func (office) Sending(relay.ID) {}
 
 func (o office) Finish(ctx context.Context, out relay.Outcome) error {
@@ -319,6 +342,7 @@ func (o office) Finish(ctx context.Context, out relay.Outcome) error {
 		if i < 0 {
 			continue
 		}
+		o.sent[o.bot] = append(o.sent[o.bot], relay.Arrival{ChatID: chat, At: out.At, Messages: 1})
 		o.delays[jobs[i].Receiver] = append(o.delays[jobs[i].Receiver], out.At.Sub(jobs[i].CreatedAt))
 		if o.waiting[o.bot][chat] = slices.Delete(jobs, i, i+1); len(jobs) == 1 {
 			delete(o.waiting[o.bot], chat)
