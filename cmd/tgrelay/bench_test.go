@@ -351,10 +351,11 @@ func (w *world) fill(chats int) {
 	for _, text := range []string{
 		`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
 			INSERT INTO recipients (id, created_at) SELECT 'many-' || i, 1 FROM n`,
-		`INSERT INTO bindings (recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until)
-			SELECT id, 1000000 + row_number() OVER (), 0, 'private', 'Ada', 'ada', 'en', 'active', 1, 0 FROM recipients WHERE id LIKE 'many-%'`,
+		`INSERT INTO bindings (recipient, bot, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until, quiet_hours, digest, time_zone, locale)
+			SELECT id, '', 1000000 + row_number() OVER (), 0, 'private', 'Ada', 'ada', 'en', 'active', 1, 0, '', '', '', '' FROM recipients WHERE id LIKE 'many-%'`,
 		`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000000)
-			INSERT INTO messages SELECT 1000 + i, randomblob(16), 1, '', '', 0, 0, 4000000000000, 1000 + i, 1, '{"text":{"text":"one of a million"}}' FROM n`,
+			INSERT INTO messages (seq, id, created_at, receiver, owner, priority, send_at, expires_at, first_delivery, deliveries, content)
+			SELECT 1000 + i, randomblob(16), 1, '', '', 0, 0, 4000000000000, 1000 + i, 1, '{"text":{"text":"one of a million"}}' FROM n`,
 		fmt.Sprintf(`INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
 				telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at, rank)
 			SELECT seq, randomblob(16), seq, 'many-' || (seq %% %[1]d + 1), 1000001 + seq %% %[1]d, 0, '', 1, 0, 0, '', '', '[]', 1, 0, 0, 4000000000000, 0, 0, seq

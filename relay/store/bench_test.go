@@ -70,8 +70,8 @@ func BenchmarkLookupUncached(b *testing.B) {
 	db := open(b, store.Options{})
 	fill(b, db, `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
 		INSERT INTO recipients (id, created_at) SELECT 'recipient-' || i, 1 FROM n`, *recipients)
-	fill(b, db, `INSERT INTO bindings (recipient, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until)
-		SELECT id, row_number() OVER (), 0, 'private', 'Alice', 'alice', 'en', 'active', 1, 0 FROM recipients LIMIT ?1`, *recipients)
+	fill(b, db, `INSERT INTO bindings (recipient, bot, chat_id, message_thread_id, type, title, username, language_code, state, linked_at, muted_until, quiet_hours, digest, time_zone, locale)
+		SELECT id, '', row_number() OVER (), 0, 'private', 'Alice', 'alice', 'en', 'active', 1, 0, '', '', '', '' FROM recipients LIMIT ?1`, *recipients)
 	ids := make([]string, 100_000)
 	for i := range ids {
 		ids[i] = fmt.Sprintf("recipient-%d", rand.IntN(*recipients)+1)
@@ -180,9 +180,11 @@ func BenchmarkLanesMillion(b *testing.B) {
 	for name, chats := range map[string]int{"few": 100, "many": *backlog} {
 		o := store.Options{URL: "sqlite:" + filepath.Join(b.TempDir(), "relay.db")}
 		db := open(b, o)
-		fill(b, db, `INSERT INTO messages VALUES (1, randomblob(16), 1, '', '', 0, 0, 0, 1, ?1, '{"text":{"text":"x"}}')`, *backlog)
+		fill(b, db, `INSERT INTO messages (seq, id, created_at, receiver, owner, priority, send_at, expires_at, first_delivery, deliveries, content) VALUES (1, randomblob(16), 1, '', '', 0, 0, 0, 1, ?1, '{"text":{"text":"x"}}')`, *backlog)
 		fill(b, db, fmt.Sprintf(`WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-			INSERT INTO deliveries SELECT i, randomblob(16), 1, 'alice', i %% %d + 1, 0, '', 1, 0, 0, '', '', '[]', 1, 0, 0, 9e15, 0, 0, i, '', '' FROM n`, chats), *backlog)
+			INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error,
+				telegram_message_ids, created_at, send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update)
+			SELECT i, randomblob(16), 1, 'alice', i %% %d + 1, 0, '', 1, 0, 0, '', '', '[]', 1, 0, 0, 9e15, 0, 0, i, '', '' FROM n`, chats), *backlog)
 		b.Run("chats="+name+"/lanes", func(b *testing.B) {
 			for b.Loop() {
 				if got, _, err := db.Lanes(b.Context(), "", t0); err != nil || len(got) != chats {

@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"context"
+	"database/sql"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -59,4 +61,43 @@ func TestBacklogOfMany(t *testing.T) {
 			}
 		}
 	}
+	throughWhatIsScheduled(t, db, func(text string) []string { return texts(t, side, "EXPLAIN "+strings.ReplaceAll(text, "$1", "1")) })
+}
+
+// Among a great many that wait, what is scheduled is found without looking at them.
+func TestScheduledAmongMany(t *testing.T) {
+	t.Parallel()
+	db := open(t, store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "relay.db")})
+	side, err := sql.Open("sqlite3", db.Path())
+	must(t, err)
+	defer side.Close()
+	if _, err := db.Backlog(t.Context()); err != nil {
+		t.Error(err)
+	}
+	throughWhatIsScheduled(t, db, func(text string) (plan []string) {
+		rows, err := side.Query("EXPLAIN QUERY PLAN "+text, 1)
+		must(t, err)
+		defer rows.Close()
+		for rows.Next() {
+			var id, parent, unused int
+			var line string
+			must(t, rows.Scan(&id, &parent, &unused, &line))
+			plan = append(plan, line)
+		}
+		return plan
+	})
+}
+
+// throughWhatIsScheduled holds that the backlog looks into the index of what is scheduled, and not into that of all that waits.
+func throughWhatIsScheduled(t *testing.T, db *store.DB, explain func(text string) []string) {
+	t.Helper()
+	for _, text := range db.Texts() {
+		if strings.HasPrefix(text, "WITH RECURSIVE who (bot)") && strings.Contains(text, "send_at <=") {
+			if plan := strings.Join(explain(text), "\n"); !strings.Contains(plan, "deliveries_scheduled") || strings.Contains(plan, "deliveries_lane") {
+				t.Errorf("%s goes about it by\n%s", text, plan)
+			}
+			return
+		}
+	}
+	t.Error("the backlog does not ask for what is scheduled")
 }
