@@ -199,7 +199,7 @@ func (db *DB) Backlog(ctx context.Context) (relay.Backlog, error) {
 // oldestScheduled goes from bot to bot over the index; 0 where nothing is due. The order is that of the index of what is scheduled: by min(bot) databases would
 // look through that of all that waits.
 const oldestScheduled = `WITH RECURSIVE who (bot) AS (
-		SELECT (SELECT bot FROM deliveries WHERE state IN (1, 2) AND send_at > 0 ORDER BY bot, send_at LIMIT 1)
+		SELECT (SELECT bot FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND bot >= '' ORDER BY bot, send_at LIMIT 1)
 		UNION ALL
 		SELECT (SELECT bot FROM deliveries WHERE state IN (1, 2) AND send_at > 0 AND bot > who.bot ORDER BY bot, send_at LIMIT 1) FROM who WHERE bot IS NOT NULL
 	)
