@@ -35,18 +35,24 @@ func TestCountsRest(t *testing.T) {
 	})
 }
 
+// amongMany are texts that fill PostgreSQL's tables with 20,000 deliveries, of which the newest thousand wait; with recipients, chats and live keys as SQL of i.
+func amongMany(recipient, chat, key string) []string {
+	return []string{
+		`INSERT INTO messages SELECT 1, '\x00', 1, '', '', 0, 0, 0, 1, 20000, '{}'`,
+		`INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error, telegram_message_ids, created_at,
+			send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update)
+			SELECT i, decode(md5(i::text), 'hex'), 1, ` + recipient + `, ` + chat + `, 0, '', CASE WHEN i > 19000 THEN 1 ELSE 3 END, 0, 0, '', '', '[]', i, 0, 0, 0, 0, 0, i,
+				` + key + `, '' FROM generate_series(1, 20000) AS n (i)`,
+		`ANALYZE deliveries`,
+	}
+}
+
 // What waits is the newest of all that is kept. PostgreSQL, which does not know that, is not to look for it from the oldest on.
 func TestBacklogOfMany(t *testing.T) {
 	t.Parallel()
 	address := schema(t)
 	db, side := open(t, store.Options{URL: address}), beside(t, address)
-	for _, text := range []string{
-		`INSERT INTO messages SELECT 1, '\x00', 1, '', '', 0, 0, 0, 1, 20000, '{}'`,
-		`INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error, telegram_message_ids, created_at,
-			send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update)
-			SELECT i, decode(md5(i::text), 'hex'), 1, 'alice', i, 0, '', CASE WHEN i > 19000 THEN 1 ELSE 3 END, 0, 0, '', '', '[]', i, 0, 0, 0, 0, 0, i, '', '' FROM generate_series(1, 20000) AS n (i)`,
-		`ANALYZE deliveries`,
-	} {
+	for _, text := range amongMany(`'alice'`, `i`, `''`) {
 		_, err := side.Exec(text)
 		must(t, err)
 	}

@@ -35,38 +35,27 @@ func TestDetourByWhoSends(t *testing.T) {
 	}
 }
 
-// A secret is not wiped before it has arrived.
+// A secret is not wiped before it has arrived: neither with the outcome by which another bot gets it, nor with one that comes when that has it already.
 func TestDetourOfASecret(t *testing.T) {
-	db := open(t, store.Options{})
-	must(t, db.Bind(t.Context(), "alice", person(1), t0))
-	must(t, db.Bind(t.Context(), "alice", at(second, person(1)), t0))
-	m := text("secret", to("alice", 1))
-	must(t, db.Accept(t.Context(), m))
-	out := blockedBy(m, 1)
-	out.Wipe = true
-	must(t, db.Finish(t.Context(), out))
-	jobs, err := db.Heads(t.Context(), second, 1, t0, 10)
-	must(t, err)
-	if len(jobs) != 1 || jobs[0].Content.Text.Text != "secret" {
-		t.Errorf("the other bot has %+v", jobs)
-	}
-}
-
-// What another bot has by now is not wiped for what became of it at the one that was blocked.
-func TestDetourOfASecretIsFoundOutLate(t *testing.T) {
-	db := open(t, store.Options{})
-	must(t, db.Bind(t.Context(), "alice", person(1), t0))
-	must(t, db.Bind(t.Context(), "alice", at(second, person(1)), t0))
-	m := text("secret", to("alice", 1))
-	must(t, db.Accept(t.Context(), m))
-	must(t, db.SetChatState(t.Context(), "", 1, relay.Blocked))
-	out := blockedBy(m, 1)
-	out.Wipe = true
-	must(t, db.Finish(t.Context(), out))
-	jobs, err := db.Heads(t.Context(), second, 1, t0, 10)
-	must(t, err)
-	if len(jobs) != 1 || jobs[0].Content.Text.Text != "secret" {
-		t.Errorf("the other bot has %+v", jobs)
+	for name, heard := range map[string]bool{"the outcome tells of the block": false, "Telegram has told of it before": true} {
+		t.Run(name, func(t *testing.T) {
+			db := open(t, store.Options{})
+			must(t, db.Bind(t.Context(), "alice", person(1), t0))
+			must(t, db.Bind(t.Context(), "alice", at(second, person(1)), t0))
+			m := text("secret", to("alice", 1))
+			must(t, db.Accept(t.Context(), m))
+			if heard {
+				must(t, db.SetChatState(t.Context(), "", 1, relay.Blocked))
+			}
+			out := blockedBy(m, 1)
+			out.Wipe = true
+			must(t, db.Finish(t.Context(), out))
+			jobs, err := db.Heads(t.Context(), second, 1, t0, 10)
+			must(t, err)
+			if len(jobs) != 1 || jobs[0].Content.Text.Text != "secret" {
+				t.Errorf("the other bot has %+v", jobs)
+			}
+		})
 	}
 }
 
@@ -75,14 +64,7 @@ func TestDetourAmongMany(t *testing.T) {
 	t.Parallel()
 	address := schema(t)
 	db, side := open(t, store.Options{URL: address}), beside(t, address)
-	for _, text := range []string{
-		`INSERT INTO messages SELECT 1, '\x00', 1, '', '', 0, 0, 0, 1, 20000, '{}'`,
-		`INSERT INTO deliveries (seq, id, message, recipient, chat_id, message_thread_id, receiver, state, priority, attempts, reason, last_error, telegram_message_ids, created_at,
-			send_at, not_before, expires_at, sent_at, finished_at, rank, live_key, on_update)
-			SELECT i, decode(md5(i::text), 'hex'), 1, 'u' || i % 3, i % 3, 0, '', CASE WHEN i > 19000 THEN 1 ELSE 3 END, 0, 0, '', '', '[]', i, 0, 0, 0, 0, 0, i,
-				CASE WHEN i % 2 = 0 AND i < 19000 THEN 'k' ELSE '' END, '' FROM generate_series(1, 20000) AS n (i)`,
-		`ANALYZE deliveries`,
-	} {
+	for _, text := range amongMany(`'u' || i % 3`, `i % 3`, `CASE WHEN i % 2 = 0 AND i < 19000 THEN 'k' ELSE '' END`) {
 		_, err := side.Exec(text)
 		must(t, err)
 	}
